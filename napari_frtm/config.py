@@ -1,0 +1,197 @@
+"""Every number of the method, as frozen dataclasses; the only home of a default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class Variant(StrEnum):
+    """Which parts of the method run (paper, section 4.1, table 1)."""
+
+    D_ONLY_NO_UPDATE = "d-only-no-update"
+    D_ONLY = "d-only"
+    FULL_NO_UPDATE = "full-no-update"
+    FULL = "full"
+
+    @property
+    def refines(self) -> bool:
+        """Whether the segmentation network S refines the scores of the target model D."""
+        return self in (Variant.FULL, Variant.FULL_NO_UPDATE)
+
+    @property
+    def updates(self) -> bool:
+        """Whether the target model learns from its own predictions."""
+        return self in (Variant.FULL, Variant.D_ONLY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetConfig:
+    """Target model D and its optimisation (paper, sections 3.1 and 3.5).
+
+    Attributes
+    ----------
+    channels : int
+        Channels c after the projection w1.
+    kappa_min : float
+        Least influence of the target pixels, eq. (4), in (0, 1).
+    regularisation : tuple of float
+        Square roots of lambda for w1 and w2, eq. (2); they precondition CG as well.
+    cg_steps : tuple of int
+        CG steps of each Gauss-Newton step on the first frame: (N_CGi, N_CG, N_CG, ...).
+    update_cg_steps : int
+        CG steps N_CGu of an update.
+    """
+
+    channels: int = 96
+    kappa_min: float = 0.1
+    regularisation: tuple[float, float] = (1e-4, 1e-2)
+    cg_steps: tuple[int, ...] = (5, 10, 10, 10, 10)
+    update_cg_steps: int = 10
+
+    def __post_init__(self) -> None:
+        _check(self.channels >= 1, "channels", "at least 1", self.channels)
+        _check(0 < self.kappa_min < 1, "kappa_min", "in (0, 1)", self.kappa_min)
+        _check(min(self.regularisation) > 0, "regularisation", "positive", self.regularisation)
+        _check(min(self.cg_steps, default=0) > 0, "cg_steps", "positive", self.cg_steps)
+        _check(self.update_cg_steps >= 1, "update_cg_steps", "at least 1", self.update_cg_steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryConfig:
+    """Sample memory of one target model (paper, section 3.4).
+
+    Attributes
+    ----------
+    capacity : int
+        Largest number of samples K_max.
+    learning_rate : float
+        Update rate eta, in (0, 1): the share of a new sample.
+    """
+
+    capacity: int = 80
+    learning_rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check(self.capacity >= 2, "capacity", "at least 2", self.capacity)
+        _check(0 < self.learning_rate < 1, "learning_rate", "in (0, 1)", self.learning_rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentationConfig:
+    """Initial sample generation (paper, supplement, section 6).
+
+    Attributes
+    ----------
+    samples : int
+        Samples of the first frame in all: the frame itself and `samples` - 1 altered copies.
+    rotation : float
+        Largest rotation of the target, degrees.
+    scale : tuple of float
+        Range of the target's change of size.
+    shear : float
+        Largest shear, as a fraction.
+    shift : float
+        Largest displacement, as a fraction of the image size.
+    blur : float
+        Largest standard deviation of the Gaussian blur of the pasted target, pixels.
+    inpaint_radius : float
+        Neighbourhood of the inpainting, pixels.
+    """
+
+    samples: int = 5
+    rotation: float = 20.0
+    scale: tuple[float, float] = (0.8, 1.25)
+    shear: float = 0.1
+    shift: float = 0.15
+    blur: float = 1.5
+    inpaint_radius: float = 3.0
+
+    def __post_init__(self) -> None:
+        _check(self.samples >= 1, "samples", "at least 1", self.samples)
+        low, high = self.scale
+        _check(0 < low <= high, "scale", "an increasing positive range", self.scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationConfig:
+    """Segmentation network S (paper, section 3.2).
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Width of the levels at strides 4, 8, 16 and 32.
+    """
+
+    channels: tuple[int, int, int, int] = (64, 64, 64, 64)
+
+    def __post_init__(self) -> None:
+        _check(min(self.channels) >= 1, "channels", "positive", self.channels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrtmConfig:
+    """One complete setting of the method.
+
+    Attributes
+    ----------
+    backbone : str
+        ``resnet18``, ``resnet50``, ``resnet101`` or ``mobilenet_v2``.
+    update_interval : int
+        Frames t_s between two updates of the target models.
+    short_side : int
+        Working resolution: frames whose shorter side is longer are scaled down to it, pixels.
+    seed : int
+        Of the initial weights and of the augmentation.
+    """
+
+    backbone: str = "resnet101"
+    variant: Variant = Variant.FULL
+    target: TargetConfig = field(default_factory=TargetConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
+    update_interval: int = 8
+    short_side: int = 480
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.backbone in BACKBONES, "backbone", f"one of {BACKBONES}", self.backbone)
+        _check(self.update_interval >= 1, "update_interval", "at least 1", self.update_interval)
+        _check(self.short_side >= 32, "short_side", "at least 32 pixels", self.short_side)
+        _check(
+            self.memory.capacity > self.augmentation.samples,
+            "memory.capacity",
+            "larger than augmentation.samples",
+            self.memory.capacity,
+        )
+
+
+BACKBONES = ("resnet18", "resnet50", "resnet101", "mobilenet_v2")
+PRESETS = ("lite", "fast", "accurate")
+
+
+def preset(name: str) -> FrtmConfig:
+    """Return a preset by its name.
+
+    ``accurate`` and ``fast`` are the paper's *Ours* and *Ours-fast* (section 3.5); ``lite`` runs
+    with the embedded weights, without network and GPU.
+
+    Raises
+    ------
+    ValueError
+        If there is no preset of this name.
+    """
+    if name == "accurate":
+        return FrtmConfig()
+    fast = TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)
+    if name == "fast":
+        return FrtmConfig(backbone="resnet18", target=fast)
+    if name == "lite":
+        return FrtmConfig(backbone="mobilenet_v2", target=replace(TargetConfig(), channels=32))
+    raise ValueError(f"There is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
+
+
+def _check(valid: bool, name: str, expected: str, value: object) -> None:
+    if not valid:
+        raise ValueError(f"{name} must be {expected}, got {value}.")

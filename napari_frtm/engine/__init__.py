@@ -1,0 +1,1 @@
+"""The method: tensors and arrays in, tensors and arrays out."""

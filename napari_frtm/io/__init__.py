@@ -1,0 +1,1 @@
+"""Files: videos, label images, checkpoints, results."""

@@ -1,0 +1,1 @@
+"""The napari side: readers, sample data, dock widgets."""

@@ -1,0 +1,54 @@
+"""Arrays that cross the border of the engine: frames in, predictions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.generic]
+"""One image of shape (H, W) or (H, W, 3), any real dtype."""
+
+Labels: TypeAlias = NDArray[np.integer[Any]]
+"""One integer image of shape (H, W); 0 is background, every other value an object."""
+
+
+class Frames(Protocol):
+    """A video: anything that gives one image per index (numpy, dask, zarr, lazy readers)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape (T, H, W) or (T, H, W, 3)."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Any:  # noqa: ANN401 - numpy, dask or zarr
+        """Return frame `index`, convertible with `numpy.asarray`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What the tracker says about one frame.
+
+    Attributes
+    ----------
+    index : int
+        Frame index in the video.
+    object_ids : tuple of int
+        The N objects, in the order of the arrays below; the ids of the user's labels.
+    labels : array of shape (H, W), uint8 or uint16
+        Label image at the video's own resolution.
+    probabilities : array of shape (N, h, w), float32, in [0, 1]
+        Soft masks at the working resolution, after aggregation over the objects.
+    scores : array of shape (N, ceil(h / 16), ceil(w / 16)), float32
+        Coarse scores of the target models; about 1 on the target, 0 elsewhere. NaN where an
+        object was annotated and not predicted.
+    """
+
+    index: int
+    object_ids: tuple[int, ...]
+    labels: NDArray[np.uint8] | NDArray[np.uint16]
+    probabilities: NDArray[np.float32]
+    scores: NDArray[np.float32]

@@ -1,0 +1,243 @@
+"""What a movie file holds: the time of every frame, found without decoding where possible."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import av
+import numpy as np
+from av.sidedata.sidedata import SideData
+from av.stream import Disposition
+
+from napari_frtm.errors import VideoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+
+class Key(NamedTuple):
+    """A key picture: index of the first frame that it gives, its time, and where to seek to."""
+
+    frame: int
+    time: int
+    seek: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MovieIndex:
+    """What must be known of a movie to find any of its frames.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Height and width of the pictures as shown, pixels.
+    fps : float or None
+        Mean frames per second.
+    times : tuple of int
+        Presentation time of each frame, in the stream's time base; in order of presentation.
+    keys : tuple of Key
+        The pictures that decoding can start at, increasing.
+    seekable : bool
+        False where times mean nothing: frames are then counted from the start.
+    """
+
+    size: tuple[int, int]
+    fps: float | None
+    times: tuple[int, ...]
+    keys: tuple[Key, ...]
+    seekable: bool
+
+
+class _Entry(NamedTuple):
+    """One packet: its times, whether it is a key picture and whether it is shown."""
+
+    pts: int | None
+    dts: int | None
+    key: bool
+    shown: bool
+
+
+def scan(path: Path) -> MovieIndex:
+    """Return the index of a movie.
+
+    The packets tell the times of all frames. Where they do not (no times, times that repeat or
+    run backward, AVI that numbers packets instead of pictures, damage), the whole movie is decoded.
+
+    Raises
+    ------
+    VideoError
+        If the file is no movie, or nothing in it can be decoded.
+    """
+    with reading(path):
+        with open_container(path) as container:
+            entries, damaged = _entries(container)
+            trusted = not damaged and _reliable(entries, container)
+            rate = video_stream(container).average_rate
+        with open_container(path) as container:
+            first_key = next((e.pts for e in entries if e.key), None) if trusted else None
+            size, times = _decoded_times(container, until=first_key)
+    if not times:
+        raise VideoError(f"No frame of {path.name} can be decoded. The file is damaged or empty.")
+    last = times[-1]
+    if first_key is not None and last is not None:
+        rest = sorted(e.pts for e in entries if e.shown and e.pts is not None)
+        times += [time for time in rest if time > last]
+    known = [time for time in times if time is not None]
+    seekable = len(known) == len(times) == len(set(known))
+    return MovieIndex(
+        size=size,
+        fps=float(rate) if rate else None,
+        times=tuple(known) if seekable else tuple(range(len(times))),
+        keys=_keys(entries, known, trusted) if seekable else (),
+        seekable=seekable,
+    )
+
+
+def _entries(container: InputContainer) -> tuple[list[_Entry], bool]:
+    """Return what the packets tell, and whether the file is damaged."""
+    entries = []
+    damaged = False
+    vp8 = video_stream(container).codec_context.name == "vp8"
+    try:
+        for packet in packets(container):
+            if not packet.size:
+                continue
+            damaged |= packet.is_corrupt
+            hidden = vp8 and not memoryview(packet)[0] & 0x10  # RFC 6386, section 9.1: show_frame
+            shown = not packet.is_discard and not hidden
+            entries.append(_Entry(packet.pts, packet.dts, packet.is_keyframe, shown))
+    except av.FFmpegError:
+        damaged = True
+    return entries, damaged
+
+
+def _reliable(entries: Sequence[_Entry], container: InputContainer) -> bool:
+    """Whether the packets' times are the times of the frames."""
+    shown = [e.pts for e in entries if e.shown]
+    times = [time for time in shown if time is not None]
+    order = [e.dts for e in entries if e.dts is not None]
+    if len(times) < len(shown) or len(set(times)) < len(times) or order != sorted(order):
+        return False
+    reorders = bool(video_stream(container).codec_context.has_b_frames)
+    return not (container.format.name == "avi" and reorders and times == sorted(times))
+
+
+def _decoded_times(
+    container: InputContainer, until: int | None
+) -> tuple[tuple[int, int], list[int | None]]:
+    """Decode from the start; return the size and the times of the pictures.
+
+    Stops at the first picture at or after the time `until`: what is decoded before the first key
+    picture of a file that was cut out of a longer one cannot be told from the packets.
+    """
+    size = (0, 0)
+    times: list[int | None] = []
+    for packet in packets(container):
+        for frame in decode(packet):
+            if not times:
+                height, width, _ = picture(frame).shape
+                size = (height, width)
+            times.append(frame.pts)
+            if until is not None and frame.pts is not None and frame.pts >= until:
+                return size, times
+    return size, times
+
+
+def _keys(entries: Sequence[_Entry], times: Sequence[int], ordered: bool) -> tuple[Key, ...]:
+    """Return the key pictures; one that is not shown counts as the next frame."""
+    shown = {time: i for i, time in enumerate(times)}
+    keys = []
+    for entry in entries:
+        if entry.key and entry.pts is not None:
+            after = bisect_left(times, entry.pts) if ordered else len(times)
+            index = shown.get(entry.pts, after)
+            seek = entry.pts if entry.dts is None else entry.dts
+            keys.append(Key(index, entry.pts, seek))
+    return tuple(sorted(key for key in keys if key.frame < len(times)))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a library raises while reading `path` into a `VideoError`."""
+    try:
+        yield
+    except VideoError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VideoError(
+            f"{path.name} cannot be read ({reason}). Is it complete, and of the kind that its "
+            f"name says? Full path: {path}"
+        ) from error
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a movie and set it up for decoding on all cores."""
+    container = av.open(str(path))
+    if not container.streams.video:
+        container.close()
+        raise VideoError(f"{path.name} has no pictures, only sound or data. Choose a movie.")
+    video_stream(container).thread_type = "AUTO"
+    return container
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """Return the movie's main picture stream, not its cover picture."""
+    return next(
+        (s for s in container.streams.video if not s.disposition & Disposition.attached_pic),
+        container.streams.video[0],
+    )
+
+
+def packets(container: InputContainer) -> Iterator[Packet[VideoStream]]:
+    """Yield the packets of the movie's main picture stream, and the last, empty one."""
+    return container.demux(video_stream(container))
+
+
+def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame]:
+    """Return the frames that `packet` completes; none if it is damaged."""
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError:
+        return ()
+
+
+def picture(frame: VideoFrame, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Return a decoded frame as RGB of shape (H, W, 3), turned as the file says.
+
+    Parameters
+    ----------
+    frame : VideoFrame
+        As decoded.
+    size : tuple of int, optional
+        Height and width to scale to, for movies that change their size on the way.
+    """
+    a, b, c, d = _display_matrix(frame)
+    upright = abs(a) + abs(d) >= abs(b) + abs(c)
+    height, width = (size if upright else size[::-1]) if size else (frame.height, frame.width)
+    image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+    if not upright:
+        image = image.transpose(1, 0, 2)
+    flip_x, flip_y = (a < 0, d < 0) if upright else (c < 0, b < 0)
+    image = image[:, ::-1] if flip_x else image
+    image = image[::-1] if flip_y else image
+    return np.ascontiguousarray(image)
+
+
+def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """Return (a, b, c, d): a picture's (x, y) is shown at (a x + c y, b x + d y)."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if not isinstance(data, SideData):
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
+    return a, b, c, d

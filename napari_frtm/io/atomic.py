@@ -1,0 +1,105 @@
+"""Files that are either complete or untouched."""
+
+from __future__ import annotations
+
+import errno
+import json
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from napari_frtm.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space or choose another disk.",
+    errno.EDQUOT: "your disk quota is used up. Free some space or choose another disk.",
+    errno.EFBIG: "the file is larger than the disk or the system allows. Choose another disk.",
+    errno.EACCES: "permission denied. Choose another folder, or close programs that use the file.",
+    errno.EPERM: "permission denied. Choose another folder, or close programs that use the file.",
+    errno.EROFS: "the disk is read-only. Choose another folder.",
+    errno.ENOENT: "its folder does not exist. Create the folder or choose another one.",
+    errno.ENOTDIR: "its folder is a file. Choose another folder.",
+    errno.EISDIR: "there is a folder of this name. Choose another name.",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one.",
+}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to, which takes the place of `path` in the end.
+
+    The temporary lies beside `path` and has its suffix, so that writers choose the same format;
+    its name starts with a dot. If the block fails, `path` stays as it was and the temporary is
+    removed. A symbolic link at `path` stays a link: the file it points to is replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its folder must exist.
+
+    Yields
+    ------
+    Path
+        Where the block writes.
+
+    Raises
+    ------
+    OutputError
+        In place of an `OSError` in the block or of the replacement.
+    """
+    temporary = None
+    try:
+        with reporting(path):
+            target = path.resolve()
+            temporary = target.with_name(f".{uuid4().hex}{target.suffix}")
+            yield temporary
+            temporary.replace(target)
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into an `OutputError` about `path`.
+
+    Raises
+    ------
+    OutputError
+        What could not be written, why, and what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = REASONS.get(error.errno or 0, f"{error.strerror or error}.")
+        raise OutputError(f"Cannot write {path}: {reason}") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file, or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; a file that was there is as before.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as indented JSON, or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; a file that was there is as before.
+    ValueError
+        If the value holds NaN or infinity, which JSON has no words for.
+    """
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

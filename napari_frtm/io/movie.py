@@ -18,10 +18,10 @@ from napari_frtm.io.movie_index import (
     open_container,
     packets,
     picture,
-    reading,
     scan,
     video_stream,
 )
+from napari_frtm.io.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +131,8 @@ class Movie:
         if key is None or self._container is None:
             if self._container is not None:
                 self._container.close()
-            self._container = open_container(self.path)
+            last_resort = key is None and self._index.seekable
+            self._container = open_container(self.path, self._index.damaged or last_resort)
         if key is not None:
             try:
                 self._container.seek(key.seek, stream=video_stream(self._container))

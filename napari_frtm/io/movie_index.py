@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +12,7 @@ from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,6 +49,8 @@ class MovieIndex:
         The pictures that decoding can start at, increasing.
     seekable : bool
         False where times mean nothing: frames are then counted from the start.
+    damaged : bool
+        Packets are cut short or missing.
     """
 
     size: tuple[int, int]
@@ -56,6 +58,7 @@ class MovieIndex:
     times: tuple[int, ...]
     keys: tuple[Key, ...]
     seekable: bool
+    damaged: bool
 
 
 class _Entry(NamedTuple):
@@ -83,7 +86,7 @@ def scan(path: Path) -> MovieIndex:
             entries, damaged = _entries(container)
             trusted = not damaged and _reliable(entries, container)
             rate = video_stream(container).average_rate
-        with open_container(path) as container:
+        with open_container(path, damaged) as container:
             first_key = next((e.pts for e in entries if e.key), None) if trusted else None
             size, times = _decoded_times(container, until=first_key)
     if not times:
@@ -100,6 +103,7 @@ def scan(path: Path) -> MovieIndex:
         times=tuple(known) if seekable else tuple(range(len(times))),
         keys=_keys(entries, known, trusted) if seekable else (),
         seekable=seekable,
+        damaged=damaged,
     )
 
 
@@ -166,28 +170,16 @@ def _keys(entries: Sequence[_Entry], times: Sequence[int], ordered: bool) -> tup
     return tuple(sorted(key for key in keys if key.frame < len(times)))
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a library raises while reading `path` into a `VideoError`."""
-    try:
-        yield
-    except VideoError:
-        raise
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise VideoError(
-            f"{path.name} cannot be read ({reason}). Is it complete, and of the kind that its "
-            f"name says? Full path: {path}"
-        ) from error
+def open_container(path: Path, damaged: bool = False) -> InputContainer:
+    """Open a movie and set it up for decoding on all cores.
 
-
-def open_container(path: Path) -> InputContainer:
-    """Open a movie and set it up for decoding on all cores."""
+    Decoding several frames at once loses good ones next to bad ones, so not if it is damaged.
+    """
     container = av.open(str(path))
     if not container.streams.video:
         container.close()
         raise VideoError(f"{path.name} has no pictures, only sound or data. Choose a movie.")
-    video_stream(container).thread_type = "AUTO"
+    video_stream(container).thread_type = "SLICE" if damaged else "AUTO"
     return container
 
 
@@ -206,8 +198,10 @@ def packets(container: InputContainer) -> Iterator[Packet[VideoStream]]:
 
 def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame]:
     """Return the frames that `packet` completes; none if it is damaged."""
+    # What a decoder makes of half a packet is chance. MPEG streams only say that a bit was lost.
+    streamed = packet.stream.container.format.name.startswith("mpeg")
     try:
-        return packet.decode()
+        return packet.decode() if streamed or not packet.is_corrupt else ()
     except av.error.InvalidDataError:
         return ()
 
@@ -215,12 +209,7 @@ def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame]:
 def picture(frame: VideoFrame, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Return a decoded frame as RGB of shape (H, W, 3), turned as the file says.
 
-    Parameters
-    ----------
-    frame : VideoFrame
-        As decoded.
-    size : tuple of int, optional
-        Height and width to scale to, for movies that change their size on the way.
+    It is scaled to `size`, if given: some movies change their size on the way.
     """
     a, b, c, d = _display_matrix(frame)
     upright = abs(a) + abs(d) >= abs(b) + abs(c)

@@ -6,6 +6,18 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
+TARGET_STRIDE = 16
+"""Pixels between two scores of the target model (paper, section 3.5)."""
+
+
+class Direction(StrEnum):
+    """Which way an annotation is carried through the video."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    BOTH = "both"
+
+
 class Variant(StrEnum):
     """Which parts of the method run (paper, section 4.1, table 1)."""
 

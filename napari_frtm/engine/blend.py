@@ -1,0 +1,100 @@
+"""Between two keyframes: what the forward and the backward pass say of a frame, as one."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_frtm.engine.images import to_labels
+from napari_frtm.types import Prediction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+_LEVELS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A prediction put aside until the other pass comes by: 8 bits a pixel, compressed."""
+
+    object_ids: tuple[int, ...]
+    size: tuple[int, int]
+    packed: bytes
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Soft masks of shape (N, h, w), float32, in [0, 1]."""
+        levels = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+        soft = levels.reshape(len(self.object_ids), *self.size).astype(np.float32)
+        return soft / np.float32(_LEVELS)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the content as tensors; see `from_state`."""
+        return {
+            "ids": torch.tensor(self.object_ids),
+            "size": torch.tensor(self.size),
+            "packed": torch.from_numpy(np.frombuffer(self.packed, np.uint8).copy()),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> Held:
+        """Return what `state_dict` was taken from."""
+        height, width = state["size"].tolist()
+        return cls(tuple(state["ids"].tolist()), (height, width), state["packed"].numpy().tobytes())
+
+
+def hold(prediction: Prediction) -> Held:
+    """Put a prediction aside."""
+    soft = prediction.probabilities
+    levels = (soft * _LEVELS).round().astype(np.uint8)
+    size = (soft.shape[1], soft.shape[2])
+    return Held(prediction.object_ids, size, zlib.compress(levels.tobytes(), 1))
+
+
+def blend(held: Held, prediction: Prediction, share: float, size: tuple[int, int]) -> Prediction:
+    """Return the mean of two predictions of one frame, in log-odds.
+
+    An object that only one pass knows is taken from that one.
+
+    Parameters
+    ----------
+    held : Held
+        The other pass's prediction.
+    prediction : Prediction
+        This pass's prediction.
+    share : float
+        Weight of `prediction`, in [0, 1]: how far the frame is on the way to its keyframe.
+    size : tuple of int
+        (H, W) of the labels.
+    """
+    ids = tuple(sorted({*held.object_ids, *prediction.object_ids}))
+    theirs = dict(zip(held.object_ids, held.probabilities, strict=True))
+    ours = dict(zip(prediction.object_ids, prediction.probabilities, strict=True))
+    scores = dict(zip(prediction.object_ids, prediction.scores, strict=True))
+    logits = []
+    for i in ids:
+        a, b = theirs.get(i, ours.get(i)), ours.get(i, theirs.get(i))
+        assert a is not None
+        assert b is not None
+        logits.append((1 - share) * _logit(a) + share * _logit(b))
+    # against the background, whose log-odds are zero
+    partition = torch.softmax(torch.stack([torch.zeros_like(logits[0]), *logits]), 0)
+    unknown = np.full(prediction.scores.shape[1:], np.nan, np.float32)
+    return Prediction(
+        index=prediction.index,
+        object_ids=ids,
+        labels=to_labels(partition, ids, size),
+        probabilities=partition[1:].numpy(),
+        scores=np.stack([scores.get(i, unknown) for i in ids]),
+    )
+
+
+def _logit(probabilities: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.array(probabilities)).logit(0.5 / _LEVELS)

@@ -1,0 +1,174 @@
+"""Frames and label images to tensors and back: the only crossing point."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from napari_frtm.config import TARGET_STRIDE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_frtm.types import Frame, Labels
+
+logger = logging.getLogger(__name__)
+
+_MULTIPLE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Sizes (H, W) that a frame goes through, in pixels.
+
+    Attributes
+    ----------
+    video : tuple of int
+        As the frame comes.
+    working : tuple of int
+        Where the method runs; the shorter side is bounded.
+    """
+
+    video: tuple[int, int]
+    working: tuple[int, int]
+
+    @classmethod
+    def bounded(cls, video: tuple[int, int], short_side: int) -> Geometry:
+        """Scale down so that the shorter side is at most `short_side` pixels."""
+        factor = min(1.0, short_side / min(video))
+        height, width = (max(1, round(side * factor)) for side in video)
+        return cls(video, (height, width))
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Working size rounded up to what the backbone can halve five times."""
+        height, width = (-(-side // _MULTIPLE) * _MULTIPLE for side in self.working)
+        return height, width
+
+    @property
+    def scores(self) -> tuple[int, int]:
+        """Size of the coarse scores, padding included."""
+        return self.padded[0] // TARGET_STRIDE, self.padded[1] // TARGET_STRIDE
+
+    @property
+    def visible_scores(self) -> tuple[int, int]:
+        """Size of the coarse scores that lie over the frame."""
+        return -(-self.working[0] // TARGET_STRIDE), -(-self.working[1] // TARGET_STRIDE)
+
+    def crop(self, padded: Tensor) -> Tensor:
+        """Cut the padding off, (..., H', W') -> (..., H, W) at the working size."""
+        return padded[..., : self.working[0], : self.working[1]]
+
+
+def to_images(
+    frames: Sequence[Frame],
+    contrast: tuple[float, float],
+    geometry: Geometry,
+    device: torch.device,
+) -> Tensor:
+    """Return (B, 3, H', W') images in [0, 1] at the padded working size.
+
+    Parameters
+    ----------
+    frames : sequence of arrays of shape (H, W) or (H, W, 3)
+        Any real dtype. Values that are not finite count as the lower contrast limit.
+    contrast : tuple of float
+        The intensities that become 0 and 1; beyond them is clipped.
+    geometry : Geometry
+        Of these frames.
+    device : torch.device
+        Where the images go.
+
+    Raises
+    ------
+    ValueError
+        If a frame is not of the shape that `geometry` says.
+    """
+    batch = torch.stack([_to_tensor(frame, contrast, geometry.video) for frame in frames])
+    batch = batch.to(device)
+    low, high = contrast
+    images = ((batch.float() - low) / (high - low)).clamp_(0, 1)
+    if geometry.working != geometry.video:
+        images = interpolate(
+            images, geometry.working, mode="bilinear", align_corners=False, antialias=True
+        )
+    below = geometry.padded[0] - geometry.working[0]
+    right = geometry.padded[1] - geometry.working[1]
+    return pad(images, (0, right, 0, below), mode="replicate")
+
+
+def to_masks(
+    labels: Labels, object_ids: Sequence[int], geometry: Geometry, device: torch.device
+) -> Tensor:
+    """Return (N, H, W) masks in [0, 1] at the working size, one per object.
+
+    Scaled down by area; an object too thin to cover half a pixel anywhere is raised so that its
+    strongest pixel is one, and no object is lost.
+    """
+    masks = torch.from_numpy(np.stack([labels == i for i in object_ids])).to(device).float()
+    if geometry.working == geometry.video:
+        return masks
+    masks = interpolate(masks[None], geometry.working, mode="area")[0]
+    strongest = masks.amax((1, 2), keepdim=True)
+    return torch.where((strongest > 0) & (strongest <= 0.5), masks / strongest, masks)
+
+
+def to_labels(
+    probabilities: Tensor, object_ids: Sequence[int], size: tuple[int, int]
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Return the label image of size (H, W) from probabilities (N + 1, h, w), background first.
+
+    Log-probabilities, not labels, are upsampled, so edges stay smooth.
+    """
+    logits = probabilities.clamp(min=1e-6).log()
+    if tuple(logits.shape[-2:]) == size:
+        winner = logits.argmax(0)
+    else:
+        winner = _upsampled_argmax(logits, size)
+    dtype = np.uint8 if max(object_ids, default=0) < 256 else np.uint16
+    table = np.array([0, *object_ids], dtype)
+    labels: NDArray[np.uint8] | NDArray[np.uint16] = table[winner.cpu().numpy()]
+    return labels
+
+
+def _upsampled_argmax(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Upsample (N + 1, h, w) bilinearly and take the largest, one layer in memory at a time."""
+    best, winner = None, torch.zeros(size, dtype=torch.int64, device=logits.device)
+    for layer, logit in enumerate(logits):
+        up = interpolate(logit[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        if best is not None:
+            winner[up > best] = layer
+        best = up if best is None else torch.maximum(best, up)
+    return winner
+
+
+def _to_tensor(frame: Frame, contrast: tuple[float, float], size: tuple[int, int]) -> Tensor:
+    """Return a frame as (3, H, W), uint8 or float32, finite."""
+    frame = np.asarray(frame)
+    if frame.shape not in (size, (*size, 3)):
+        raise ValueError(
+            f"A frame has shape {frame.shape}; expected {size} or {(*size, 3)} like the others."
+        )
+    if frame.dtype != np.uint8:
+        frame = _finite(frame.astype(np.float32), contrast[0])
+    if frame.ndim == 2:
+        return torch.from_numpy(np.array(frame)).expand(3, *size)
+    return torch.from_numpy(np.array(frame)).permute(2, 0, 1)
+
+
+def _finite(frame: NDArray[np.float32], low: float) -> NDArray[np.float32]:
+    finite = np.isfinite(frame)
+    if not finite.all():
+        logger.warning(
+            "%.1f %% of a frame's values are NaN or infinite; they are shown as black.",
+            100 * (1 - finite.mean()),
+        )
+        frame = np.where(finite, frame, np.float32(low))
+    return frame

@@ -1,0 +1,30 @@
+"""Soft aggregation: independent masks of several objects to one partition (section 3.4, [33])."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_EPSILON = 1e-6
+
+
+def merge(probabilities: Tensor) -> Tensor:
+    """Return probabilities that sum to one, background first.
+
+    Each object and the background, whose probability is the product of the objects' complements,
+    takes its share of the odds.
+
+    Parameters
+    ----------
+    probabilities : Tensor of shape (..., N, H, W), in [0, 1]
+        Each object against everything else.
+
+    Returns
+    -------
+    Tensor of shape (..., N + 1, H, W)
+        Layer 0 is the background.
+    """
+    background = (1 - probabilities).prod(-3, keepdim=True)
+    every = torch.cat([background, probabilities], -3).clamp(_EPSILON, 1 - _EPSILON)
+    odds = every / (1 - every)
+    return odds / odds.sum(-3, keepdim=True)

@@ -1,0 +1,66 @@
+"""FrtmNetwork: the backbone and the segmentation network, what a checkpoint holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.backbone import STRIDES, fold_batch_norms
+
+if TYPE_CHECKING:
+    from napari_frtm.engine.backbone import Backbone, Features
+    from napari_frtm.engine.segmentation import SegmentationNetwork
+
+_OBJECTS_AT_ONCE = 8
+
+
+class FrtmNetwork(nn.Module):
+    """The parts that do not learn during inference.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Feature extractor F.
+    segmentation : SegmentationNetwork or None
+        Segmentation network S; without it only the D-only variants run.
+    """
+
+    def __init__(self, backbone: Backbone, segmentation: SegmentationNetwork | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.segmentation = segmentation
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return self.backbone.mean.device
+
+    def for_inference(self) -> FrtmNetwork:
+        """Fold batch norms, choose the faster memory layout; same function. Returns itself."""
+        self.eval().requires_grad_(False)
+        fold_batch_norms(self)
+        return self.to(memory_format=torch.channels_last)
+
+    def features(self, images: Tensor, *, refine: bool) -> Features:
+        """Return features of images of shape (B, 3, H, W); down to stride 16 unless `refine`."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        with self._half():
+            features: Features = self.backbone(images, STRIDES if refine else (TARGET_STRIDE,))
+        return features
+
+    def refine(self, scores: Tensor, features: Features) -> Tensor:
+        """Return mask logits (B, N, H, W) for scores (B, N, h, w) of N objects."""
+        if self.segmentation is None:
+            raise ValueError("This network has no segmentation network; use a D-only variant.")
+        with self._half():
+            prepared = self.segmentation.prepare(features)
+            groups = [self.segmentation(s, prepared) for s in scores.split(_OBJECTS_AT_ONCE, 1)]
+        return torch.cat(groups, 1).float()
+
+    def _half(self) -> torch.autocast:
+        """Half precision for F and S, on CUDA alone."""
+        device = self.device.type
+        return torch.autocast(device, torch.float16 if device == "cuda" else None, device == "cuda")

@@ -1,0 +1,56 @@
+"""Gauss-Newton steps solved by preconditioned conjugate gradients (paper, section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Operator: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def conjugate_gradient(
+    normal: Operator, rhs: Tensor, steps: int, precond: Tensor | float = 1.0
+) -> Tensor:
+    """Return an approximate solution x of ``normal(x) = rhs``, starting from zero.
+
+    Parameters
+    ----------
+    normal : callable
+        Symmetric positive (semi-)definite product; maps shape (P,) to (P,).
+    rhs : Tensor of shape (P,)
+        Right-hand side.
+    steps : int
+        Largest number of iterations; fewer if the residual vanishes.
+    precond : Tensor of shape (P,) or float
+        Diagonal preconditioner: residuals are divided by it.
+    """
+    x = torch.zeros_like(rhs)
+    residual = rhs
+    direction = z = residual / precond
+    energy = _dot(residual, z)
+    for _ in range(steps):
+        product = normal(direction)
+        curvature = _dot(direction, product)
+        if energy <= 0 or curvature <= 0:  # solved exactly, or nothing left to gain
+            break
+        step = (energy / curvature).to(rhs)
+        x = x + step * direction
+        residual = residual - step * product
+        z = residual / precond
+        previous, energy = energy, _dot(residual, z)
+        direction = z + (energy / previous).to(rhs) * direction
+    return x
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Return the inner product, in double precision where the device has it.
+
+    The systems are so ill conditioned that rounding in single-precision products shows in the
+    first digits of the solution after a few steps.
+    """
+    if a.device.type == "mps":
+        return a @ b
+    return a.double() @ b.double()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-
 TARGET_STRIDE = 16
 """Pixels between two scores of the target model (paper, section 3.5)."""
 

@@ -23,7 +23,7 @@ class Frames(Protocol):
         """Shape (T, H, W) or (T, H, W, 3)."""
         ...
 
-    def __getitem__(self, index: int, /) -> Any:  # noqa: ANN401 - numpy, dask or zarr
+    def __getitem__(self, index: int, /) -> Any:
         """Return frame `index`, convertible with `numpy.asarray`."""
         ...
 

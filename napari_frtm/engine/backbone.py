@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torchvision.models
 from torch import Tensor, nn
 
 from napari_frtm.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Features: TypeAlias = dict[int, Tensor]
 """Feature maps by stride: (N, C, H / stride, W / stride)."""
@@ -41,13 +43,16 @@ class Backbone(nn.Module):
         If the weights are not those of this network.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, name: str, weights: Mapping[str, Tensor] | None = None) -> None:
         super().__init__()
         self.name = name
         self.channels = dict(zip(STRIDES, CHANNELS[name], strict=True))
         self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_IMAGENET_STD).view(3, 1, 1), persistent=False)
-        body = torchvision.models.get_model(name, weights=None)
+        body: Any = torchvision.models.get_model(name, weights=None)
         if name == "mobilenet_v2":  # what comes after conv5_x is not used
             del body.classifier, body.features[18]
         else:
@@ -85,13 +90,13 @@ def fold_batch_norms(module: nn.Module) -> None:
         previous, previous_name = child, name
 
 
-def _resnet(body: nn.Module) -> list[nn.Module]:
+def _resnet(body: Any) -> list[nn.Module]:
     """Split a torchvision ResNet after conv2_x, conv3_x, conv4_x and conv5_x."""
     stem = [body.conv1, body.bn1, body.relu, body.maxpool, body.layer1]
     return [nn.Sequential(*stem), body.layer2, body.layer3, body.layer4]
 
 
-def _mobilenet(body: nn.Module) -> list[nn.Module]:
+def _mobilenet(body: Any) -> list[nn.Module]:
     """Split a torchvision MobileNetV2; stride 16 ends in the 576-channel expansion of block 14."""
     blocks = list(body.features)
     expansion, *rest = blocks[14].conv

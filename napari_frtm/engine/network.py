@@ -36,7 +36,8 @@ class FrtmNetwork(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the network computes."""
-        return self.backbone.mean.device
+        device: torch.device = self.backbone.mean.device
+        return device
 
     def for_inference(self) -> FrtmNetwork:
         """Fold batch norms, choose the faster memory layout; same function. Returns itself."""
@@ -57,7 +58,9 @@ class FrtmNetwork(nn.Module):
             raise ValueError("This network has no segmentation network; use a D-only variant.")
         with self._half():
             prepared = self.segmentation.prepare(features)
-            groups = [self.segmentation(s, prepared) for s in scores.split(_OBJECTS_AT_ONCE, 1)]
+            groups = [
+                self.segmentation(s, prepared) for s in torch.split(scores, _OBJECTS_AT_ONCE, 1)
+            ]
         return torch.cat(groups, 1).float()
 
     def _half(self) -> torch.autocast:

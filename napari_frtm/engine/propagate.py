@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from napari_frtm.engine.tracker import Tracker
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
@@ -127,7 +128,7 @@ class Propagation:
         return self._tracker.segment(chunk, [next(frames) for _ in chunk])
 
     def _deliver(self, prediction: Prediction) -> bool:
-        """Say whether a prediction is due now; hold it for the second pass if it will be blended."""
+        """Say whether a prediction is due now; if it will be blended, hold it."""
         final = self._final(self._pass, prediction.index)
         if not final and self._pass == 0:
             self._held[prediction.index] = hold(prediction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -12,6 +11,8 @@ from torch.nn.functional import adaptive_avg_pool2d, conv2d, interpolate, relu
 from napari_frtm.engine.backbone import STRIDES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_frtm.config import SegmentationConfig
     from napari_frtm.engine.backbone import Features
 
@@ -36,6 +37,13 @@ class TargetSegmentationEncoder(nn.Module):
             nn.ReLU(),
         )
 
+    @property
+    def first(self) -> nn.Conv2d:
+        """The convolution over features and scores."""
+        first = self.transform[0]
+        assert isinstance(first, nn.Conv2d)
+        return first
+
     def prepare(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return what depends on the frame alone, from features of shape (B, C, h, w).
 
@@ -43,12 +51,12 @@ class TargetSegmentationEncoder(nn.Module):
         which is linear; both computed once, however many objects there are.
         """
         reduced: Tensor = self.reduce(features)
-        first = self.transform[0]
-        return reduced, conv2d(reduced, first.weight[:, :-1], first.bias, padding=1)
+        weight = self.first.weight[:, :-1]
+        return reduced, conv2d(reduced, weight, self.first.bias, padding=1)
 
     def forward(self, prepared: Tensor, scores: Tensor) -> Tensor:
         """Encode the scores of N objects, (B, N, h, w) -> (B * N, width, h, w)."""
-        weight = self.transform[0].weight[:, -1:]
+        weight = self.first.weight[:, -1:]
         encoded: Tensor = conv2d(scores.flatten(0, 1)[:, None], weight, padding=1)
         encoded = encoded + prepared.repeat_interleave(scores.shape[1], 0)
         for layer in self.transform[1:]:
@@ -145,7 +153,7 @@ class SegmentationNetwork(nn.Module):
 
     def prepare(self, features: Features) -> dict[int, Prepared]:
         """Return, by stride, what all objects of a frame share."""
-        return {s: self.levels[str(s)].encoder.prepare(features[s]) for s in STRIDES}
+        return {s: self._level(s).encoder.prepare(features[s]) for s in STRIDES}
 
     def forward(self, scores: Tensor, prepared: Mapping[int, Prepared]) -> Tensor:
         """Refine the scores of N objects in B frames.
@@ -162,12 +170,18 @@ class SegmentationNetwork(nn.Module):
         Tensor of shape (B, N, 16 h, 16 w)
             Logits at image resolution.
         """
-        z = None
-        for stride in reversed(STRIDES):
-            z = self.levels[str(stride)](prepared[stride], scores, z)
+        deepest = STRIDES[-1]
+        z: Tensor = self._level(deepest)(prepared[deepest], scores, None)
+        for stride in reversed(STRIDES[:-1]):
+            z = self._level(stride)(prepared[stride], scores, z)
         z = relu(self.head[0](_double(z)))
         logits: Tensor = self.head[1](_double(z))
         return logits.view(*scores.shape[:2], *logits.shape[-2:])
+
+    def _level(self, stride: int) -> Level:
+        level = self.levels[str(stride)]
+        assert isinstance(level, Level)
+        return level
 
 
 def _double(x: Tensor) -> Tensor:

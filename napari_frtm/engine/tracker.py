@@ -273,12 +273,10 @@ class Tracker:
         """Return the prediction of an annotated frame, with the user's labels on top."""
         geometry = self._geometry(frame)
         seen = self._look([frame], geometry)
-        for layer, object_id in enumerate(self.object_ids, start=1):
-            if object_id in given:
-                seen.probabilities[0, 1:, given[object_id] > 0.5] = 0
-        for layer, object_id in enumerate(self.object_ids, start=1):
-            if object_id in given:
-                seen.probabilities[0, layer] = given[object_id]
+        for mask in given.values():
+            seen.probabilities[0, 1:, mask > 0.5] = 0
+        for object_id, mask in given.items():
+            seen.probabilities[0, 1 + self.object_ids.index(object_id)] = mask
         (prediction,) = self._report([index], seen, geometry)
         absent = [i for i in self.object_ids if i not in given]
         completed = np.where(np.isin(prediction.labels, absent), prediction.labels, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -25,6 +24,8 @@ from napari_frtm.errors import CheckpointError
 from napari_frtm.io.atomic import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_frtm.config import FrtmConfig
 
 FORMAT = "1"
@@ -173,9 +174,9 @@ def _segmentation(config: FrtmConfig, state: dict[str, Tensor], origin: str) -> 
             f"{origin} was made for {' or '.join(names) or 'another backbone'}, "
             f"not for {config.backbone}. Choose the preset that uses it."
         )
-    widths = [state[f"levels.{s}.encoder.reduce.0.weight"].shape[0] for s in STRIDES]
+    w4, w8, w16, w32 = (state[f"levels.{s}.encoder.reduce.0.weight"].shape[0] for s in STRIDES)
     channels = dict(zip(STRIDES, CHANNELS[config.backbone], strict=True))
-    network = SegmentationNetwork(channels, SegmentationConfig(channels=tuple(widths)))
+    network = SegmentationNetwork(channels, SegmentationConfig(channels=(w4, w8, w16, w32)))
     try:
         network.load_state_dict({k: v.float() for k, v in state.items()})
     except RuntimeError as error:

@@ -200,10 +200,10 @@ def _read_exr(path: Path) -> NDArray[np.float32]:
         frame = next(container.decode(video=0))
     kind = np.float16 if "f16" in frame.format.name else np.float32
     planes = [
-        np.frombuffer(plane, kind).reshape(frame.height, -1)[:, : frame.width]
+        np.frombuffer(bytes(plane), kind).reshape(frame.height, -1)[:, : frame.width]
         for plane in frame.planes[:3]
     ]
     if len(planes) == 1:
-        return planes[0].astype(np.float32)
+        return np.asarray(planes[0], np.float32)
     green, blue, red = planes
-    return np.stack([red, green, blue], axis=2).astype(np.float32)
+    return np.asarray(np.stack([red, green, blue], axis=2), np.float32)

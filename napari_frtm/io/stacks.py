@@ -93,6 +93,10 @@ class ArrayStack:
         if self.path.is_dir():
             return _open_zarr(self.path)
         self._tiff = tifffile.TiffFile(self.path)
+        if len({series.shape for series in self._tiff.series}) < len(self._tiff.series):
+            # Pages that were written one by one, each described as a series of its own.
+            self._tiff.close()
+            self._tiff = tifffile.TiffFile(self.path, is_shaped=False)
         series = self._tiff.series[0]
         store = series.aszarr(level=0, chunkmode="page")
         return zarr.open_array(store, mode="r"), series.axes
@@ -122,7 +126,7 @@ def frame_axes(shape: Sequence[int], axes: str | None, name: str) -> tuple[int, 
     if layout == "YX" or (colour and len(kept) == 3):
         raise VideoError(
             f"{name} has one frame; nothing to follow. To use a sequence of images, open their "
-            "folder."
+            "folder; if there should be more frames, the file is damaged."
         )
     if not re.fullmatch("[^CSYX]YX[SC]" if colour else "[^CSYX]YX", layout):
         raise VideoError(

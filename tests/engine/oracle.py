@@ -5,13 +5,16 @@ Slow and obvious on purpose; the engine is held against it. Sections 3.1 and 3.4
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.autograd import grad
 from torch.nn.functional import conv2d, interpolate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 @dataclass

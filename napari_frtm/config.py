@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+BACKBONES = ("resnet18", "resnet50", "resnet101", "mobilenet_v2")
 TARGET_STRIDE = 16
 """Pixels between two scores of the target model (paper, section 3.5)."""
+
+
+def _check(valid: bool, name: str, expected: str, value: object) -> None:
+    if not valid:
+        raise ValueError(f"{name} must be {expected}, got {value}.")
 
 
 class Direction(StrEnum):
@@ -178,12 +184,18 @@ class FrtmConfig:
         )
 
 
-BACKBONES = ("resnet18", "resnet50", "resnet101", "mobilenet_v2")
-PRESETS = ("lite", "fast", "accurate")
+_PRESETS = {
+    "lite": FrtmConfig(backbone="mobilenet_v2", target=TargetConfig(channels=32)),
+    "fast": FrtmConfig(
+        backbone="resnet18", target=TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)
+    ),
+    "accurate": FrtmConfig(backbone="resnet101"),
+}
+PRESETS = tuple(_PRESETS)
 
 
-def preset(name: str) -> FrtmConfig:
-    """Return a preset by its name.
+def preset(name: str, variant: Variant | str = Variant.FULL) -> FrtmConfig:
+    """Return a preset by its name, for a variant of the method.
 
     ``accurate`` and ``fast`` are the paper's *Ours* and *Ours-fast* (section 3.5); ``lite`` runs
     with the embedded weights, without network and GPU.
@@ -191,18 +203,8 @@ def preset(name: str) -> FrtmConfig:
     Raises
     ------
     ValueError
-        If there is no preset of this name.
+        If there is no such preset or variant.
     """
-    if name == "accurate":
-        return FrtmConfig()
-    fast = TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)
-    if name == "fast":
-        return FrtmConfig(backbone="resnet18", target=fast)
-    if name == "lite":
-        return FrtmConfig(backbone="mobilenet_v2", target=replace(TargetConfig(), channels=32))
-    raise ValueError(f"There is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
-
-
-def _check(valid: bool, name: str, expected: str, value: object) -> None:
-    if not valid:
-        raise ValueError(f"{name} must be {expected}, got {value}.")
+    if name not in PRESETS:
+        raise ValueError(f"There is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
+    return replace(_PRESETS[name], variant=Variant(variant))

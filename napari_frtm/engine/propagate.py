@@ -82,6 +82,13 @@ class Propagation:
         """Frame indices in the order in which they are delivered."""
         return [i for k, order in enumerate(self._passes) for i in order if self._final(k, i)]
 
+    @property
+    def finished(self) -> int:
+        """How many frames of `order` have been delivered."""
+        before = sum(len(order) for order in self._passes[: self._pass])
+        visited = [(k, i) for k, order in enumerate(self._passes) for i in order]
+        return sum(self._final(k, i) for k, i in visited[: before + self._position])
+
     def chunks(self) -> Generator[list[Prediction], None, None]:
         """Yield the predictions, finished frames only, as lists of frames that came together.
 

@@ -1,0 +1,103 @@
+"""Follow the object of the bundled clip, and compare with the truth.
+
+for example:
+  napari-frtm demo
+  napari-frtm demo --out my_folder --view
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_frtm.cli.job import Job, follow, overlay_frame
+from napari_frtm.cli.segment import add_method_arguments, method
+from napari_frtm.errors import FrtmError
+from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.io.atomic import replacing
+from napari_frtm.io.labels import read_labels
+from napari_frtm.io.overlay import contact_sheet
+from napari_frtm.io.video import open_video
+
+if TYPE_CHECKING:
+    import argparse
+
+    from napari_frtm.io.results import ResultsFolder
+
+_SHEET = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo_output"),
+        metavar="DIR",
+        help="folder for the results, replaced if it is there (default: demo_output)",
+    )
+    parser.add_argument("--view", action="store_true", help="open the result in napari")
+    add_method_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run this command."""
+    started = time.perf_counter()
+    samples = Path(str(files("napari_frtm") / "sample_data"))
+    video = open_video(samples / "roto.mp4")
+    job = Job(
+        source=samples / "roto.mp4",
+        video=video,
+        annotations={0: read_labels(samples / "roto_mask.png")},
+        config=method(options),
+        variant_chosen=options.variant is not None,
+        device=options.device,
+        checkpoint=options.checkpoint,
+        backbone_weights=options.backbone_weights,
+        out=options.out,
+        span=range(video.frames.shape[0]),
+        overlay=options.out / "overlay.mp4",
+        overwrite=True,
+    )
+    results = follow(job)
+    overlaps = _overlaps(results, tifffile.imread(samples / "roto_truth.tif"))
+    sheet = _contact_sheet(job, results, overlaps)
+    print(f"Contact sheet: {sheet}")
+    print(
+        f"Mean J against the exact truth, frames 1 to {len(overlaps) - 1}: "
+        f"{np.mean(overlaps[1:]):.3f}"
+    )
+    print(f"Done in {time.perf_counter() - started:.1f} s.")
+    if options.view:
+        _view(job, results)
+
+
+def _overlaps(results: ResultsFolder, truth: np.ndarray) -> list[float]:
+    """Return J of every frame."""
+    return [jaccard(read_labels(results.mask_path(t)) > 0, truth[t] > 0) for t in range(len(truth))]
+
+
+def _contact_sheet(job: Job, results: ResultsFolder, overlaps: list[float]) -> Path:
+    shown = np.linspace(0, len(overlaps) - 1, _SHEET).round().astype(int).tolist()
+    images = [overlay_frame(job, results, t) for t in shown]
+    captions = [f"frame {t}   J {overlaps[t]:.2f}" for t in shown]
+    path = results.folder / "contact_sheet.png"
+    with replacing(path) as temporary:
+        Image.fromarray(contact_sheet(images, captions)).save(temporary)
+    return path
+
+
+def _view(job: Job, results: ResultsFolder) -> None:
+    """Open napari in a process of its own: the command line does without Qt."""
+    viewer = [sys.executable, "-m", "napari_frtm.plugin.view"]
+    code = subprocess.call([*viewer, str(job.source), str(results.folder)])
+    if code:
+        raise FrtmError("napari could not be opened. Install it with: pip install napari-frtm[all]")

@@ -1,0 +1,194 @@
+"""One run from the command line: load, follow, write, report."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from napari_frtm import __version__
+from napari_frtm.config import Direction, FrtmConfig
+from napari_frtm.errors import FrtmError
+from napari_frtm.io.labels import read_labels
+from napari_frtm.io.overlay import OverlayMovie, overlay, to_uint8
+from napari_frtm.io.results import Outputs, ResultsFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.propagate import Propagation
+    from napari_frtm.io.video import Video
+    from napari_frtm.types import Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that a run needs; see the options of ``napari-frtm segment``."""
+
+    source: Path
+    video: Video
+    annotations: Mapping[int, Labels]
+    config: FrtmConfig
+    out: Path
+    span: range
+    variant_chosen: bool = False
+    device: str = "auto"
+    checkpoint: Path | None = None
+    backbone_weights: Path | None = None
+    direction: Direction = Direction.FORWARD
+    outputs: Outputs = field(default_factory=Outputs)
+    overlay: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+
+def follow(job: Job) -> ResultsFolder:
+    """Run a job with a progress bar; print what was done. Returns the folder written."""
+    from napari_frtm.engine.propagate import Propagation
+    from napari_frtm.io.checkpoint import available_variant, load_network
+
+    config = job.config
+    if not job.variant_chosen:
+        config = available_variant(config, job.checkpoint)
+    network = load_network(
+        config,
+        device=job.device,
+        checkpoint=job.checkpoint,
+        backbone_weights=job.backbone_weights,
+    )
+    run = Propagation(
+        network,
+        config,
+        job.video.frames,
+        job.annotations,
+        contrast=job.video.contrast,
+        span=job.span,
+        direction=job.direction,
+    )
+    results = _results(job, config)
+    done = _begin(job, results, run)
+    _introduce(job, config, network)
+    seconds = _run(run, results, done)
+    frames = len(run.order)
+    new = frames - done
+    speed = f", {new / seconds:.1f} frames per second" if new else ""
+    print(f"{frames} masks in {job.out} ({new} new in {seconds:.1f} s{speed}).")
+    if job.overlay is not None:
+        write_overlay(job, results, sorted(run.order))
+        print(f"Overlay movie: {job.overlay}")
+    return results
+
+
+def write_overlay(job: Job, results: ResultsFolder, indices: list[int]) -> None:
+    """Write a movie of the masks over the video, from the files of the run."""
+    assert job.overlay is not None
+    with OverlayMovie(job.overlay, job.video.fps, job.video.frames.shape[1:3]) as movie:
+        for index in tqdm(indices, desc="overlay", unit="frame", leave=False):
+            movie.write(overlay_frame(job, results, index))
+
+
+def overlay_frame(job: Job, results: ResultsFolder, index: int) -> np.ndarray:
+    """Return one frame with its mask drawn over it, uint8 of shape (H, W, 3)."""
+    frame = to_uint8(np.asarray(job.video.frames[index]), job.video.contrast)
+    return overlay(frame, read_labels(results.mask_path(index)))
+
+
+def _results(job: Job, config: FrtmConfig) -> ResultsFolder:
+    identity = {
+        "version": __version__,
+        "video": job.source.name,
+        "shape": list(job.video.frames.shape),
+        "contrast": list(job.video.contrast),
+        "masks": {str(t): _digest(labels) for t, labels in sorted(job.annotations.items())},
+        "range": f"{job.span.start}:{job.span.stop}",
+        "direction": str(job.direction),
+        "config": asdict(config),
+        "checkpoint": job.checkpoint and _file_digest(job.checkpoint),
+        "backbone weights": job.backbone_weights and _file_digest(job.backbone_weights),
+        "outputs": asdict(job.outputs),
+    }
+    largest = max(int(labels.max()) for labels in job.annotations.values())
+    return ResultsFolder(job.out, job.video.names, identity, largest, job.outputs)
+
+
+def _begin(job: Job, results: ResultsFolder, run: Propagation) -> int:
+    """Start or continue; return how many frames are finished already."""
+    if not job.resume:
+        results.start(overwrite=job.overwrite)
+        return 0
+    state = results.resume()
+    if state is None:
+        print(f"The run in {job.out} had not finished a frame; it starts from the beginning.")
+        return 0
+    run.load_state_dict(state)
+    done = run.finished
+    print(
+        f"Continuing {job.out}: {done} of {len(run.order)} frames are finished; target models "
+        "and memory are restored as they were."
+    )
+    return done
+
+
+def _introduce(job: Job, config: FrtmConfig, network: FrtmNetwork) -> None:
+    objects = sorted(
+        {int(i) for labels in job.annotations.values() for i in np.unique(labels) if i}
+    )
+    count, height, width = job.video.frames.shape[:3]
+    print(f"{job.source.name}: {count} frames, {width} x {height}; objects: {_some(objects)}.")
+    if job.video.frames.dtype != np.uint8:
+        low, high = job.video.contrast
+        print(f"Intensities {low:g} to {high:g} are seen as black to white (--contrast).")
+    if config.variant != job.config.variant:
+        print(
+            f"Coarse masks only: there are no weights of the segmentation network for "
+            f"{config.backbone} here, so variant '{config.variant}' runs. For fine masks give "
+            "--checkpoint."
+        )
+    print(f"{config.backbone}, variant {config.variant}, on {network.device}.")
+
+
+def _run(run: Propagation, results: ResultsFolder, done: int) -> float:
+    """Take the chunks one by one; return the seconds that it took."""
+    start = time.perf_counter()
+    frames = 0
+    with tqdm(total=len(run.order), initial=done, unit="frame", file=sys.stderr) as bar:
+        try:
+            for chunk in run.chunks():
+                for prediction in chunk:
+                    results.write(prediction)
+                results.save_state(run.state_dict())
+                frames += len(chunk)
+                bar.update(len(chunk))
+        except KeyboardInterrupt:
+            raise FrtmError(
+                f"Stopped after {done + frames} frames, which are kept in {results.folder}. "
+                "Continue with the same command and --resume."
+            ) from None
+        except RuntimeError as error:
+            raise FrtmError(
+                f"{str(error).splitlines()[0]} - {done + frames} frames are kept in "
+                f"{results.folder}. If memory ran out, lower --short-side or use --device cpu, "
+                "then continue with --resume."
+            ) from error
+    return time.perf_counter() - start
+
+
+def _some(objects: list[int]) -> str:
+    shown = ", ".join(map(str, objects[:8]))
+    return shown if len(objects) <= 8 else f"{shown}, ... ({len(objects)} in all)"
+
+
+def _digest(labels: Labels) -> str:
+    return hashlib.sha256(np.ascontiguousarray(labels, np.int32).tobytes()).hexdigest()[:16]
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,202 @@
+"""Follow the objects of a mask through a video and write a mask per frame.
+
+for example:
+  napari-frtm segment clip.mp4 --mask first.png --out masks
+  napari-frtm segment frames/ --mask 0:a.png --mask 40:b.png --out masks --direction both
+  napari-frtm segment cells.tif --mask first.tif --out masks --range 10:60 --scores
+  napari-frtm segment clip.mp4 --mask first.png --out masks --overlay masks/overlay.mp4
+  napari-frtm segment clip.mp4 --mask first.png --out masks --resume
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_frtm.cli.job import Job, follow
+from napari_frtm.config import PRESETS, Direction, FrtmConfig, Variant, preset
+from napari_frtm.errors import FrtmError
+from napari_frtm.io.labels import check_labels, read_labels
+from napari_frtm.io.results import Outputs
+from napari_frtm.io.video import Video, open_video
+
+if TYPE_CHECKING:
+    from napari_frtm.types import Labels
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    add = parser.add_argument
+    add("video", type=Path, help="movie, folder or pattern of images, TIFF, zarr or npy stack")
+    add(
+        "--mask",
+        action="append",
+        required=True,
+        metavar="[T:]FILE",
+        type=_mask,
+        help="label image of frame T (counted from 0); without T the first frame of the range, "
+        "or the last one going backward; repeat for more frames",
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the masks")
+    add(
+        "--range",
+        type=_span,
+        metavar="A:B",
+        dest="span",
+        help="frames A to B, B not included; either may be left out (default: all)",
+    )
+    add(
+        "--direction",
+        type=Direction,
+        choices=list(Direction),
+        default=Direction.FORWARD,
+        metavar="|".join(Direction),
+        help="which way to go from the masks (default: forward)",
+    )
+    add(
+        "--contrast",
+        type=_contrast,
+        metavar="LOW:HIGH",
+        help="intensities seen as black and white (default: 0:255 for 8 bits, else percentiles)",
+    )
+    add("--scores", action="store_true", help="write coarse scores to DIR/scores")
+    add("--probabilities", action="store_true", help="write soft masks to DIR/probabilities")
+    add(
+        "--overlay", type=Path, metavar="FILE.mp4", help="write a movie of the masks over the video"
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="continue a run that was stopped: target models and memory are restored as saved "
+        "after its last finished chunk",
+    )
+    add("--overwrite", action="store_true", help="replace the results of another run in DIR")
+    add_method_arguments(parser)
+
+
+def add_method_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to segment."""
+    method = parser.add_argument_group("method")
+    add = method.add_argument
+    add(
+        "--preset",
+        choices=PRESETS,
+        default="lite",
+        help="lite: embedded weights, made for CPUs (default); fast and accurate: the paper's, "
+        "with ResNet-18 and ResNet-101",
+    )
+    add(
+        "--variant",
+        type=Variant,
+        choices=list(Variant),
+        metavar="|".join(Variant),
+        help="parts of the method that run (default: full, or d-only without weights for it)",
+    )
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="segmentation network: .safetensors of this program or .pth of the authors",
+    )
+    add(
+        "--backbone-weights",
+        type=Path,
+        metavar="FILE",
+        help="ImageNet weights of the backbone as torchvision saves them",
+    )
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add(
+        "--short-side",
+        type=int,
+        metavar="N",
+        help="working resolution: scale frames down to N pixels on the shorter side (default: 480)",
+    )
+    add("--seed", type=int, metavar="N", help="of all random numbers (default: 0)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run this command."""
+    video = open_video(options.video)
+    length = video.frames.shape[0]
+    span = _absolute(options.span, length)
+    follow(
+        Job(
+            source=options.video,
+            video=replace(video, contrast=options.contrast or video.contrast),
+            annotations=_annotations(options.mask, video, span, options.direction),
+            config=method(options),
+            variant_chosen=options.variant is not None,
+            device=options.device,
+            checkpoint=options.checkpoint,
+            backbone_weights=options.backbone_weights,
+            span=span,
+            direction=options.direction,
+            out=options.out,
+            outputs=Outputs(scores=options.scores, probabilities=options.probabilities),
+            overlay=options.overlay,
+            resume=options.resume,
+            overwrite=options.overwrite,
+        )
+    )
+
+
+def method(options: argparse.Namespace) -> FrtmConfig:
+    """Return the setting that the options describe."""
+    config = preset(options.preset)
+    changes = {
+        "variant": options.variant,
+        "short_side": options.short_side,
+        "seed": options.seed,
+    }
+    try:
+        return replace(config, **{k: v for k, v in changes.items() if v is not None})
+    except ValueError as error:
+        raise FrtmError(str(error)) from error
+
+
+def _annotations(
+    masks: list[tuple[int | None, Path]], video: Video, span: range, direction: Direction
+) -> dict[int, Labels]:
+    """Read the label images; refuse those that do not fit."""
+    default = span.stop - 1 if direction == Direction.BACKWARD else span.start
+    size = video.frames.shape[1:3]
+    annotations: dict[int, Labels] = {}
+    for index, path in masks:
+        labels = read_labels(path)
+        check_labels(labels, size, path.name)
+        frame = default if index is None else index
+        if frame in annotations:
+            raise FrtmError(f"Two masks are given for frame {frame}; the second is {path.name}.")
+        annotations[frame] = labels
+    return annotations
+
+
+def _mask(text: str) -> tuple[int | None, Path]:
+    match = re.match(r"(\d+):(.+)", text)
+    return (int(match[1]), Path(match[2])) if match else (None, Path(text))
+
+
+def _span(text: str) -> tuple[int | None, int | None]:
+    match = re.fullmatch(r"(\d*):(\d*)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form A:B, for example 10:60")
+    start, stop = (int(part) if part else None for part in match.groups())
+    return start, stop
+
+
+def _contrast(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form LOW:HIGH") from None
+    if not low < high:
+        raise argparse.ArgumentTypeError(f"LOW must be below HIGH, got '{text}'")
+    return low, high
+
+
+def _absolute(span: tuple[int | None, int | None] | None, length: int) -> range:
+    start, stop = span or (None, None)
+    return range(start or 0, length if stop is None else stop)

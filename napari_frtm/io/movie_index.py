@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# These demuxers seek by presentation times, the others by decoding times. With an edit list the
+# first come out too early, except for the last time before the next key picture.
+_SEEK_BY_PTS = ("mov", "matroska")
+
+
 class Key(NamedTuple):
     """A key picture: index of the first frame that it gives, its time, and where to seek to."""
 
@@ -86,6 +91,7 @@ def scan(path: Path) -> MovieIndex:
             entries, damaged = _entries(container)
             trusted = not damaged and _reliable(entries, container)
             rate = video_stream(container).average_rate
+            by_pts = container.format.name.startswith(_SEEK_BY_PTS)
         with open_container(path, damaged) as container:
             first_key = next((e.pts for e in entries if e.key), None) if trusted else None
             size, times = _decoded_times(container, until=first_key)
@@ -101,7 +107,7 @@ def scan(path: Path) -> MovieIndex:
         size=size,
         fps=float(rate) if rate else None,
         times=tuple(known) if seekable else tuple(range(len(times))),
-        keys=_keys(entries, known, trusted) if seekable else (),
+        keys=_keys(entries, known, trusted, by_pts) if seekable else (),
         seekable=seekable,
         damaged=damaged,
     )
@@ -157,17 +163,25 @@ def _decoded_times(
     return size, times
 
 
-def _keys(entries: Sequence[_Entry], times: Sequence[int], ordered: bool) -> tuple[Key, ...]:
+def _keys(
+    entries: Sequence[_Entry], times: Sequence[int], ordered: bool, by_pts: bool
+) -> tuple[Key, ...]:
     """Return the key pictures; one that is not shown counts as the next frame."""
     shown = {time: i for i, time in enumerate(times)}
     keys = []
     for entry in entries:
         if entry.key and entry.pts is not None:
             after = bisect_left(times, entry.pts) if ordered else len(times)
-            index = shown.get(entry.pts, after)
             seek = entry.pts if entry.dts is None else entry.dts
-            keys.append(Key(index, entry.pts, seek))
-    return tuple(sorted(key for key in keys if key.frame < len(times)))
+            keys.append(Key(shown.get(entry.pts, after), entry.pts, seek))
+    keys = sorted(key for key in keys if key.frame < len(times))
+    if by_pts:
+        ends = [*(key.frame for key in keys[1:]), len(times)]
+        keys = [
+            Key(k.frame, k.time, max(k.time, times[end - 1]))
+            for k, end in zip(keys, ends, strict=True)
+        ]
+    return tuple(keys)
 
 
 def open_container(path: Path, damaged: bool = False) -> InputContainer:

@@ -190,7 +190,6 @@ def test_threads_share_and_processes_reopen_a_stack(tmp_path: Path) -> None:
     assert all(np.array_equal(frame, STACK[i % 6]) for i, frame in enumerate(frames))
 
 
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["a.tif", "a.npy"])
 def test_files_that_are_no_stack_are_refused(tmp_path: Path, name: str) -> None:
     """A text, nothing, and a stack whose end is missing."""

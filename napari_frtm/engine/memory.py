@@ -93,8 +93,8 @@ class SampleMemory:
         """Return the memory whose `state_dict` this is."""
         loss = Quadratic(state["stencil"], state["target"])
         memory = cls(state["projected"], loss, config)
-        memory.weights = state["weights"].cpu()
-        memory.permanent = state["permanent"].cpu()
+        memory.weights = state["weights"].cpu().clone()
+        memory.permanent = state["permanent"].cpu().clone()
         memory.latest = float(state["latest"])
         return memory
 

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class LiteralTarget:
-    """w1 of shape (c, C, 1, 1) and w2 of shape (1, c, 3, 3), as convolutions hold them."""
+    """w1 of shape (c, C, 1, 1) and w2 of shape (1, c, 3, 3), as convolutions hold them.
+
+    If `cropped`, scores are upsampled by 16 and cut to the size of the masks; else they are
+    stretched to it. The two are the same where the size is a multiple of 16.
+    """
 
     w1: Tensor
     w2: Tensor
     regularisation: tuple[float, float] = (1e-4, 1e-2)
     kappa_min: float = 0.1
+    cropped: bool = False
 
     def scores(self, features: Tensor) -> Tensor:
         """Eq. (1): (K, C, h, w) -> (K, 1, h, w)."""
@@ -44,8 +49,8 @@ class LiteralTarget:
             return torch.cat([self._data(scores, masks, weights), *ridge])
 
         precond = torch.cat(
-            [torch.full((n,), r) for n, r in zip(sizes, self.regularisation, strict=True)]
-        ).to(features)
+            [features.new_full((n,), r) for n, r in zip(sizes, self.regularisation, strict=True)]
+        )
         w = torch.cat([self.w1.flatten(), self.w2.flatten()])
         w = gauss_newton(residuals, w, cg_steps, precond)
         self.w1, self.w2 = (p.view(s) for p, s in zip(w.split(sizes), shapes, strict=True))
@@ -63,7 +68,13 @@ class LiteralTarget:
 
     def _data(self, scores: Tensor, masks: Tensor, weights: Tensor) -> Tensor:
         """First term of eq. (2)."""
-        up = interpolate(scores, masks.shape[-2:], mode="bilinear", align_corners=False)
+        size = masks.shape[-2:]
+        if self.cropped:
+            h, w = scores.shape[-2:]
+            up = interpolate(scores, (16 * h, 16 * w), mode="bilinear", align_corners=False)
+            up = up[..., : size[0], : size[1]]
+        else:
+            up = interpolate(scores, size, mode="bilinear", align_corners=False)
         v = literal_pixel_weights(masks, self.kappa_min).sqrt()
         return (weights.view(-1, 1, 1, 1).sqrt() * v * (up - masks)).flatten()
 

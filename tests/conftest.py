@@ -1,0 +1,77 @@
+"""What several tests share: the embedded network, and a small clip with its truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+
+from napari_frtm.config import FrtmConfig, SegmentationConfig, preset
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_frtm.engine.network import FrtmNetwork
+
+
+class Clip(NamedTuple):
+    """A video of shape (T, H, W, 3) and its label images of shape (T, H, W)."""
+
+    frames: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+
+
+@pytest.fixture(scope="session")
+def clip() -> Clip:
+    """Two textured squares, ids 1 and 4, that drift over a noisy background; 24 frames."""
+    rng = np.random.default_rng(0)
+    background = rng.integers(60, 130, (120, 190, 3), np.uint8)
+    stripes = np.where(np.arange(36)[:, None, None] // 4 % 2, [230, 60, 30], [250, 220, 40])
+    dots = np.where((np.indices((36, 36)) // 6).sum(0)[..., None] % 2, [20, 70, 230], [30, 230, 90])
+    patches = {1: np.broadcast_to(stripes, (36, 36, 3)), 4: dots}
+    frames, truth = [], []
+    for t in range(24):
+        frame, labels = background[:, t : t + 160].copy(), np.zeros((120, 160), np.uint8)
+        for object_id, (y, x) in {1: (20 + t, 15 + 2 * t), 4: (70 - t, 110 - t)}.items():
+            frame[y : y + 36, x : x + 36] = patches[object_id]
+            labels[y : y + 36, x : x + 36] = object_id
+        frames.append(frame)
+        truth.append(labels)
+    return Clip(np.stack(frames), np.stack(truth))
+
+
+@pytest.fixture(scope="session")
+def lite() -> FrtmConfig:
+    """Return the embedded setting, target model alone."""
+    return preset("lite", "d-only")
+
+
+@pytest.fixture(scope="session")
+def network(lite: FrtmConfig) -> FrtmNetwork:
+    """Return the embedded network, on the CPU."""
+    from napari_frtm.io.checkpoint import load_network
+
+    return load_network(lite, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def full_network(lite: FrtmConfig) -> FrtmNetwork:
+    """Return the embedded backbone with a small segmentation network of random weights."""
+    import torch
+
+    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.segmentation import SegmentationNetwork
+    from napari_frtm.io.checkpoint import load_network
+
+    backbone = load_network(lite, device="cpu").backbone
+    torch.manual_seed(0)
+    config = SegmentationConfig(channels=(6, 8, 8, 10))
+    return FrtmNetwork(backbone, SegmentationNetwork(backbone.channels, config)).for_inference()
+
+
+@pytest.fixture(scope="session")
+def full(lite: FrtmConfig) -> FrtmConfig:
+    """Return the setting for `full_network`."""
+    return replace(lite, variant=preset("lite").variant)

@@ -1,0 +1,44 @@
+"""How far a run is, in plain words."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+
+class Progress:
+    """Frames done, speed and time left of a run.
+
+    Parameters
+    ----------
+    total : int
+        Frames that will come.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self._started = monotonic()
+
+    def advance(self, frames: int) -> None:
+        """Count frames that have come."""
+        self.done += frames
+
+    @property
+    def text(self) -> str:
+        """For example ``12 / 96 frames, 8.1 fps, 10 s left``."""
+        counted = f"{self.done} / {self.total} frames"
+        seconds = monotonic() - self._started
+        if not 0 < self.done < self.total or seconds <= 0:
+            return counted
+        speed = self.done / seconds
+        return f"{counted}, {speed:.1f} fps, {duration((self.total - self.done) / speed)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words, as ``50 s``, ``3 min 20 s`` or ``2 h 05 min``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

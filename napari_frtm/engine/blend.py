@@ -79,23 +79,22 @@ def blend(held: Held, prediction: Prediction, share: float, size: tuple[int, int
     theirs = dict(zip(held.object_ids, held.probabilities, strict=True))
     ours = dict(zip(prediction.object_ids, prediction.probabilities, strict=True))
     scores = dict(zip(prediction.object_ids, prediction.scores, strict=True))
-    logits = []
-    for i in ids:
-        a, b = theirs.get(i, ours.get(i)), ours.get(i, theirs.get(i))
-        assert a is not None
-        assert b is not None
-        logits.append((1 - share) * _logit(a) + share * _logit(b))
-    # against the background, whose log-odds are zero
-    partition = torch.softmax(torch.stack([torch.zeros_like(logits[0]), *logits]), 0)
+    pairs = [(theirs.get(i, ours.get(i)), ours.get(i, theirs.get(i))) for i in ids]
+    objects = torch.stack(
+        [torch.sigmoid((1 - share) * _logit(a) + share * _logit(b)) for a, b in pairs]
+    )
+    objects = objects / objects.sum(0).clamp(min=1)
+    partition = torch.cat([1 - objects.sum(0, keepdim=True), objects])
     unknown = np.full(prediction.scores.shape[1:], np.nan, np.float32)
     return Prediction(
         index=prediction.index,
         object_ids=ids,
         labels=to_labels(partition, ids, size),
-        probabilities=partition[1:].numpy(),
+        probabilities=objects.numpy(),
         scores=np.stack([scores.get(i, unknown) for i in ids]),
     )
 
 
-def _logit(probabilities: NDArray[np.float32]) -> Tensor:
+def _logit(probabilities: NDArray[np.float32] | None) -> Tensor:
+    assert probabilities is not None
     return torch.from_numpy(np.array(probabilities)).logit(0.5 / _LEVELS)

@@ -1,0 +1,57 @@
+"""Blending of the two passes between keyframes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_frtm.engine.blend import Held, blend, hold
+from napari_frtm.types import Prediction
+
+
+def _prediction(**probabilities: float) -> Prediction:
+    """Return a prediction of 4 x 6 pixels; the objects are given as ``_ID=probability``."""
+    ids = tuple(int(name[1:]) for name in probabilities)
+    soft = np.stack([np.full((4, 6), p, np.float32) for p in probabilities.values()])
+    scores = np.stack([np.full((1, 1), i, np.float32) for i in ids])
+    return Prediction(3, ids, np.zeros((4, 6), np.uint8), soft, scores)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "share", "expected"),
+    [
+        pytest.param(0.9, 0.09, 0.5, 0.485, id="middle"),
+        pytest.param(0.9, 0.1, 0.0, 0.9, id="at the first keyframe"),
+        pytest.param(0.9, 0.1, 1.0, 0.1, id="at the second"),
+        pytest.param(0.9, 0.5, 0.5, 0.75, id="odds 9 and 1 give 3"),
+    ],
+)
+def test_log_odds_are_averaged(first: float, second: float, share: float, expected: float) -> None:
+    """By the distance to the keyframes."""
+    blended = blend(hold(_prediction(_1=first)), _prediction(_1=second), share, (8, 12))
+
+    assert blended.probabilities[0, 0, 0] == pytest.approx(expected, abs=0.01)
+    assert blended.labels.shape == (8, 12)
+    assert blended.labels[0, 0] == (1 if expected > 0.5 else 0)
+
+
+def test_an_object_of_one_pass_is_taken_from_it() -> None:
+    """Its scores are unknown if the other pass came last."""
+    blended = blend(hold(_prediction(_1=0.9)), _prediction(_4=0.05), 0.5, (4, 6))
+
+    assert blended.object_ids == (1, 4)
+    assert blended.probabilities[:, 0, 0] == pytest.approx([0.9, 0.05], abs=0.02)
+    assert (blended.labels == 1).all()
+    assert np.isnan(blended.scores[0]).all()
+    assert blended.scores[1, 0, 0] == 4
+
+
+def test_what_is_held_survives_saving() -> None:
+    """Within 8 bits."""
+    soft = np.random.default_rng(0).random((2, 4, 6), np.float32)
+    held = hold(Prediction(0, (2, 5), np.zeros((4, 6), np.uint8), soft, np.zeros((2, 1, 1))))
+
+    again = Held.from_state(held.state_dict())
+
+    assert again == held
+    assert np.abs(again.probabilities - soft).max() <= 0.5 / 255 + 1e-6

@@ -1,13 +1,15 @@
 """Cut objects out of video by painting one frame: FRTM video object segmentation.
 
-Six lines from a movie to masks::
+From a movie to masks::
 
+    from pathlib import Path
     import napari_frtm as frtm
 
     video = frtm.open_video("clip.mp4")
+    masks = {0: frtm.read_labels("mask.png")}
     config = frtm.preset("lite", "d-only")
     network = frtm.load_network(config)
-    for p in frtm.propagate(network, config, video.frames, {0: frtm.read_labels("mask.png")}):
+    for p in frtm.propagate(network, config, video.frames, masks, contrast=video.contrast):
         frtm.write_labels(Path(f"{video.names[p.index]}.png"), p.labels)
 
 Nothing heavy is imported before it is used.
@@ -16,6 +18,16 @@ Nothing heavy is imported before it is used.
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_frtm.config import Direction, FrtmConfig, Variant, preset
+    from napari_frtm.engine.propagate import Propagation, propagate
+    from napari_frtm.errors import FrtmError
+    from napari_frtm.io.checkpoint import load_network
+    from napari_frtm.io.labels import read_labels, write_labels
+    from napari_frtm.io.video import open_video
+    from napari_frtm.types import Prediction
 
 __version__ = "0.1.0"
 
@@ -34,7 +46,21 @@ _PUBLIC = {
     "open_video": "io.video",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = [
+    "Direction",
+    "FrtmConfig",
+    "FrtmError",
+    "Prediction",
+    "Propagation",
+    "Variant",
+    "__version__",
+    "load_network",
+    "open_video",
+    "preset",
+    "propagate",
+    "read_labels",
+    "write_labels",
+]
 
 
 def __getattr__(name: str) -> object:

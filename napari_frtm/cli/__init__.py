@@ -4,40 +4,73 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
 from napari_frtm import __version__
 from napari_frtm.cli import demo, info, segment
+from napari_frtm.cli.progress import Interrupted
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+logger = logging.getLogger("napari_frtm")
+
+FAILED, INTERRUPTED = 1, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 (failed), 2 (wrong usage), 130 (interrupted)."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    options = _parser().parse_args(arguments)
+    # before torch is loaded: threads that spin while they wait slow a busy machine down manifold
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    messages = _Messages(logging.WARNING)
+    logger.addHandler(messages)
     try:
         options.run(options)
-    except FrtmError as error:
-        print(f"napari-frtm: {error}", file=sys.stderr)
-        return FAILED
+    except Interrupted as error:
+        return _failure(error, INTERRUPTED)
     except KeyboardInterrupt:
-        print("napari-frtm: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _failure("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # nobody reads on, as in "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (FrtmError, OSError) as error:
+        return _failure(error, FAILED)
+    finally:
+        logger.removeHandler(messages)
     return 0
+
+
+class _Messages(logging.Handler):
+    """Shows warnings above the progress bar, each kind of them once."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._seen: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a message."""
+        if record.msg not in self._seen:
+            self._seen.add(record.msg)
+            tqdm.write(f"napari-frtm: {record.getMessage()}", file=sys.stderr)
+
+
+def _failure(reason: object, code: int) -> int:
+    print(f"napari-frtm: {reason}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="napari-frtm",
         description="Follow painted objects through a video (FRTM, CVPR 2020).",
-        epilog="'napari-frtm COMMAND --help' explains a command, with examples.",
+        epilog="'napari-frtm COMMAND --help' explains a command, with examples. The exit code is "
+        "0, or 1 if a command failed, 2 if its options are wrong, 130 if it was interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"napari-frtm {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

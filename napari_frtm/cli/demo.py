@@ -25,6 +25,7 @@ from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.atomic import replacing
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.overlay import contact_sheet
+from napari_frtm.io.results import holds_run
 from napari_frtm.io.video import open_video
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("demo_output"),
         metavar="DIR",
-        help="folder for the results, replaced if it is there (default: demo_output)",
+        help="folder for the results; those of another run are replaced (default: demo_output)",
     )
     parser.add_argument("--view", action="store_true", help="open the result in napari")
     add_method_arguments(parser)
@@ -51,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run this command."""
     started = time.perf_counter()
+    if options.out.exists() and not holds_run(options.out):
+        raise FrtmError(f"{options.out} is there and not of a demo. Choose another --out.")
     samples = Path(str(files("napari_frtm") / "sample_data"))
     video = open_video(samples / "roto.mp4")
     job = Job(

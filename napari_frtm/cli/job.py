@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
-import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,11 +10,14 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_frtm import __version__
+from napari_frtm.cli.progress import take
 from napari_frtm.config import Direction, FrtmConfig
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.overlay import OverlayMovie, overlay, to_uint8
 from napari_frtm.io.results import Outputs, ResultsFolder
+from napari_frtm.io.sequence import is_pattern
+from napari_frtm.io.video import MOVIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ class Job:
     source: Path
     video: Video
     annotations: Mapping[int, Labels]
+    mask_files: tuple[Path, ...] = ()
     config: FrtmConfig
     out: Path
     span: range
@@ -51,31 +53,14 @@ class Job:
 
 def follow(job: Job) -> ResultsFolder:
     """Run a job with a progress bar; print what was done. Returns the folder written."""
-    from napari_frtm.engine.propagate import Propagation
-    from napari_frtm.io.checkpoint import available_variant, load_network
-
-    config = job.config
-    if not job.variant_chosen:
-        config = available_variant(config, job.checkpoint)
-    network = load_network(
-        config,
-        device=job.device,
-        checkpoint=job.checkpoint,
-        backbone_weights=job.backbone_weights,
-    )
-    run = Propagation(
-        network,
-        config,
-        job.video.frames,
-        job.annotations,
-        contrast=job.video.contrast,
-        span=job.span,
-        direction=job.direction,
-    )
-    results = _results(job, config)
+    _protect_files(job)
+    run = _propagation(job)
+    results = _results(job, run.config)
     done = _begin(job, results, run)
-    _introduce(job, config, network)
-    seconds = _run(run, results, done)
+    if job.overlay is not None:
+        job.overlay.parent.mkdir(parents=True, exist_ok=True)
+    _introduce(job, run.config, run.network)
+    seconds = take(run, results, done)
     frames = len(run.order)
     new = frames - done
     speed = f", {new / seconds:.1f} frames per second" if new else ""
@@ -100,13 +85,57 @@ def overlay_frame(job: Job, results: ResultsFolder, index: int) -> np.ndarray:
     return overlay(frame, read_labels(results.mask_path(index)))
 
 
+def _protect_files(job: Job) -> None:
+    """Refuse what would replace the video, or an overlay of another run."""
+    images = job.source if job.source.is_dir() else None
+    images = job.source.parent if is_pattern(job.source) else images
+    if images is not None and job.out.resolve() == images.resolve():
+        raise FrtmError(
+            f"The masks would replace the video: {job.out} is its own folder. Choose another one."
+        )
+    if job.overlay is None:
+        return
+    if job.overlay.suffix.lower() not in MOVIES or job.overlay.resolve() == job.source.resolve():
+        raise FrtmError(
+            f"The overlay cannot be written to {job.overlay}: choose another name, ending in .mp4."
+        )
+    if job.overlay.exists() and not (job.resume or job.overwrite):
+        raise FrtmError(f"{job.overlay} is there already. Replace it with --overwrite.")
+
+
+def _propagation(job: Job) -> Propagation:
+    """Load the networks and prepare the run."""
+    from napari_frtm.engine.propagate import Propagation
+    from napari_frtm.io.checkpoint import available_variant, load_network
+
+    config = job.config
+    if not job.variant_chosen:
+        config = available_variant(config, job.checkpoint)
+    network = load_network(
+        config,
+        device=job.device,
+        checkpoint=job.checkpoint,
+        backbone_weights=job.backbone_weights,
+    )
+    return Propagation(
+        network,
+        config,
+        job.video.frames,
+        job.annotations,
+        contrast=job.video.contrast,
+        span=job.span,
+        direction=job.direction,
+    )
+
+
 def _results(job: Job, config: FrtmConfig) -> ResultsFolder:
     identity = {
         "version": __version__,
         "video": job.source.name,
+        "bytes": job.source.stat().st_size if job.source.is_file() else None,
         "shape": list(job.video.frames.shape),
         "contrast": list(job.video.contrast),
-        "masks": {str(t): _digest(labels) for t, labels in sorted(job.annotations.items())},
+        "masks": [[t, _digest(labels)] for t, labels in sorted(job.annotations.items())],
         "range": f"{job.span.start}:{job.span.stop}",
         "direction": str(job.direction),
         "config": asdict(config),
@@ -121,14 +150,18 @@ def _results(job: Job, config: FrtmConfig) -> ResultsFolder:
 def _begin(job: Job, results: ResultsFolder, run: Propagation) -> int:
     """Start or continue; return how many frames are finished already."""
     if not job.resume:
-        results.start(overwrite=job.overwrite)
+        results.start(overwrite=job.overwrite, keep=job.mask_files)
         return 0
     state = results.resume()
     if state is None:
         print(f"The run in {job.out} had not finished a frame; it starts from the beginning.")
         return 0
-    run.load_state_dict(state)
+    try:
+        run.load_state_dict(state)
+    except (KeyError, ValueError, IndexError, RuntimeError) as error:
+        raise results.damaged(error) from error
     done = run.finished
+    results.check_masks(run.order[:done])
     print(
         f"Continuing {job.out}: {done} of {len(run.order)} frames are finished; target models "
         "and memory are restored as they were."
@@ -152,32 +185,6 @@ def _introduce(job: Job, config: FrtmConfig, network: FrtmNetwork) -> None:
             "--checkpoint."
         )
     print(f"{config.backbone}, variant {config.variant}, on {network.device}.")
-
-
-def _run(run: Propagation, results: ResultsFolder, done: int) -> float:
-    """Take the chunks one by one; return the seconds that it took."""
-    start = time.perf_counter()
-    frames = 0
-    with tqdm(total=len(run.order), initial=done, unit="frame", file=sys.stderr) as bar:
-        try:
-            for chunk in run.chunks():
-                for prediction in chunk:
-                    results.write(prediction)
-                results.save_state(run.state_dict())
-                frames += len(chunk)
-                bar.update(len(chunk))
-        except KeyboardInterrupt:
-            raise FrtmError(
-                f"Stopped after {done + frames} frames, which are kept in {results.folder}. "
-                "Continue with the same command and --resume."
-            ) from None
-        except RuntimeError as error:
-            raise FrtmError(
-                f"{str(error).splitlines()[0]} - {done + frames} frames are kept in "
-                f"{results.folder}. If memory ran out, lower --short-side or use --device cpu, "
-                "then continue with --resume."
-            ) from error
-    return time.perf_counter() - start
 
 
 def _some(objects: list[int]) -> str:

@@ -11,6 +11,7 @@ for example:
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING
 from napari_frtm.cli.job import Job, follow
 from napari_frtm.config import PRESETS, Direction, FrtmConfig, Variant, preset
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.labels import check_labels, read_labels
+from napari_frtm.io.labels import LIMITS, check_labels, read_labels
 from napari_frtm.io.results import Outputs
 from napari_frtm.io.video import Video, open_video
 
 if TYPE_CHECKING:
     from napari_frtm.types import Labels
+
+LARGEST_ID = max(LIMITS.values())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--direction",
-        type=Direction,
-        choices=list(Direction),
-        default=Direction.FORWARD,
+        choices=[*map(str, Direction)],
+        default=str(Direction.FORWARD),
         metavar="|".join(Direction),
         help="which way to go from the masks (default: forward)",
     )
@@ -67,13 +69,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--overlay", type=Path, metavar="FILE.mp4", help="write a movie of the masks over the video"
     )
-    add(
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument(
         "--resume",
         action="store_true",
         help="continue a run that was stopped: target models and memory are restored as saved "
         "after its last finished chunk",
     )
-    add("--overwrite", action="store_true", help="replace the results of another run in DIR")
+    again.add_argument(
+        "--overwrite", action="store_true", help="replace the results of another run in DIR"
+    )
     add_method_arguments(parser)
 
 
@@ -90,8 +95,7 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--variant",
-        type=Variant,
-        choices=list(Variant),
+        choices=[*map(str, Variant)],
         metavar="|".join(Variant),
         help="parts of the method that run (default: full, or d-only without weights for it)",
     )
@@ -107,14 +111,19 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="ImageNet weights of the backbone as torchvision saves them",
     )
-    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to compute (default: auto, the GPU if there is one)",
+    )
     add(
         "--short-side",
         type=int,
         metavar="N",
         help="working resolution: scale frames down to N pixels on the shorter side (default: 480)",
     )
-    add("--seed", type=int, metavar="N", help="of all random numbers (default: 0)")
+    add("--seed", type=_seed, metavar="N", help="of all random numbers (default: 0)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -122,18 +131,20 @@ def run(options: argparse.Namespace) -> None:
     video = open_video(options.video)
     length = video.frames.shape[0]
     span = _absolute(options.span, length)
+    direction = Direction(options.direction)
     follow(
         Job(
             source=options.video,
             video=replace(video, contrast=options.contrast or video.contrast),
-            annotations=_annotations(options.mask, video, span, options.direction),
+            annotations=_annotations(options.mask, video, span, direction),
+            mask_files=tuple(path for _, path in options.mask),
             config=method(options),
             variant_chosen=options.variant is not None,
             device=options.device,
             checkpoint=options.checkpoint,
             backbone_weights=options.backbone_weights,
             span=span,
-            direction=options.direction,
+            direction=direction,
             out=options.out,
             outputs=Outputs(scores=options.scores, probabilities=options.probabilities),
             overlay=options.overlay,
@@ -146,15 +157,16 @@ def run(options: argparse.Namespace) -> None:
 def method(options: argparse.Namespace) -> FrtmConfig:
     """Return the setting that the options describe."""
     config = preset(options.preset)
-    changes = {
-        "variant": options.variant,
-        "short_side": options.short_side,
-        "seed": options.seed,
-    }
+    if options.variant is not None:
+        config = replace(config, variant=Variant(options.variant))
+    if options.seed is not None:
+        config = replace(config, seed=options.seed)
+    if options.short_side is None:
+        return config
     try:
-        return replace(config, **{k: v for k, v in changes.items() if v is not None})
+        return replace(config, short_side=options.short_side)
     except ValueError as error:
-        raise FrtmError(str(error)) from error
+        raise FrtmError(f"--short-side: {error}") from error
 
 
 def _annotations(
@@ -167,6 +179,11 @@ def _annotations(
     for index, path in masks:
         labels = read_labels(path)
         check_labels(labels, size, path.name)
+        if labels.max() > LARGEST_ID:
+            raise FrtmError(
+                f"{path.name} has the object id {labels.max()}; masks have room for ids up to "
+                f"{LARGEST_ID}. Renumber the objects."
+            )
         frame = default if index is None else index
         if frame in annotations:
             raise FrtmError(f"Two masks are given for frame {frame}; the second is {path.name}.")
@@ -184,6 +201,8 @@ def _span(text: str) -> tuple[int | None, int | None]:
     if not match:
         raise argparse.ArgumentTypeError(f"'{text}' is not of the form A:B, for example 10:60")
     start, stop = (int(part) if part else None for part in match.groups())
+    if stop is not None and (start or 0) >= stop:
+        raise argparse.ArgumentTypeError(f"A must be below B, got '{text}'")
     return start, stop
 
 
@@ -192,11 +211,22 @@ def _contrast(text: str) -> tuple[float, float]:
         low, high = (float(part) for part in text.split(":"))
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not of the form LOW:HIGH") from None
-    if not low < high:
-        raise argparse.ArgumentTypeError(f"LOW must be below HIGH, got '{text}'")
+    if not -math.inf < low < high < math.inf:
+        raise argparse.ArgumentTypeError(f"LOW must be below HIGH, both finite, got '{text}'")
     return low, high
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number in [0, 2^63)")
+    return int(text)
 
 
 def _absolute(span: tuple[int | None, int | None] | None, length: int) -> range:
     start, stop = span or (None, None)
+    if (start or 0) >= length or (stop or 0) > length:
+        raise FrtmError(
+            f"The range {'' if start is None else start}:{'' if stop is None else stop} is not "
+            f"within the video's {length} frames, 0:{length}. Choose a range inside it."
+        )
     return range(start or 0, length if stop is None else stop)

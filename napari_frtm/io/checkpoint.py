@@ -1,19 +1,14 @@
-"""Weights: the embedded ones, checkpoints, backbones of torchvision, the authors' files."""
+"""Weights: the embedded ones, checkpoints of this package, and which of them a setting needs."""
 
 from __future__ import annotations
 
-import pickle
-import re
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.error import URLError
+from typing import TYPE_CHECKING, Never
 
 import torch
-import torchvision.models
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_frtm.config import SegmentationConfig, Variant
@@ -21,7 +16,8 @@ from napari_frtm.engine.backbone import CHANNELS, STRIDES, Backbone
 from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.engine.segmentation import SegmentationNetwork
 from napari_frtm.errors import CheckpointError
-from napari_frtm.io.atomic import replacing
+from napari_frtm.io.foreign import download, read_authors, read_state_dict
+from napari_frtm.io.tensors import save_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,21 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT = "1"
 _EMBEDDED = {"mobilenet_v2": "lite.safetensors"}
-_IMAGENET = {
-    "resnet18": "ResNet18_Weights.IMAGENET1K_V1",
-    "resnet50": "ResNet50_Weights.IMAGENET1K_V1",
-    "resnet101": "ResNet101_Weights.IMAGENET1K_V1",
-    "mobilenet_v2": "MobileNet_V2_Weights.IMAGENET1K_V1",
-}
-_AUTHORS = {
-    r"^TSE\.layer(\d)\.reduce\.": r"levels.{}.encoder.reduce.",
-    r"^TSE\.layer(\d)\.transform\.": r"levels.{}.encoder.transform.",
-    r"^RRB1\.layer(\d)\.conv1x1\.": r"levels.{}.block1.project.",
-    r"^RRB1\.layer(\d)\.bblock\.": r"levels.{}.block1.residual.",
-    r"^CAB\.layer(\d)\.convreluconv\.": r"levels.{}.attention.attend.",
-    r"^RRB2\.layer(\d)\.conv1x1\.": r"levels.{}.block2.project.",
-    r"^RRB2\.layer(\d)\.bblock\.": r"levels.{}.block2.residual.",
-}
 
 
 def resolve_device(name: str) -> str:
@@ -90,12 +71,10 @@ def load_network(
         If weights are missing, damaged or of another network; the message says what to do.
     """
     target = resolve_device(device)
+    state, origin = _read_embedded(config.backbone), "the embedded weights"
     if checkpoint is not None:
         path = Path(checkpoint)
-        state = _read_checkpoint(path)
-        origin = path.name
-    else:
-        state, origin = _read_embedded(config.backbone), "the embedded weights"
+        state, origin = _read_checkpoint(path, config.backbone), path.name
     backbone = Backbone(config.backbone, _backbone_state(config.backbone, state, backbone_weights))
     segmentation = None
     if config.variant.refines:
@@ -132,56 +111,63 @@ def save_checkpoint(
     tensors = {f"backbone.{k}": v for k, v in backbone.items()}
     tensors |= {f"segmentation.{k}": v for k, v in segmentation.items()}
     small = {k: v.half() if v.ndim > 1 else v.float() for k, v in tensors.items()}
-    with replacing(path) as temporary:
-        save_file(small, temporary, {"format": FORMAT, "backbone": name})
+    save_tensors(path, small, {"format": FORMAT, "backbone": name})
 
 
 def _backbone_state(
     name: str, checkpoint: Mapping[str, Tensor], path: str | Path | None
 ) -> Mapping[str, Tensor]:
     if path is not None:
-        return _unpickle(Path(path))
+        return read_state_dict(Path(path))
     for state in (checkpoint, _read_embedded(name)):
         if own := _below(state, "backbone."):
             return own
-    return _download(name)
-
-
-def _download(name: str) -> Mapping[str, Tensor]:
-    weights = torchvision.models.get_weight(_IMAGENET[name])
-    try:
-        state: Mapping[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
-    except (URLError, OSError, RuntimeError) as error:
-        raise CheckpointError(
-            f"The ImageNet weights of {name} could not be downloaded from {weights.url} "
-            f"({error}). Connect to the internet once, or download the file elsewhere and give "
-            "it as backbone weights (--backbone-weights FILE). The 'lite' preset needs neither."
-        ) from error
-    return state
+    return download(name)
 
 
 def _segmentation(config: FrtmConfig, state: dict[str, Tensor], origin: str) -> SegmentationNetwork:
+    """Return the segmentation network of a checkpoint, as wide as its weights."""
     if not state:
         raise CheckpointError(
             f"There are no weights of the segmentation network for {config.backbone} in {origin}. "
             "Give a checkpoint (--checkpoint FILE) or use a D-only variant (--variant d-only)."
         )
-    found = state["levels.16.encoder.reduce.0.weight"].shape[1]
-    expected = CHANNELS[config.backbone][STRIDES.index(16)]
-    if found != expected:
+    first = {s: f"levels.{s}.encoder.reduce.0.weight" for s in STRIDES}
+    for key in first.values():
+        if key not in state or state[key].ndim != 4:
+            raise _misfit(origin, f"'{key}' is missing")
+    found = state[first[16]].shape[1]
+    if found != CHANNELS[config.backbone][STRIDES.index(16)]:
         names = [name for name, channels in CHANNELS.items() if channels[2] == found]
-        raise CheckpointError(
-            f"{origin} was made for {' or '.join(names) or 'another backbone'}, "
-            f"not for {config.backbone}. Choose the preset that uses it."
-        )
-    w4, w8, w16, w32 = (state[f"levels.{s}.encoder.reduce.0.weight"].shape[0] for s in STRIDES)
+        _refuse_backbone(origin, " or ".join(names) or "another backbone", config.backbone)
+    w4, w8, w16, w32 = (state[first[s]].shape[0] for s in STRIDES)
     channels = dict(zip(STRIDES, CHANNELS[config.backbone], strict=True))
     network = SegmentationNetwork(channels, SegmentationConfig(channels=(w4, w8, w16, w32)))
-    try:
-        network.load_state_dict({k: v.float() for k, v in state.items()})
-    except RuntimeError as error:
-        raise CheckpointError(f"{origin} does not fit the segmentation network: {error}") from error
+    _check_entries(network.state_dict(), state, origin)
+    network.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
     return network
+
+
+def _check_entries(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], origin: str) -> None:
+    """Refuse a state dict that is not exactly what a network has; counters may be left out."""
+    for key in sorted(wanted.keys() | state.keys()):
+        if key not in state and "num_batches" not in key:
+            raise _misfit(origin, f"'{key}' is missing")
+        if key not in wanted:
+            raise _misfit(origin, f"'{key}' is not a part of it")
+        if key in state and state[key].shape != wanted[key].shape:
+            shapes = f"{tuple(state[key].shape)}, expected {tuple(wanted[key].shape)}"
+            raise _misfit(origin, f"'{key}' has shape {shapes}")
+
+
+def _misfit(origin: str, why: str) -> CheckpointError:
+    return CheckpointError(f"{origin} does not fit the segmentation network: {why}.")
+
+
+def _refuse_backbone(origin: str, made_for: str, wanted: str) -> Never:
+    raise CheckpointError(
+        f"{origin} was made for {made_for}, not for {wanted}. Choose the preset that uses it."
+    )
 
 
 def _read_embedded(backbone: str) -> dict[str, Tensor]:
@@ -189,67 +175,30 @@ def _read_embedded(backbone: str) -> dict[str, Tensor]:
     if backbone not in _EMBEDDED:
         return {}
     with as_file(files("napari_frtm") / "weights" / _EMBEDDED[backbone]) as path:
-        return _read_safetensors(path)
+        return _read_safetensors(path, backbone)
 
 
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint {path}.")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    return _from_authors(_unpickle(path), path.name)
+def _read_checkpoint(path: Path, backbone: str) -> dict[str, Tensor]:
+    if path.suffix.lower() == ".safetensors" and path.is_file():
+        return _read_safetensors(path, backbone)
+    return read_authors(path)
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(path: Path, backbone: str) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("format") != FORMAT:
-                raise CheckpointError(f"{path.name} is not a checkpoint of napari-frtm.")
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(
+                    f"{path.name} is not a checkpoint that this version of napari-frtm can read."
+                )
+            if metadata.get("backbone") != backbone:
+                _refuse_backbone(path.name, metadata.get("backbone", "another one"), backbone)
             return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path.name} cannot be read ({error}). Is it complete? Download or copy it again."
         ) from error
-
-
-def _unpickle(path: Path) -> Mapping[str, Tensor]:
-    """Read a file of `torch.save` that holds tensors and nothing else."""
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path.name} holds more than tensors, or is no checkpoint at all. Such a file can "
-            "run any program when loaded, so it is refused. Ask its author for a plain state dict."
-        ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{path.name} cannot be read. Is it complete? Download or copy it again."
-        ) from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path.name} holds no state dict.")
-    return content
-
-
-def _from_authors(content: Mapping[str, object], name: str) -> dict[str, Tensor]:
-    """Rename the entries of a checkpoint of the authors' release."""
-    model = content.get("model", content)
-    if not isinstance(model, dict) or not any(str(k).startswith("refiner.") for k in model):
-        raise CheckpointError(
-            f"{name} is neither a checkpoint of napari-frtm nor one of the authors' release "
-            "(no entry 'refiner...')."
-        )
-    state = {}
-    for key, tensor in model.items():
-        short = str(key).removeprefix("refiner.")
-        for pattern, ours in _AUTHORS.items():
-            if match := re.match(pattern, short):
-                stride = 2 ** int(match[1])
-                short = ours.format(stride) + short[match.end() :]
-        short = re.sub(r"^project\.conv(\d)", lambda m: f"head.{int(m[1]) - 1}", short)
-        state[f"segmentation.{short}"] = tensor
-    return state
 
 
 def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from PIL import Image
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, reporting, write_json
 from napari_frtm.io.labels import labels_suffix, write_labels
+from napari_frtm.io.tensors import save_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from napari_frtm.types import Prediction
 
 _HIDDEN = ".frtm"
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}")
+"""Stem of what `replacing` writes; a killed run leaves one behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,25 +75,25 @@ class ResultsFolder:
         self.folder = folder
         self.outputs = outputs
         self._names = names
-        self._identity = json.loads(json.dumps(identity))
+        self._identity = json.loads(json.dumps({**identity, "names": list(names)}))
         self._suffix = labels_suffix(largest_id)
 
-    def start(self, *, overwrite: bool = False) -> None:
+    def start(self, *, overwrite: bool = False, keep: Collection[Path] = ()) -> None:
         """Begin a new run.
+
+        With `overwrite`, the results of the run before are removed, except the files to `keep`.
 
         Raises
         ------
         OutputError
             If the folder holds results already and `overwrite` is false, or cannot be written.
         """
-        if self._run_file.exists() and not overwrite:
-            raise OutputError(
-                f"{self.folder} holds the results of another run. Continue it with --resume, "
-                "choose another folder, or replace it with --overwrite."
-            )
         with reporting(self.folder):
+            if not overwrite:
+                self._refuse_to_replace()
             self._state_file.parent.mkdir(parents=True, exist_ok=True)
             self._state_file.unlink(missing_ok=True)
+            self._remove_results({path.resolve() for path in keep})
         write_json(self._run_file, self._identity)
 
     def resume(self) -> dict[str, Tensor] | None:
@@ -100,17 +104,14 @@ class ResultsFolder:
         OutputError
             If there is no run, one with other settings, or its state is damaged.
         """
-        if not self._run_file.exists():
+        saved = self._saved_identity()
+        if saved is None:
             raise OutputError(f"{self.folder} holds no run to continue. Leave out --resume.")
-        try:
-            saved = json.loads(self._run_file.read_text())
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{self._run_file} cannot be read: {error}.") from error
-        if different := [k for k in self._identity if saved.get(k) != self._identity[k]]:
-            key = different[0]
+        if different := _difference(saved, self._identity):
             raise OutputError(
-                f"The run in {self.folder} had another '{key}': {saved.get(key)}, "
-                f"now {self._identity[key]}. Give the same options, or choose another folder."
+                f"The run in {self.folder} cannot be continued: {different}. Give the same "
+                "options and files as before, choose another folder, or start again with "
+                "--overwrite."
             )
         from safetensors import SafetensorError
         from safetensors.torch import load_file  # here, because it loads torch
@@ -120,10 +121,23 @@ class ResultsFolder:
         try:
             return load_file(self._state_file)
         except (SafetensorError, OSError) as error:
+            raise self.damaged(error) from error
+
+    def damaged(self, reason: object) -> OutputError:
+        """Return the error for a saved state that cannot be used."""
+        return OutputError(
+            f"The saved state {self._state_file} is damaged ({reason}). Start again with "
+            "--overwrite."
+        )
+
+    def check_masks(self, indices: Iterable[int]) -> None:
+        """Raise an `OutputError` if the mask of one of these frames is missing."""
+        missing = [path for path in map(self.mask_path, indices) if not path.exists()]
+        if missing:
             raise OutputError(
-                f"The saved state {self._state_file} is damaged ({error}). "
-                "Start again with --overwrite."
-            ) from error
+                f"{missing[0]} is missing, although its frame was finished; {len(missing)} masks "
+                "are. Put them back, or start again with --overwrite."
+            )
 
     def write(self, prediction: Prediction) -> None:
         """Write what is wanted of one frame."""
@@ -131,7 +145,7 @@ class ResultsFolder:
         write_labels(self.mask_path(prediction.index), prediction.labels)
         if self.outputs.scores:
             with _file(self.folder / "scores" / f"{name}.tif") as path:
-                tifffile.imwrite(path, prediction.scores, compression="zlib", metadata=None)
+                _write_scores(path, prediction)
         if self.outputs.probabilities:
             height, width = prediction.labels.shape
             for i, soft in zip(prediction.object_ids, prediction.probabilities, strict=True):
@@ -141,16 +155,7 @@ class ResultsFolder:
 
     def save_state(self, state: Mapping[str, Tensor]) -> None:
         """Save where the run stands; the masks of all frames before are written by now."""
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file  # here, because it loads torch
-
-        with replacing(self._state_file) as path, reporting(self._state_file):
-            try:
-                save_file({k: v.contiguous() for k, v in state.items()}, path)
-            except SafetensorError as error:
-                raise OutputError(
-                    f"Cannot write {self._state_file}: {error}. Is the disk full?"
-                ) from error
+        save_tensors(self._state_file, state)
 
     def mask_path(self, index: int) -> Path:
         """Return where the mask of a frame is written."""
@@ -164,6 +169,49 @@ class ResultsFolder:
     def _state_file(self) -> Path:
         return self.folder / _HIDDEN / "state.safetensors"
 
+    def _saved_identity(self) -> dict[str, object] | None:
+        """Return what the run in the folder depends on; None if there is no run."""
+        try:
+            saved = json.loads(self._run_file.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise OutputError(
+                f"{self._run_file} cannot be read ({error}). Choose another folder."
+            ) from error
+        return saved if isinstance(saved, dict) else {}
+
+    def _refuse_to_replace(self) -> None:
+        """Refuse a folder with a run, or with files that the masks would replace."""
+        if holds_run(self.folder):
+            raise OutputError(
+                f"{self.folder} holds the results of another run. Continue it with --resume, "
+                "choose another folder, or replace it with --overwrite."
+            )
+        for path in map(self.mask_path, range(len(self._names))):
+            if path.exists():
+                raise OutputError(
+                    f"{self.folder} holds {path.name} already, which is not of a run. Choose "
+                    "another folder, or replace such files with --overwrite."
+                )
+
+    def _remove_results(self, keep: Collection[Path]) -> None:
+        """Remove what the run before wrote, and what an abrupt end left behind."""
+        saved = self._saved_identity() or {}
+        names = saved.get("names")
+        names = set(names) if isinstance(names, list) else set()
+        folders = [self.folder, self._run_file.parent, self.folder / "scores"]
+        for folder in [*folders, *self.folder.glob("probabilities/*/")]:
+            for path in folder.glob("*"):
+                result = path.stem in names and path.suffix in (".png", ".tif")
+                if (result or _TEMPORARY.fullmatch(path.stem)) and path.resolve() not in keep:
+                    path.unlink()
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder has the results of a run."""
+    return (folder / _HIDDEN / "run.json").exists()
+
 
 @contextmanager
 def _file(path: Path) -> Iterator[Path]:
@@ -172,3 +220,28 @@ def _file(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         yield temporary
+
+
+def _write_scores(path: Path, prediction: Prediction) -> None:
+    """Write the scores, one page per object; the description says which."""
+    tifffile.imwrite(
+        path,
+        prediction.scores,
+        compression="zlib",
+        photometric="minisblack",
+        metadata=None,
+        description=json.dumps({"object_ids": prediction.object_ids}),
+    )
+
+
+def _difference(saved: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Say in words where two identities differ first; empty if they do not."""
+    for key, new in now.items():
+        old = saved.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            if inner := _difference(old, new):
+                return inner
+        elif old != new:
+            plain = all(isinstance(value, str | int | float) for value in (old, new))
+            return f"'{key}' was {old} and is {new} now" if plain else f"'{key}' is not the same"
+    return ""

@@ -92,7 +92,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         advanced.addRow("Resolution", self.short_side)
         advanced.addRow("Device", self.device)
         advanced.addRow("Seed", self.seed)
-        folded = QCollapsible("Advanced")
+        folded = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         folded.addWidget(inner)
         layout.addRow(folded)
 

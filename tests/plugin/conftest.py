@@ -1,0 +1,73 @@
+"""A viewer with a painted clip and the *Propagate* widget in it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.layers import Image, Labels
+    from napari.viewer import Viewer
+
+    from napari_frtm.plugin.propagate import Propagate
+    from tests.conftest import Clip
+
+if "DISPLAY" not in os.environ:
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+FRAMES = 12
+
+
+@pytest.fixture(autouse=True)
+def no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer napari's questions about OpenGL where Qt's offscreen platform has none."""
+    if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+        answers = {7939: ""}  # GL_EXTENSIONS; the others are texture sizes
+        monkeypatch.setattr("vispy.gloo.gl.glGetParameter", lambda name: answers.get(name, 2048))
+
+
+class Desk(NamedTuple):
+    """What a user has before them."""
+
+    viewer: Viewer
+    widget: Propagate
+    video: Image
+    labels: Labels
+
+
+@pytest.fixture
+def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip) -> Iterator[Desk]:
+    """Return a viewer with the first frames of the clip, frame 0 painted; nothing runs after."""
+    from qtpy.QtCore import QThreadPool
+
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
+    place = {"scale": (2, 0.5, 0.5), "translate": (0, 3, 4), "axis_labels": ("t", "y", "x")}
+    video = viewer.add_image(clip.frames[:FRAMES], rgb=True, name="clip", **place)
+    painted = np.zeros((FRAMES, *clip.truth.shape[1:]), np.uint8)
+    painted[0] = clip.truth[0]
+    labels = viewer.add_labels(painted, name="mine", **place)
+    viewer.dims.set_current_step(0, 0)
+    yield Desk(viewer, widget, video, labels)
+    widget.cancel()
+    assert QThreadPool.globalInstance().waitForDone(60_000)
+
+
+@pytest.fixture
+def messages() -> Iterator[list[str]]:
+    """Return the texts of napari's notifications, as they come."""
+    from napari.utils.notifications import Notification, notification_manager
+
+    texts: list[str] = []
+
+    def collect(notification: Notification) -> None:
+        texts.append(str(notification.message))
+
+    notification_manager.notification_ready.connect(collect)
+    yield texts
+    notification_manager.notification_ready.disconnect(collect)

@@ -1,0 +1,142 @@
+"""Layers to arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from napari.layers import Image, Labels
+
+from napari_frtm.errors import FrtmError
+from napari_frtm.plugin.layers import (
+    check_annotation,
+    contrast_of,
+    displayed_frame,
+    painted_frames,
+    video_frames,
+)
+
+
+def _painted(kind: str) -> Any:
+    data = np.zeros((7, 4, 5), np.int64)
+    data[2, 1, 1], data[5, 3, 4] = 300, 2
+    if kind == "dask":
+        return da.from_array(data, chunks=(3, 4, 5))
+    return zarr.array(data, chunks=(3, 4, 5)) if kind == "zarr" else data
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
+def test_painted_frames_are_found(kind: str) -> None:
+    """Whatever holds them."""
+    painted = painted_frames(_painted(kind), range(7), "mine")
+
+    assert list(painted) == [2, 5]
+    assert painted[2][1, 1] == 300
+    assert painted[5].shape == (4, 5)
+
+
+def test_only_frames_within_the_range_count() -> None:
+    """The others are not read into a run."""
+    assert list(painted_frames(_painted("zarr"), range(4, 6), "mine")) == [5]
+
+
+def test_painted_frames_are_copies() -> None:
+    """So that painting during a run does not change it."""
+    data = _painted("numpy")
+    painted = painted_frames(data, range(7), "mine")
+
+    data[:] = 0
+
+    assert painted[2].any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param((slice(None), 0), "Nothing is painted on 'mine'", id="empty"),
+        pytest.param(((2, 0, 0), 70_000), "70000 on frame 2", id="large"),
+        pytest.param(((2, 0, 0), -1), "Frame 2 of 'mine' has ids from -1", id="negative"),
+    ],
+)
+def test_unusable_labels_are_refused(change: tuple[Any, int], message: str) -> None:
+    """With the name of the layer and what is wrong."""
+    data = _painted("numpy")
+    data[change[0]] = change[1]
+
+    with pytest.raises(FrtmError, match=message):
+        painted_frames(data, range(7), "mine")
+
+
+def test_range_without_painted_frame_names_one_outside() -> None:
+    """So that the user knows how to change the range."""
+    with pytest.raises(FrtmError, match=r"painted on frame 2, but not on frames 3 to 4"):
+        painted_frames(_painted("dask"), range(3, 5), "mine")
+
+
+@pytest.mark.parametrize(
+    ("shape", "rgb", "expected"),
+    [
+        pytest.param((3, 32, 40), False, (3, 32, 40), id="gray"),
+        pytest.param((3, 32, 40, 3), True, (3, 32, 40, 3), id="rgb"),
+        pytest.param((3, 32, 40, 4), True, (3, 32, 40, 3), id="rgba"),
+    ],
+)
+def test_video_frames(shape: tuple[int, ...], rgb: bool, expected: tuple[int, ...]) -> None:
+    """Alpha is left out."""
+    frames = video_frames(Image(np.zeros(shape, np.uint8), rgb=rgb))
+
+    assert frames.shape == expected
+    assert frames[1].shape == expected[1:]
+
+
+@pytest.mark.parametrize(
+    ("shape", "rgb", "message"),
+    [
+        pytest.param((32, 40), False, "single image", id="2d"),
+        pytest.param((32, 40, 3), True, "single image", id="2d-rgb"),
+        pytest.param((2, 3, 32, 40), False, "4 axes", id="4d"),
+        pytest.param((1, 32, 40), False, "one frame", id="one-frame"),
+    ],
+)
+def test_others_are_no_videos(shape: tuple[int, ...], rgb: bool, message: str) -> None:
+    """The message says why."""
+    with pytest.raises(FrtmError, match=message):
+        video_frames(Image(np.zeros(shape, np.uint8), rgb=rgb))
+
+
+def test_largest_level_of_a_pyramid_is_the_video() -> None:
+    """Masks come at full resolution."""
+    levels = [np.zeros((3, 32, 40)), np.zeros((3, 16, 20))]
+
+    assert video_frames(Image(levels, multiscale=True)).shape == (3, 32, 40)
+
+
+def test_contrast_is_what_the_user_sees() -> None:
+    """RGB has none: bytes are taken as they are, other types are measured later."""
+    gray = Image(np.zeros((3, 4, 5), np.uint16), contrast_limits=(10, 500))
+
+    assert contrast_of(gray) == (10, 500)
+    assert contrast_of(Image(np.zeros((3, 4, 5, 3), np.uint8), rgb=True)) == (0, 255)
+    assert contrast_of(Image(np.zeros((3, 4, 5, 3), np.uint16), rgb=True)) is None
+
+
+def test_labels_must_have_the_video_s_shape() -> None:
+    """A single image will do as well."""
+    frames = video_frames(Image(np.zeros((3, 32, 40))))
+    check_annotation(Labels(np.zeros((3, 32, 40), np.uint8)), frames, "clip")
+    check_annotation(Labels(np.zeros((32, 40), np.uint8)), frames, "clip")
+
+    with pytest.raises(FrtmError, match=r"\(3, 31, 40\), but 'clip' has \(3, 32, 40\)"):
+        check_annotation(Labels(np.zeros((3, 31, 40), np.uint8)), frames, "clip")
+
+
+def test_displayed_frame_heeds_the_scale_of_time() -> None:
+    """World coordinates are not frames."""
+    layer = Image(np.zeros((10, 4, 5)), scale=(0.5, 1, 1), translate=(1, 0, 0))
+
+    assert displayed_frame(layer, (3.0, 0, 0)) == 4
+    assert displayed_frame(layer, (99.0, 0, 0)) == 9
+    assert displayed_frame(layer, (0.0, 3.0, 0, 0)) == 4

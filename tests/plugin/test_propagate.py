@@ -1,0 +1,261 @@
+"""The *Propagate* widget, in a viewer, with the embedded network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QThreadPool
+
+from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.plugin.propagate import Propagate
+from napari_frtm.plugin.results import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+    from tests.conftest import Clip
+    from tests.plugin.conftest import Desk
+
+SECONDS = 60_000  # milliseconds; a run takes a few seconds on an idle machine
+
+
+def _run(desk: Desk, qtbot: QtBot) -> None:
+    desk.widget.start()
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+
+
+def _until_frames_come(desk: Desk, qtbot: QtBot) -> None:
+    desk.widget.start()
+    qtbot.waitUntil(lambda: desk.widget.bar.value() > 0, timeout=SECONDS)
+    assert desk.widget.running
+
+
+def test_masks_and_scores_appear_over_the_video(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
+    """Shape, place and quality; the user's layer and selection stay as they were."""
+    before = desk.labels.data.copy()
+
+    _run(desk, qtbot)
+
+    masks, scores = desk.viewer.layers["clip masks"], desk.viewer.layers["clip scores"]
+    np.testing.assert_array_equal(desk.labels.data, before)
+    np.testing.assert_array_equal(masks.data[0], clip.truth[0])
+    assert masks.data.dtype == np.uint8
+    assert masks.data.shape == desk.video.data.shape[:3]
+    np.testing.assert_array_equal(masks.scale, desk.video.scale)
+    np.testing.assert_array_equal(masks.translate, desk.video.translate)
+    assert masks.axis_labels == ("t", "y", "x")
+    for object_id in (1, 4):
+        assert jaccard(masks.data[-1] == object_id, clip.truth[11] == object_id) > 0.5
+    assert scores.data.shape == (12, 8, 10)
+    assert np.isfinite(scores.data).all()
+    assert not scores.visible
+    assert desk.viewer.layers.selection.active is desk.labels
+    assert "12 of 12 frames" in desk.widget.status.text()
+
+
+def test_second_run_fills_its_range_only(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
+    """In the layers of the first, whose other frames stay; both runs are on record."""
+    _run(desk, qtbot)
+    masks = desk.viewer.layers["clip masks"]
+    masks.data[:] = 9
+    desk.labels.data[6] = clip.truth[6]
+    desk.widget.form.frames.span = range(5, 9)
+
+    _run(desk, qtbot)
+
+    assert len(desk.viewer.layers) == 4
+    np.testing.assert_array_equal(masks.data[6], clip.truth[6])
+    changed = [t for t in range(12) if (masks.data[t] != 9).all()]
+    assert changed == [6, 7, 8]
+    runs = masks.metadata[METADATA]["runs"]
+    assert [run["range"] for run in runs] == [(0, 11), (5, 8)]
+    assert [run["annotated"] for run in runs] == [(0,), (6,)]
+    assert {run["variant"] for run in runs} == {"d-only"}
+
+
+def test_single_image_annotates_the_displayed_frame(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
+    """Here the last one, so that backward fills all before it."""
+    image = desk.viewer.add_labels(clip.truth[11], name="picture")
+    desk.viewer.dims.set_current_step(0, 11)
+    desk.widget.form.labels.layer = image
+    desk.widget.form.direction.setCurrentText("Backward")
+
+    _run(desk, qtbot)
+
+    masks = desk.viewer.layers["clip masks"]
+    np.testing.assert_array_equal(masks.data[11], clip.truth[11])
+    assert all(frame.any() for frame in masks.data)
+
+
+def test_cancel_keeps_finished_frames(desk: Desk, qtbot: QtBot) -> None:
+    """And the widget can be used again."""
+    _until_frames_come(desk, qtbot)
+
+    desk.widget.cancel()
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+
+    masks = desk.viewer.layers["clip masks"]
+    assert masks.data[0].any()
+    assert not masks.data[11].any()
+    assert desk.widget.status.text().startswith("Cancelled after ")
+    assert desk.widget.start_button.isEnabled()
+    assert not desk.widget.cancel_button.isEnabled()
+
+
+@pytest.mark.parametrize("name", ["clip", "mine", "clip masks"])
+def test_removing_a_layer_stops_the_run(
+    desk: Desk, qtbot: QtBot, messages: list[str], name: str
+) -> None:
+    """With a word about it."""
+    _until_frames_come(desk, qtbot)
+
+    desk.viewer.layers.remove(name)
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+
+    assert any(f"'{name}' was removed" in message for message in messages)
+    assert desk.widget.start_button.isEnabled()
+
+
+def test_removing_the_scores_does_not_stop_the_run(desk: Desk, qtbot: QtBot) -> None:
+    """They are an extra."""
+    _until_frames_come(desk, qtbot)
+
+    desk.viewer.layers.remove("clip scores")
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+
+    assert desk.viewer.layers["clip masks"].data[11].any()
+
+
+def test_closing_the_viewer_stops_the_run(desk: Desk, qtbot: QtBot) -> None:
+    """Nothing goes on behind the user's back."""
+    _until_frames_come(desk, qtbot)
+
+    desk.viewer.window._qt_window.close()
+
+    assert QThreadPool.globalInstance().waitForDone(SECONDS)
+
+
+def test_closing_the_dock_stops_the_run(desk: Desk, qtbot: QtBot) -> None:
+    """Finished frames stay."""
+    _until_frames_come(desk, qtbot)
+
+    desk.viewer.window.remove_dock_widget(desk.widget)
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+
+    assert not desk.viewer.layers["clip masks"].data[11].any()
+
+
+def _unpaint(desk: Desk) -> None:
+    desk.labels.data[:] = 0
+
+
+def _shift_range(desk: Desk) -> None:
+    desk.widget.form.frames.span = range(3, 9)
+
+
+def _other_shape(desk: Desk) -> None:
+    desk.widget.form.labels.layer = desk.viewer.add_labels(np.ones((12, 9, 9), np.uint8))
+
+
+def _single_image(desk: Desk) -> None:
+    desk.widget.form.video.layer = desk.viewer.add_image(np.zeros((120, 160)), name="still")
+
+
+def _no_labels(desk: Desk) -> None:
+    desk.viewer.layers.remove(desk.labels)
+
+
+def _no_gpu(desk: Desk) -> None:
+    desk.widget.form.device.setCurrentText("mps")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_unpaint, "Nothing is painted on 'mine'"),
+        (_shift_range, "painted on frame 0, but not on frames 3 to 8"),
+        (_other_shape, "has shape (12, 9, 9), but 'clip' has (12, 120, 160)"),
+        (_single_image, "'still' is a single image"),
+        (_no_labels, "Add a Labels layer"),
+        (_no_gpu, "There is no 'mps' device here"),
+    ],
+)
+def test_mistakes_are_explained(
+    desk: Desk, qtbot: QtBot, messages: list[str], spoil: Callable[[Desk], None], message: str
+) -> None:
+    """No layer appears, and the widget can be used again."""
+    spoil(desk)
+    layers = len(desk.viewer.layers)
+
+    _run(desk, qtbot)
+
+    assert any(message in text for text in messages)
+    assert len(desk.viewer.layers) == layers
+    assert desk.widget.start_button.isEnabled()
+
+
+def test_unreadable_frame_is_explained(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
+    """In mid-run; the frames before it stay."""
+    import dask.array as da
+
+    from napari_frtm.errors import VideoError
+
+    def read(block: np.ndarray, block_info: dict[int, dict[str, list[tuple[int, int]]]]) -> object:
+        if block_info[0]["array-location"][0][0] == 10:
+            raise VideoError("Frame 10 cannot be read.")
+        return block
+
+    chunked = da.from_array(desk.video.data, chunks=(1, 120, 160, 3))
+    desk.video.data = chunked.map_blocks(read, dtype=np.uint8, meta=np.empty((0,) * 4, np.uint8))
+
+    _run(desk, qtbot)
+
+    assert messages == ["Frame 10 cannot be read."]
+    assert desk.viewer.layers["clip masks"].data[8].any()
+    assert desk.widget.status.text().startswith("Failed after 9 of 12")
+
+
+def test_range_follows_the_video(desk: Desk) -> None:
+    """All of it, unless the user chose otherwise."""
+    frames = desk.widget.form.frames
+    assert frames.span == range(12)
+
+    desk.widget.form.video.layer = desk.viewer.add_image(np.zeros((30, 9, 9)), name="longer")
+
+    assert frames.span == range(30)
+    assert not frames.first.isEnabled()
+
+
+def test_results_are_not_offered_as_labels(desk: Desk) -> None:
+    """Every frame of them would count as painted."""
+    desk.viewer.add_labels(desk.labels.data, name="result", metadata={METADATA: {}})
+    box = desk.widget.form.labels
+
+    assert [box.itemText(i) for i in range(box.count())] == ["mine"]
+
+
+def test_empty_viewer_says_what_to_do(make_napari_viewer: Callable[[], Viewer]) -> None:
+    """First the video, then the labels."""
+    viewer = make_napari_viewer()
+    widget = Propagate(viewer)
+    assert widget.status.text().startswith("Open a video")
+
+    viewer.add_image(np.zeros((3, 9, 9)), name="video")
+    assert widget.status.text().startswith("Add a Labels layer")
+    viewer.add_labels(np.zeros((3, 9, 9), np.uint8), name="labels")
+
+    assert widget.status.text() == ""
+
+
+def test_names_follow_the_layer_list(desk: Desk) -> None:
+    """Renaming keeps the choice."""
+    desk.viewer.add_labels(np.zeros((3, 9, 9), np.uint8), name="other")
+    desk.labels.name = "koi"
+
+    assert desk.widget.form.labels.currentText() == "koi"
+    assert desk.widget.form.labels.layer is desk.labels

@@ -16,6 +16,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -33,15 +34,13 @@ from napari_frtm.io.checkpoint import load_network
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video import open_video
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from typing import TYPE_CHECKING
-
-from oracle import LiteralTarget  # noqa: E402 - a test helper, found through the path above
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from oracle import LiteralTarget
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # for the literal version
 
 
 class Scene:
@@ -135,6 +134,8 @@ class Scene:
         literal.update(projected, masks, weights, self.config.target.update_cg_steps)
 
     def _literal(self) -> LiteralTarget:
+        from oracle import LiteralTarget
+
         c = self.config.target.channels
         return LiteralTarget(
             self.model.projection[:, :, None, None], self.model.taps.T.reshape(1, c, 3, 3)

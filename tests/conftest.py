@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.engine.network import FrtmNetwork
+
+# small tensors gain nothing from threads, and threads that wait for each other on a busy machine
+# lose a lot; before torch is loaded
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class Clip(NamedTuple):

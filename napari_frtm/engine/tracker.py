@@ -249,12 +249,18 @@ class Tracker:
         ]
 
     def _remember(self, seen: _Seen, geometry: Geometry) -> None:
-        """Extend every object's memory by the frames seen (algorithm 1, line 7)."""
+        """Extend every object's memory by the frames seen (algorithm 1, line 7).
+
+        The label is the soft mask of S. Without S it is the mask itself: a target model has
+        nothing to learn from its own scores, and more from what it would have to score.
+        """
         kappa_min = self.config.target.kappa_min
+        labels = seen.probabilities
+        if not self.config.variant.refines:
+            labels = (labels > 0.5).float()
         for layer, (object_id, target) in enumerate(self._objects.items(), start=1):
             for frame in range(len(seen.probabilities)):
-                mask = seen.probabilities[frame, layer][None]
-                loss = sample_loss(mask, kappa_min, geometry.scores)
+                loss = sample_loss(labels[frame, layer][None], kappa_min, geometry.scores)
                 target.memory.add(seen.projected[object_id][frame][None], loss)
 
     def _advance(self, frames: int) -> None:

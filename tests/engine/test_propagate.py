@@ -73,14 +73,18 @@ def test_chunks_equal_frame_by_frame(
 def test_frames_in_a_batch_equal_one_by_one(
     clip: Clip, full_network: FrtmNetwork, full: FrtmConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a GPU, where several frames go through the networks together."""
-    alone = list(propagate(full_network, full, clip.frames, {0: clip.truth[0]}))
+    """As on a GPU, where several frames go through the networks together.
+
+    Without updates: convolutions round otherwise in a batch, and an update magnifies it.
+    """
+    config = replace(full, variant=Variant.FULL_NO_UPDATE)
+    alone = list(propagate(full_network, config, clip.frames, {0: clip.truth[0]}))
 
     monkeypatch.setattr(Tracker, "_frames_at_once", lambda *_: 3)
-    together = list(propagate(full_network, full, clip.frames, {0: clip.truth[0]}))
+    together = list(propagate(full_network, config, clip.frames, {0: clip.truth[0]}))
 
     for one, other in zip(alone, together, strict=True):
-        assert np.allclose(one.scores, other.scores, atol=2e-3)
+        assert np.allclose(one.scores, other.scores, atol=1e-4)
         assert (one.labels != other.labels).mean() < 1e-3
 
 

@@ -31,6 +31,17 @@ def no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("vispy.gloo.gl.glGetParameter", lambda name: answers.get(name, 2048))
 
 
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: on a busy machine several wait for each other, 30 times as long."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class Desk(NamedTuple):
     """What a user has before them."""
 
@@ -41,7 +52,7 @@ class Desk(NamedTuple):
 
 
 @pytest.fixture
-def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip) -> Iterator[Desk]:
+def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip, one_thread: None) -> Iterator[Desk]:
     """Return a viewer with the first frames of the clip, frame 0 painted; nothing runs after."""
     from qtpy.QtCore import QThreadPool
 

@@ -195,6 +195,7 @@ def test_mistakes_are_explained(
     _run(desk, qtbot)
 
     assert any(message in text for text in messages)
+    assert message in desk.widget.status.text()
     assert len(desk.viewer.layers) == layers
     assert desk.widget.start_button.isEnabled()
 

@@ -62,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--contrast",
         type=_contrast,
         metavar="LOW:HIGH",
-        help="intensities seen as black and white (default: 0:255 for 8 bits, else percentiles)",
+        help="intensities seen as black and white (default: 0:255 for 8 bits, else percentiles); "
+        "if LOW is negative, write --contrast=LOW:HIGH",
     )
     add("--scores", action="store_true", help="write coarse scores to DIR/scores")
     add("--probabilities", action="store_true", help="write soft masks to DIR/probabilities")

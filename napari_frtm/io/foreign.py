@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from http.client import HTTPException
 from pathlib import Path
 
@@ -101,7 +102,9 @@ def _unpickle(path: Path) -> object:
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}. Check the path of the weights.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols; the errors say it better
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path.name} holds more than tensors, or is no checkpoint at all. Such a file can "

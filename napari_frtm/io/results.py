@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -93,7 +93,7 @@ class ResultsFolder:
                 self._refuse_to_replace()
             self._state_file.parent.mkdir(parents=True, exist_ok=True)
             self._state_file.unlink(missing_ok=True)
-            self._remove_results({path.resolve() for path in keep})
+            self._remove(self._old_names(), {path.resolve() for path in keep})
         write_json(self._run_file, self._identity)
 
     def resume(self) -> dict[str, Tensor] | None:
@@ -109,10 +109,10 @@ class ResultsFolder:
             raise OutputError(f"{self.folder} holds no run to continue. Leave out --resume.")
         if different := _difference(saved, self._identity):
             raise OutputError(
-                f"The run in {self.folder} cannot be continued: {different}. Give the same "
-                "options and files as before, choose another folder, or start again with "
-                "--overwrite."
+                f"The run in {self.folder} cannot be continued: {different}. Give the options "
+                "and files of before, choose another folder, or start again with --overwrite."
             )
+        self._remove(())
         from safetensors import SafetensorError
         from safetensors.torch import load_file  # here, because it loads torch
 
@@ -135,8 +135,8 @@ class ResultsFolder:
         missing = [path for path in map(self.mask_path, indices) if not path.exists()]
         if missing:
             raise OutputError(
-                f"{missing[0]} is missing, although its frame was finished; {len(missing)} masks "
-                "are. Put them back, or start again with --overwrite."
+                f"{missing[0]} is missing, although its frame was finished ({len(missing)} such "
+                "masks). Put them back, or start again with --overwrite."
             )
 
     def write(self, prediction: Prediction) -> None:
@@ -169,7 +169,7 @@ class ResultsFolder:
     def _state_file(self) -> Path:
         return self.folder / _HIDDEN / "state.safetensors"
 
-    def _saved_identity(self) -> dict[str, object] | None:
+    def _saved_identity(self) -> dict[str, Any] | None:
         """Return what the run in the folder depends on; None if there is no run."""
         try:
             saved = json.loads(self._run_file.read_text())
@@ -177,9 +177,9 @@ class ResultsFolder:
             return None
         except (OSError, ValueError) as error:
             raise OutputError(
-                f"{self._run_file} cannot be read ({error}). Choose another folder."
+                f"{self._run_file} cannot be read ({error}). Start again with --overwrite."
             ) from error
-        return saved if isinstance(saved, dict) else {}
+        return saved if isinstance(saved, dict) else {"names": ()}
 
     def _refuse_to_replace(self) -> None:
         """Refuse a folder with a run, or with files that the masks would replace."""
@@ -195,11 +195,14 @@ class ResultsFolder:
                     "another folder, or replace such files with --overwrite."
                 )
 
-    def _remove_results(self, keep: Collection[Path]) -> None:
-        """Remove what the run before wrote, and what an abrupt end left behind."""
-        saved = self._saved_identity() or {}
-        names = saved.get("names")
-        names = set(names) if isinstance(names, list) else set()
+    def _old_names(self) -> set[str]:
+        """Return the frames of the run that was here; none if its record is damaged."""
+        with suppress(OutputError):
+            return set((self._saved_identity() or {}).get("names", ()))
+        return set()
+
+    def _remove(self, names: Collection[str], keep: Collection[Path] = ()) -> None:
+        """Remove results of these frames, and the temporary files of a killed run."""
         folders = [self.folder, self._run_file.parent, self.folder / "scores"]
         for folder in [*folders, *self.folder.glob("probabilities/*/")]:
             for path in folder.glob("*"):

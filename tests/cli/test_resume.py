@@ -1,0 +1,200 @@
+"""``napari-frtm segment`` again in the same folder: resume, refuse, overwrite."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from console import FAST, Outcome, Shot, arguments, contents, finish, process
+
+from napari_frtm.cli import main
+from napari_frtm.io.labels import write_labels
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    Command = Callable[..., Outcome]
+
+
+def wait_for(out: Path, count: int, started: subprocess.Popen[str]) -> None:
+    """Wait until a run has written this many masks."""
+    end = time.monotonic() + 60
+    while len(list(out.glob("0*.png"))) < count:
+        assert started.poll() is None, started.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_interrupting_says_how_to_continue(shot: Shot, tmp_path: Path) -> None:
+    """Exit code 130, and no traceback."""
+    out = tmp_path / "masks"
+    started = process(arguments(shot, out))
+    wait_for(out, 9, started)
+    started.send_signal(signal.SIGINT)
+
+    interrupted = finish(started)
+
+    assert interrupted.code == 130
+    assert f"finished frames are kept in {out}; continue with the same" in interrupted.err
+    assert "Traceback" not in interrupted.err
+
+
+@pytest.mark.parametrize(("direction", "masks"), [("forward", 10), ("both", 8)])
+def test_a_killed_run_goes_on(
+    shot: Shot,
+    command: Command,
+    finished: dict[str, bytes],
+    tmp_path: Path,
+    direction: str,
+    masks: int,
+) -> None:
+    """The end is as if nothing had happened, and finished frames are not written again."""
+    out, whole = tmp_path / "masks", tmp_path / "whole"
+    started = process(arguments(shot, out, direction))
+    wait_for(out, masks, started)
+    started.kill()
+    finish(started)
+    (out / f".{'0' * 32}.png").write_text("left behind")
+    before = {path: path.stat().st_mtime_ns for path in out.glob("0*.png")}
+
+    resumed = command(*arguments(shot, out, direction), "--resume")
+    if direction == "both":
+        command(*arguments(shot, whole, direction))
+
+    assert resumed.code == 0, resumed.err
+    assert 8 <= len(before) < 20
+    assert contents(out) == (contents(whole) if direction == "both" else finished)
+    kept = int(resumed.out.split("Continuing")[1].split(": ")[1].split()[0])
+    untouched = [path for path, time in before.items() if path.stat().st_mtime_ns == time]
+    assert len(untouched) >= kept >= min(masks - 2, 8)
+    assert not list(out.glob(".*.png"))
+
+
+@pytest.fixture(scope="module")
+def short_run(shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the arguments of a run that has ended."""
+    out = tmp_path_factory.mktemp("short") / "masks"
+    run = ["segment", shot.movie, "--mask", shot.mask(0), "--out", str(out), "--range", ":3", *FAST]
+    assert main(run) == 0
+    return run
+
+
+def test_resuming_a_finished_run_changes_nothing(short_run: list[str], command: Command) -> None:
+    """Not even the times of the files."""
+    out = Path(short_run[5])
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
+
+    outcome = command(*short_run, "--resume")
+
+    assert (outcome.code, "(0 new" in outcome.out) == (0, True)
+    assert {path: path.stat().st_mtime_ns for path in out.glob("*.png")} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param([], "another run. Continue it with --resume", id="neither"),
+        pytest.param(["--resume", "--seed", "5"], "'seed' was 0 and is 5 now", id="seed"),
+        pytest.param(["--resume", "--scores"], "'scores' was False and is True now", id="outputs"),
+        pytest.param(
+            ["--resume", "--direction", "both"], "'direction' was forward", id="direction"
+        ),
+        pytest.param(["--resume", "--mask", "1:{mask1}"], "'masks' is not the same", id="masks"),
+        pytest.param(["--resume", "--range", ":4"], "'range' was 0:3 and is 0:4 now", id="range"),
+    ],
+)
+def test_another_run_is_not_mixed_in(
+    short_run: list[str], shot: Shot, command: Command, options: list[str], message: str
+) -> None:
+    """Exit code 1, and the difference by its name."""
+    outcome = command(*short_run, *(option.format(mask1=shot.mask(1)) for option in options))
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert message in outcome.err
+
+
+def test_nothing_to_resume(shot: Shot, command: Command, tmp_path: Path) -> None:
+    """A folder without a run."""
+    outcome = command("segment", shot.movie, "--mask", shot.mask(0), "--out", tmp_path, "--resume")
+
+    assert outcome.code == 1
+    assert "holds no run to continue. Leave out --resume" in outcome.err
+
+
+def test_overwriting_leaves_nothing_of_the_old_run(
+    shot: Shot, command: Command, tmp_path: Path
+) -> None:
+    """Masks, scores and soft masks of it go; the user's other files and masks stay."""
+    out = tmp_path / "masks"
+    start = ("segment", shot.movie, "--out", out, *FAST)
+    command(*start, "--mask", shot.mask(0), "--range", ":4", "--scores", "--probabilities")
+    (out / "notes.txt").write_text("mine")
+    corrected = out / "00002.png"
+    write_labels(corrected, shot.truth[2])
+
+    refused = command(*start, "--mask", f"2:{corrected}", "--range", "2:4")
+    outcome = command(*start, "--mask", f"2:{corrected}", "--range", "2:4", "--overwrite")
+
+    assert (refused.code, outcome.code) == (1, 0)
+    assert list(contents(out)) == ["00002.png", "00003.png", "notes.txt"]
+
+
+def test_files_that_are_not_of_a_run_are_safe(shot: Shot, command: Command, tmp_path: Path) -> None:
+    """Such as the truth of a data set, whose folder was given by mistake."""
+    (tmp_path / "00001.png").write_text("precious")
+
+    outcome = command("segment", shot.movie, "--mask", shot.mask(0), "--out", tmp_path, *FAST)
+
+    assert outcome.code == 1
+    assert "holds 00001.png already, which is not of a run" in outcome.err
+    assert (tmp_path / "00001.png").read_text() == "precious"
+
+
+@pytest.mark.parametrize("options", [["--overwrite"], []])
+def test_the_video_is_safe(shot: Shot, command: Command, options: list[str]) -> None:
+    """Neither masks nor an overlay take its place."""
+    start = ("segment", "--mask", shot.mask(0), *options)
+
+    images = command(*start, shot.images, "--out", shot.images)
+    movie = command(*start, shot.movie, "--out", shot.folder / "out", "--overlay", shot.movie)
+
+    assert (images.code, movie.code) == (1, 1)
+    assert "would replace the video" in images.err
+    assert "choose another name" in movie.err
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "other"])
+def test_a_damaged_state_is_named(
+    shot: Shot, command: Command, tmp_path: Path, damage: str
+) -> None:
+    """With the file and the way out."""
+    out = tmp_path / "masks"
+    start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, "--range", ":2", *FAST)
+    command(*start)
+    state = out / ".frtm" / "state.safetensors"
+    data = state.read_bytes()
+    other = b"\x02\x00\x00\x00\x00\x00\x00\x00{}"
+    state.write_bytes({"empty": b"", "cut": data[:-20], "noise": b"?" * 99, "other": other}[damage])
+
+    outcome = command(*start, "--resume")
+
+    assert outcome.code == 1
+    assert f"{state} is damaged" in outcome.err
+    assert "--overwrite" in outcome.err
+
+
+def test_a_mask_that_went_missing_is_noticed(shot: Shot, command: Command, tmp_path: Path) -> None:
+    """Before the run goes on without it."""
+    out = tmp_path / "masks"
+    start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, "--range", ":2", *FAST)
+    command(*start)
+    (out / "00001.png").unlink()
+
+    outcome = command(*start, "--resume")
+
+    assert outcome.code == 1
+    assert "00001.png is missing, although its frame was finished" in outcome.err

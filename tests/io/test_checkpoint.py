@@ -1,0 +1,163 @@
+"""Weights: embedded, saved and loaded again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from weights import logits, random_network
+
+from napari_frtm.cli import main
+from napari_frtm.config import preset
+from napari_frtm.errors import CheckpointError, OutputError
+from napari_frtm.io.checkpoint import available_variant, load_network, save_checkpoint
+from napari_frtm.io.labels import write_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Clip
+    from torch import Tensor
+
+LITE = preset("lite")
+
+
+def test_the_embedded_weights_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lite preset loads offline."""
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", unreachable)
+
+    network = load_network(available_variant(LITE, None), device="cpu")
+
+    features = network.features(torch.rand(1, 3, 64, 64), refine=True)
+    assert {s: f.shape[1] for s, f in features.items()} == {4: 24, 8: 32, 16: 576, 32: 320}
+    assert network.segmentation is None
+
+
+def test_weights_survive_saving(tmp_path: Path) -> None:
+    """In half precision, whatever their layout in memory; anyone may read the file."""
+    network = random_network("mobilenet_v2")
+    path = tmp_path / "full.safetensors"
+    state = network.to(memory_format=torch.channels_last).state_dict()
+
+    save_checkpoint(path, {}, state, "mobilenet_v2")
+    loaded = load_network(LITE, device="cpu", checkpoint=path)
+
+    assert loaded.segmentation is not None
+    expected = logits(network, "mobilenet_v2")
+    found = logits(loaded.segmentation, "mobilenet_v2")
+    assert torch.allclose(found, expected, atol=0.01 * float(expected.abs().max()))
+    other = tmp_path / "other"
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
+
+
+def test_saving_into_nowhere_is_told(tmp_path: Path) -> None:
+    """With the name of the file."""
+    with pytest.raises(OutputError, match=r"full\.safetensors"):
+        save_checkpoint(tmp_path / "none" / "full.safetensors", {}, {}, "mobilenet_v2")
+
+
+def test_a_saved_network_runs_from_the_command_line(tmp_path: Path, clip: Clip) -> None:
+    """The full variant, chosen because the checkpoint allows it."""
+    state = random_network("mobilenet_v2").state_dict()
+    save_checkpoint(tmp_path / "full.safetensors", {}, state, "mobilenet_v2")
+    np.save(tmp_path / "clip.npy", clip.frames[:3])
+    write_labels(tmp_path / "mask.png", clip.truth[0])
+
+    code = main(
+        [
+            *("segment", str(tmp_path / "clip.npy"), "--mask", str(tmp_path / "mask.png")),
+            *("--out", str(tmp_path / "masks"), "--device", "cpu"),
+            *("--checkpoint", str(tmp_path / "full.safetensors")),
+        ]
+    )
+
+    assert code == 0
+    assert len(list(tmp_path.glob("masks/*.png"))) == 3
+    assert '"variant": "full"' in (tmp_path / "masks" / ".frtm" / "run.json").read_text()
+
+
+def without(entries: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the entries but one."""
+    return {key: tensor for key, tensor in entries.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            lambda e: without(e, "levels.8.block2.project.bias"),
+            "'levels.8.block2.project.bias' is missing",
+            id="missing",
+        ),
+        pytest.param(
+            lambda e: without(e, "levels.16.encoder.reduce.0.weight"),
+            "'levels.16.encoder.reduce.0.weight' is missing",
+            id="first-missing",
+        ),
+        pytest.param(
+            lambda e: e | {"levels.8.block3.bias": torch.zeros(1)},
+            "'levels.8.block3.bias' is not a part of it",
+            id="extra",
+        ),
+        pytest.param(
+            lambda e: e | {"head.1.bias": torch.zeros(4)},
+            r"'head.1.bias' has shape \(4,\), expected \(1,\)",
+            id="shape",
+        ),
+        pytest.param(lambda e: {}, "no weights of the segmentation network", id="empty"),
+    ],
+)
+def test_entries_that_do_not_fit_are_named(
+    tmp_path: Path, change: Callable[[dict[str, Tensor]], dict[str, Tensor]], message: str
+) -> None:
+    """One of them, and the file."""
+    state = change(random_network("mobilenet_v2").state_dict())
+    save_checkpoint(tmp_path / "odd.safetensors", {}, state, "mobilenet_v2")
+
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_network(LITE, device="cpu", checkpoint=tmp_path / "odd.safetensors")
+
+    assert "odd.safetensors" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_counters_of_batch_norms_may_be_missing(tmp_path: Path) -> None:
+    """Inference does not use them."""
+    state = random_network("mobilenet_v2").state_dict()
+    kept = {name: tensor for name, tensor in state.items() if "num_batches" not in name}
+    save_checkpoint(tmp_path / "full.safetensors", {}, kept, "mobilenet_v2")
+
+    assert load_network(LITE, device="cpu", checkpoint=tmp_path / "full.safetensors").segmentation
+
+
+def test_a_checkpoint_knows_its_backbone(tmp_path: Path) -> None:
+    """ResNet-50 and ResNet-101 have features of the same shape, but not the same features."""
+    save_checkpoint(tmp_path / "rn50.safetensors", {}, {"a": torch.zeros(1)}, "resnet50")
+
+    with pytest.raises(CheckpointError, match="made for resnet50, not for resnet101"):
+        load_network(preset("accurate"), device="cpu", checkpoint=tmp_path / "rn50.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("full", "d-only"),
+        ("full-no-update", "d-only-no-update"),
+        ("d-only", "d-only"),
+        ("d-only-no-update", "d-only-no-update"),
+    ],
+)
+def test_the_available_variant_follows_from_the_weights(asked: str, expected: str) -> None:
+    """Without a checkpoint there is no segmentation network; with one the choice is kept."""
+    config = preset("lite", asked)
+
+    assert available_variant(config, None).variant == expected
+    assert available_variant(config, "given.pth") is config

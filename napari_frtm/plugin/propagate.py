@@ -11,8 +11,8 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_frtm.errors import FrtmError
+from napari_frtm.plugin import layers
 from napari_frtm.plugin.form import PropagateForm
-from napari_frtm.plugin.layers import check_annotation, contrast_of, displayed_frame, video_frames
 from napari_frtm.plugin.progress import Progress
 from napari_frtm.plugin.request import Plan, Request, carry_out
 from napari_frtm.plugin.results import Results
@@ -44,7 +44,7 @@ class _Run:
     labels: Labels
     worker: Worker
     stopping: bool = False
-    failed: bool = False
+    error: str = ""
     results: Results | None = None
     progress: Progress | None = None
 
@@ -93,6 +93,7 @@ class Propagate(QWidget):  # type: ignore[misc]
             request = self._request(video, labels)
         except FrtmError as error:
             show_error(str(error))
+            self.status.setText(str(error))
             return
         self._show_busy()
         connect: dict[str, Callable[..., None]] = {
@@ -100,7 +101,7 @@ class Propagate(QWidget):  # type: ignore[misc]
             "errored": self._fail,
             "finished": self._finish,
         }
-        worker = start_worker(carry_out, "FRTM is propagating masks", connect, request)
+        worker = start_worker(carry_out, "the propagation of masks (FRTM)", connect, request)
         self.destroyed.connect(worker.quit)
         self._run = _Run(request, video, labels, worker)
 
@@ -122,26 +123,24 @@ class Propagate(QWidget):  # type: ignore[misc]
     def _request(self, video: Image, labels: Labels) -> Request:
         if self.form.missing:
             raise FrtmError(self.form.missing)
-        frames = video_frames(video)
-        check_annotation(labels, frames, video.name)
+        frames = layers.video_frames(video)
+        layers.check_annotation(labels, frames, video.name)
         return Request(
             frames=frames,
             labels=labels.data,
             labels_name=labels.name,
-            current=displayed_frame(video, self._viewer.dims.point),
-            contrast=contrast_of(video),
+            current=layers.displayed_frame(video, self._viewer.dims.point),
+            contrast=layers.contrast_of(video),
             settings=self.form.settings,
         )
 
     def _receive(self, item: Plan | list[Prediction]) -> None:
         """Take what the worker has yielded."""
-        if self._run is None or (self._run.stopping and self._run.results is None):
+        run = self._run
+        if run is None or (run.stopping and run.results is None):
             return
         try:
-            if isinstance(item, Plan):
-                self._begin(self._run, item)
-            else:
-                self._store(self._run, item)
+            self._begin(run, item) if isinstance(item, Plan) else self._store(run, item)
         except (FrtmError, OSError, MemoryError) as error:
             self.cancel()
             self._fail(error)
@@ -166,17 +165,18 @@ class Propagate(QWidget):  # type: ignore[misc]
             self._timer.start(_REFRESH)
 
     def _refresh(self) -> None:
-        if self._run is not None and self._run.results is not None:
+        if self._run and self._run.results:
             self._run.results.refresh()
 
     def _fail(self, error: Exception) -> None:
-        if self._run is not None:
-            self._run.failed = True
-        if isinstance(error, FrtmError):
-            show_error(str(error))
-        else:
+        """Tell the user; at length in the status line, as napari's notifications are short."""
+        text = str(error)
+        if not isinstance(error, FrtmError):
             logger.error("Propagation failed.", exc_info=error)
-            show_error(f"Something unexpected went wrong ({type(error).__name__}: {error}).")
+            text = f"Something unexpected went wrong ({type(error).__name__}: {text})."
+        show_error(text)
+        if self._run is not None:
+            self._run.error = text
 
     def _finish(self) -> None:
         """Come to rest; the worker's last signal, after an error too."""
@@ -242,8 +242,8 @@ class Propagate(QWidget):  # type: ignore[misc]
 
 def _outcome(run: _Run) -> str:
     if run.progress is None:
-        return "" if run.failed else "Cancelled."
+        return run.error or "Cancelled."
     count = f"{run.progress.done} of {run.progress.total} frames"
-    if run.failed:
-        return f"Failed after {count}."
+    if run.error:
+        return f"Failed after {count}: {run.error}"
     return f"Cancelled after {count}." if run.stopping else f"Finished: {count}."

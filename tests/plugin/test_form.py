@@ -1,0 +1,76 @@
+"""The form of *Propagate*, and how it follows the viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_frtm.plugin.propagate import Propagate
+from napari_frtm.plugin.results import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+
+    from tests.plugin.conftest import Desk
+
+
+def test_range_follows_the_video(desk: Desk) -> None:
+    """All of it, unless the user chose otherwise."""
+    frames = desk.widget.form.frames
+    assert frames.span == range(12)
+
+    desk.widget.form.video.layer = desk.viewer.add_image(np.zeros((30, 9, 9)), name="longer")
+
+    assert frames.span == range(30)
+    assert not frames.first.isEnabled()
+
+
+def test_results_are_not_offered_as_labels(desk: Desk) -> None:
+    """Every frame of them would count as painted."""
+    desk.viewer.add_labels(desk.labels.data, name="result", metadata={METADATA: {}})
+    box = desk.widget.form.labels
+
+    assert [box.itemText(i) for i in range(box.count())] == ["mine"]
+
+
+def test_empty_viewer_says_what_to_do(make_napari_viewer: Callable[[], Viewer]) -> None:
+    """First the video, then the labels."""
+    viewer = make_napari_viewer()
+    widget = Propagate(viewer)
+    assert widget.status.text().startswith("Open a video")
+
+    viewer.add_image(np.zeros((3, 9, 9)), name="video")
+    assert widget.status.text().startswith("Add a Labels layer")
+    viewer.add_labels(np.zeros((3, 9, 9), np.uint8), name="labels")
+
+    assert widget.status.text() == ""
+
+
+def test_names_follow_the_layer_list(desk: Desk) -> None:
+    """Renaming keeps the choice."""
+    desk.viewer.add_labels(np.zeros((3, 9, 9), np.uint8), name="other")
+    desk.labels.name = "koi"
+
+    assert desk.widget.form.labels.currentText() == "koi"
+    assert desk.widget.form.labels.layer is desk.labels
+
+
+def test_settings_are_those_of_the_form(desk: Desk) -> None:
+    """Ranges include their last frame."""
+    form = desk.widget.form
+    form.preset.setCurrentText("fast")
+    form.direction.setCurrentText("Both ways")
+    form.short_side.setValue(240)
+    form.seed.setValue(7)
+    form.frames.span = range(2, 8)
+
+    settings = form.settings
+
+    assert (settings.preset, settings.config.backbone) == ("fast", "resnet18")
+    assert (settings.config.short_side, settings.config.seed) == (240, 7)
+    assert settings.direction == "both"
+    assert (form.frames.first.value(), form.frames.last.value()) == (2, 7)
+    assert settings.span == range(2, 8)

@@ -13,6 +13,7 @@ from napari_frtm import __version__
 from napari_frtm.cli.progress import take
 from napari_frtm.config import Direction, FrtmConfig
 from napari_frtm.errors import FrtmError
+from napari_frtm.io.atomic import reporting
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.overlay import OverlayMovie, overlay, to_uint8
 from napari_frtm.io.results import Outputs, ResultsFolder
@@ -57,8 +58,6 @@ def follow(job: Job) -> ResultsFolder:
     run = _propagation(job)
     results = _results(job, run.config)
     done = _begin(job, results, run)
-    if job.overlay is not None:
-        job.overlay.parent.mkdir(parents=True, exist_ok=True)
     _introduce(job, run.config, run.network)
     seconds = take(run, results, done)
     frames = len(run.order)
@@ -101,6 +100,8 @@ def _protect_files(job: Job) -> None:
         )
     if job.overlay.exists() and not (job.resume or job.overwrite):
         raise FrtmError(f"{job.overlay} is there already. Replace it with --overwrite.")
+    with reporting(job.overlay):
+        job.overlay.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _propagation(job: Job) -> Propagation:

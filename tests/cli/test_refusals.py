@@ -150,7 +150,12 @@ CASES = [
     pytest.param(
         ["--overlay", "{bad}/look.txt"], 1, "choose another name, ending in .mp4", id="overlay-kind"
     ),
-    pytest.param(["--overlay", "{bad}/file/look.mp4"], 1, "{bad}/file", id="overlay-in-a-file"),
+    pytest.param(
+        ["--overlay", "{bad}/file/look.mp4"],
+        1,
+        "Cannot write {bad}/file/look.mp4",
+        id="overlay-in-a-file",
+    ),
 ]
 
 
@@ -176,7 +181,7 @@ def test_refused(
     assert outcome.code == code
     assert message.format(bad=bad) in outcome.err
     assert "Traceback" not in outcome.err
-    assert not list(tmp_path.rglob("*.png"))
+    assert not list(tmp_path.rglob("*.*"))
     assert not (bad / "harm").exists()
 
 

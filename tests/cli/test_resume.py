@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     Command = Callable[..., Outcome]
 
 
+SLOWLY = """
+import time
+from napari_frtm.io.results import ResultsFolder
+write = ResultsFolder.write
+ResultsFolder.write = lambda folder, prediction: (time.sleep(0.05), write(folder, prediction))
+"""
+"""Gives time to stop a run between two masks, also on a fast machine."""
+
+
 def wait_for(out: Path, count: int, started: subprocess.Popen[str]) -> None:
     """Wait until a run has written this many masks."""
     end = time.monotonic() + 60
@@ -32,7 +41,7 @@ def wait_for(out: Path, count: int, started: subprocess.Popen[str]) -> None:
 def test_interrupting_says_how_to_continue(shot: Shot, tmp_path: Path) -> None:
     """Exit code 130, and no traceback."""
     out = tmp_path / "masks"
-    started = process(arguments(shot, out))
+    started = process(arguments(shot, out), SLOWLY)
     wait_for(out, 9, started)
     started.send_signal(signal.SIGINT)
 
@@ -54,7 +63,7 @@ def test_a_killed_run_goes_on(
 ) -> None:
     """The end is as if nothing had happened, and finished frames are not written again."""
     out, whole = tmp_path / "masks", tmp_path / "whole"
-    started = process(arguments(shot, out, direction))
+    started = process(arguments(shot, out, direction), SLOWLY)
     wait_for(out, masks, started)
     started.kill()
     finish(started)

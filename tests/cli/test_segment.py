@@ -125,6 +125,7 @@ def test_large_ids_need_tiff(
     assert stored.dtype == dtype
 
 
+@pytest.mark.slow
 def test_three_hundred_objects(shot: Shot, command: Command, tmp_path: Path) -> None:
     """Each has its id in 16 bits."""
     labels = np.zeros((96, 128), np.uint16)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.types import Frame, Labels
-
-logger = logging.getLogger(__name__)
 
 _MULTIPLE = 32
 
@@ -113,6 +110,8 @@ def to_masks(
     Scaled down by area; an object too thin to cover half a pixel anywhere is raised so that its
     strongest pixel is one, and no object is lost.
     """
+    if not object_ids:
+        return torch.zeros(0, *geometry.working, device=device)
     masks = torch.from_numpy(np.stack([labels == i for i in object_ids])).to(device).float()
     if geometry.working == geometry.video:
         return masks
@@ -158,18 +157,8 @@ def _to_tensor(frame: Frame, contrast: tuple[float, float], size: tuple[int, int
             f"A frame has shape {frame.shape}; expected {size} or {(*size, 3)} like the others."
         )
     if frame.dtype != np.uint8:
-        frame = _finite(frame.astype(np.float32), contrast[0])
+        frame = frame.astype(np.float32)
+        frame[~np.isfinite(frame)] = contrast[0]
     if frame.ndim == 2:
         return torch.from_numpy(np.array(frame)).expand(3, *size)
     return torch.from_numpy(np.array(frame)).permute(2, 0, 1)
-
-
-def _finite(frame: NDArray[np.float32], low: float) -> NDArray[np.float32]:
-    finite = np.isfinite(frame)
-    if not finite.all():
-        logger.warning(
-            "%.1f %% of a frame's values are NaN or infinite; they are shown as black.",
-            100 * (1 - finite.mean()),
-        )
-        frame = np.where(finite, frame, np.float32(low))
-    return frame

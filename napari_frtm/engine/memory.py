@@ -10,6 +10,8 @@ from torch import Tensor
 from napari_frtm.engine.stencil import TAPS, Quadratic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_frtm.config import MemoryConfig
 
 
@@ -89,7 +91,7 @@ class SampleMemory:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Tensor], config: MemoryConfig) -> SampleMemory:
+    def from_state(cls, state: Mapping[str, Tensor], config: MemoryConfig) -> SampleMemory:
         """Return the memory whose `state_dict` this is."""
         loss = Quadratic(state["stencil"], state["target"])
         memory = cls(state["projected"], loss, config)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_frtm.engine.network import FrtmNetwork
     from napari_frtm.types import Frame, Frames, Labels, Prediction
 
+_LARGEST_ID = 65535
+
 
 class Propagation:
     """One run over a range of frames; can stop after any chunk and go on later.
@@ -201,6 +203,13 @@ def _check(span: range, length: int, annotations: Mapping[int, Labels]) -> None:
         )
     if not annotations:
         raise FrtmError("No frame is annotated. Paint an object on at least one frame.")
+    for index, labels in annotations.items():
+        low, high = int(np.min(labels)), int(np.max(labels))
+        if low < 0 or high > _LARGEST_ID:
+            raise FrtmError(
+                f"Frame {index} has the object id {low if low < 0 else high}; ids must be from 1 "
+                f"to {_LARGEST_ID}. Give the object another one."
+            )
     outside = [i for i in annotations if i not in span]
     if outside:
         raise FrtmError(

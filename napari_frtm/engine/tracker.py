@@ -1,8 +1,9 @@
-"""Tracker: the target models of one pass through a video (paper, algorithm 1)."""
+"""Tracker: the objects of one pass through a video (paper, algorithm 1)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,30 +14,24 @@ from torch.nn.functional import interpolate
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.augment import altered_copies
 from napari_frtm.engine.images import Geometry, to_images, to_labels, to_masks
-from napari_frtm.engine.memory import SampleMemory, initial_weights
 from napari_frtm.engine.merge import merge
-from napari_frtm.engine.target import TargetModel, sample_loss
+from napari_frtm.engine.objects import TrackedObject
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.backbone import Features
     from napari_frtm.engine.network import FrtmNetwork
     from napari_frtm.types import Frame, Labels
 
-
-@dataclass(slots=True)
-class _Object:
-    """What is learned about one object."""
-
-    model: TargetModel
-    memory: SampleMemory
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a frame showed: projected features by object, scores and aggregated probabilities."""
+    """What frames showed: projected features by object, scores and aggregated probabilities."""
 
     projected: dict[int, Tensor]
     scores: Tensor
@@ -54,6 +49,11 @@ class Tracker:
         The method's numbers.
     contrast : tuple of float
         Intensities that count as black and white.
+
+    Raises
+    ------
+    ValueError
+        If the variant needs a segmentation network and there is none.
     """
 
     def __init__(
@@ -67,8 +67,9 @@ class Tracker:
         self.network = network
         self.config = config
         self.contrast = contrast
-        self._objects: dict[int, _Object] = {}
+        self._objects: dict[int, TrackedObject] = {}
         self._since_update = 0
+        self._warned = False
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -110,17 +111,24 @@ class Tracker:
         if not ids and not self._objects:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
-        image = to_images([frame], self.contrast, geometry, self.network.device)
-        features = self.network.features(image, refine=False)[TARGET_STRIDE]
-        masks = to_masks(labels, ids, geometry, self.network.device) if ids else image[:0, 0]
+        image = self._images([index], [frame], geometry)
+        features = self.network.features(image, refine=self.config.variant.refines)
+        deep = features[TARGET_STRIDE].float()
+        masks = to_masks(labels, ids, geometry, self.network.device)
         for object_id, mask in zip(ids, masks, strict=True):
-            if object_id in self._objects:
-                self._correct(object_id, features, mask)
+            known = self._objects.get(object_id)
+            if known is not None:
+                known.remember(known.model.project(deep), mask[None], permanent=True)
+                known.update()
             else:
                 rng = np.random.default_rng((self.config.seed, object_id, index))
-                self._start(object_id, geometry.crop(image)[0], features, mask, rng)
+                samples = self._first_samples(geometry.crop(image)[0], deep, mask, rng)
+                self._objects[object_id] = TrackedObject.start(*samples, self.config)
+        self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
-        return self._completed(index, frame, labels, dict(zip(ids, masks, strict=True)))
+        seen = self._see(features, geometry)
+        given = dict(zip(ids, masks, strict=True))
+        return self._completed(index, labels, given, seen, geometry)
 
     @torch.inference_mode()
     def segment(self, indices: Sequence[int], frames: Sequence[Frame]) -> list[Prediction]:
@@ -147,85 +155,55 @@ class Tracker:
         predictions = []
         for first in range(0, len(frames), size):
             batch = slice(first, first + size)
-            seen = self._look(frames[batch], geometry)
+            images = self._images(indices[batch], frames[batch], geometry)
+            features = self.network.features(images, refine=self.config.variant.refines)
+            seen = self._see(features, geometry)
             predictions += self._report(indices[batch], seen, geometry)
             if self.config.variant.updates:
-                self._remember(seen, geometry)
+                self._remember(seen)
         self._advance(len(frames))
         return predictions
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return target models and memories, by names ``object.part``; see `load_state_dict`."""
+        """Return all that has been learned, by names ``object.part``; see `load_state_dict`."""
         state = {"since_update": torch.tensor(self._since_update)}
-        for object_id, target in self._objects.items():
-            state[f"{object_id}.projection"] = target.model.projection
-            state[f"{object_id}.taps"] = target.model.taps
-            for name, tensor in target.memory.state_dict().items():
-                state[f"{object_id}.memory.{name}"] = tensor
+        for object_id, known in self._objects.items():
+            state |= {f"{object_id}.{name}": part for name, part in known.state_dict().items()}
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on where another tracker with the same network and settings stood."""
         self._since_update = int(state["since_update"])
-        ids = sorted({int(name.split(".")[0]) for name in state if "." in name})
-        device = self.network.device
-        self._objects = {}
-        for i in ids:
-            parts = {
-                name.rpartition(".")[2]: tensor.to(device)
-                for name, tensor in state.items()
-                if name.startswith(f"{i}.")
-            }
-            model = TargetModel(parts.pop("projection"), parts.pop("taps"), self.config.target)
-            self._objects[i] = _Object(model, SampleMemory.from_state(parts, self.config.memory))
+        parts: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in state.items():
+            object_id, dot, part = name.partition(".")
+            if dot:
+                parts.setdefault(int(object_id), {})[part] = tensor.to(self.network.device)
+        self._objects = {i: TrackedObject.from_state(parts[i], self.config) for i in sorted(parts)}
 
-    def _start(
-        self,
-        object_id: int,
-        image: Tensor,
-        features: Tensor,
-        mask: Tensor,
-        rng: np.random.Generator,
-    ) -> None:
-        """Fit a new target model on the frame and its altered copies (algorithm 1, lines 1-2)."""
-        device = self.network.device
+    def _first_samples(
+        self, image: Tensor, features: Tensor, mask: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return features and masks of an annotated frame and its altered copies."""
         pixels = (image.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
-        copies = altered_copies(pixels, mask.cpu().numpy(), self.config.augmentation, rng)
-        geometry = Geometry.bounded(pixels.shape[:2], self.config.short_side)
+        geometry = self._geometry(pixels)
         all_features, all_masks = [features], [mask]
-        for altered, altered_mask in copies:
-            again = to_images([altered], (0.0, 255.0), geometry, device)
-            all_features.append(self.network.features(again, refine=False)[TARGET_STRIDE])
-            all_masks.append(torch.from_numpy(altered_mask).to(device))
-        samples = torch.cat(all_features).float()
-        loss = sample_loss(torch.stack(all_masks), self.config.target.kappa_min, geometry.scores)
-        generator = torch.Generator().manual_seed(self.config.seed)
-        model = TargetModel.initial(samples.shape[1], self.config.target, generator).to(device)
-        model.fit(samples, loss, initial_weights(len(samples)).to(samples))
-        memory = SampleMemory(model.project(samples), loss, self.config.memory)
-        model.update(*memory.samples)
-        self._objects[object_id] = _Object(model, memory)
-        self._objects = dict(sorted(self._objects.items()))
+        for copy, copy_mask in altered_copies(
+            pixels, mask.cpu().numpy(), self.config.augmentation, rng
+        ):
+            again = to_images([copy], (0.0, 255.0), geometry, self.network.device)
+            deep = self.network.features(again, refine=False)[TARGET_STRIDE]
+            all_features.append(deep.float())
+            all_masks.append(torch.from_numpy(copy_mask).to(self.network.device))
+        return torch.cat(all_features), torch.stack(all_masks)
 
-    def _correct(self, object_id: int, features: Tensor, mask: Tensor) -> None:
-        """Learn the user's mask of a known object; its sample stays for good."""
-        target = self._objects[object_id]
-        h, w = features.shape[-2:]
-        loss = sample_loss(mask[None], self.config.target.kappa_min, (h, w))
-        target.memory.add(target.model.project(features.float()), loss, permanent=True)
-        target.model.update(*target.memory.samples)
-
-    def _look(self, frames: Sequence[Frame], geometry: Geometry) -> _Seen:
-        """Features, scores and masks of frames (algorithm 1, lines 4-6)."""
-        refine = self.config.variant.refines
-        images = to_images(frames, self.contrast, geometry, self.network.device)
-        features = self.network.features(images, refine=refine)
+    def _see(self, features: Features, geometry: Geometry) -> _Seen:
+        """Scores and masks of frames (algorithm 1, lines 5-6)."""
         deep = features[TARGET_STRIDE].float()
-        projected = {i: target.model.project(deep) for i, target in self._objects.items()}
-        scores = torch.stack(
-            [target.model.scores(projected[i]) for i, target in self._objects.items()], 1
-        )
-        if refine:
+        projected = {i: known.model.project(deep) for i, known in self._objects.items()}
+        each = [known.model.scores(projected[i]) for i, known in self._objects.items()]
+        scores = torch.stack(each, 1)
+        if self.config.variant.refines:
             masks = torch.sigmoid(geometry.crop(self.network.refine(scores, features)))
         else:
             up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
@@ -248,37 +226,37 @@ class Tracker:
             )
         ]
 
-    def _remember(self, seen: _Seen, geometry: Geometry) -> None:
-        """Extend every object's memory by the frames seen (algorithm 1, line 7).
+    def _remember(self, seen: _Seen) -> None:
+        """Extend every object's memory by the frames seen.
 
         The label is the soft mask of S. Without S it is the mask itself: a target model has
         nothing to learn from its own scores, and more from what it would have to score.
         """
-        kappa_min = self.config.target.kappa_min
         labels = seen.probabilities
         if not self.config.variant.refines:
             labels = (labels > 0.5).float()
-        for layer, (object_id, target) in enumerate(self._objects.items(), start=1):
-            for frame in range(len(seen.probabilities)):
-                loss = sample_loss(labels[frame, layer][None], kappa_min, geometry.scores)
-                target.memory.add(seen.projected[object_id][frame][None], loss)
+        for layer, (object_id, known) in enumerate(self._objects.items(), start=1):
+            known.remember(seen.projected[object_id], labels[:, layer])
 
     def _advance(self, frames: int) -> None:
-        """Count frames, and optimise w2 every t_s of them (algorithm 1, lines 8-9)."""
+        """Count frames, and update the target models every t_s of them (algorithm 1, line 8)."""
         self._since_update += frames
         if self._since_update < self.config.update_interval:
             return
         self._since_update = 0
         if self.config.variant.updates:
-            for target in self._objects.values():
-                target.model.update(*target.memory.samples)
+            for known in self._objects.values():
+                known.update()
 
     def _completed(
-        self, index: int, frame: Frame, labels: Labels, given: Mapping[int, Tensor]
+        self,
+        index: int,
+        labels: Labels,
+        given: Mapping[int, Tensor],
+        seen: _Seen,
+        geometry: Geometry,
     ) -> Prediction:
         """Return the prediction of an annotated frame, with the user's labels on top."""
-        geometry = self._geometry(frame)
-        seen = self._look([frame], geometry)
         for mask in given.values():
             seen.probabilities[0, 1:, mask > 0.5] = 0
         for object_id, mask in given.items():
@@ -287,9 +265,17 @@ class Tracker:
         absent = [i for i in self.object_ids if i not in given]
         completed = np.where(np.isin(prediction.labels, absent), prediction.labels, 0)
         completed = np.where(labels > 0, labels, completed).astype(prediction.labels.dtype)
-        return Prediction(
-            index, self.object_ids, completed, prediction.probabilities, prediction.scores
-        )
+        return replace(prediction, labels=completed)
+
+    def _images(
+        self, indices: Sequence[int], frames: Sequence[Frame], geometry: Geometry
+    ) -> Tensor:
+        """Convert frames, and warn of the first one that shows nothing."""
+        for index, frame in zip(indices, frames, strict=True):
+            if not self._warned and (flaw := _flaw(frame)):
+                self._warned = True
+                logger.warning("Frame %d %s. (Said once.)", index, flaw)
+        return to_images(frames, self.contrast, geometry, self.network.device)
 
     def _geometry(self, frame: Frame) -> Geometry:
         height, width = frame.shape[:2]
@@ -306,3 +292,14 @@ class Tracker:
         per_frame = height * width * (600 + 1000 * min(len(self._objects), 8))  # bytes, roughly
         free, _ = torch.cuda.mem_get_info(self.network.device)
         return int(max(1, min(self.config.update_interval, free // 2 // per_frame)))
+
+
+def _flaw(frame: Frame) -> str:
+    """Say what is wrong with a frame, if anything."""
+    if np.issubdtype(frame.dtype, np.floating):
+        unknown = 1 - np.isfinite(frame).mean()
+        if unknown:
+            return f"has {100 * unknown:.1f} % NaN or infinite values, which are seen as black"
+    if frame.min() == frame.max():
+        return f"has the value {frame.flat[0]} everywhere: there is nothing to see in it"
+    return ""

@@ -310,6 +310,38 @@ def test_degenerate_input_gives_finite_scores(
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "Frame 2 has 100.0 % NaN"), (7, "Frame 2 has the value 7")]
+)
+def test_a_frame_that_shows_nothing_is_said_once(
+    clip: Clip,
+    network: FrtmNetwork,
+    lite: FrtmConfig,
+    caplog: pytest.LogCaptureFixture,
+    value: float,
+    message: str,
+) -> None:
+    """With its index."""
+    frames = clip.frames[:6].astype(np.float32)
+    frames[2:5] = value
+
+    list(propagate(network, lite, frames, {0: clip.truth[0]}))
+
+    (record,) = caplog.records
+    assert message in record.getMessage()
+
+
+@pytest.mark.parametrize("object_id", [-1, 70000])
+def test_ids_that_no_mask_can_hold_are_refused(
+    clip: Clip, network: FrtmNetwork, lite: FrtmConfig, object_id: int
+) -> None:
+    """Negative, or beyond 16 bits."""
+    labels = np.where(clip.truth[0] == 1, object_id, 0)
+
+    with pytest.raises(FrtmError, match=f"Frame 0 has the object id {object_id}"):
+        Propagation(network, lite, clip.frames, {0: labels})
+
+
 def test_an_object_that_leaves_is_not_seen_again(
     clip: Clip, network: FrtmNetwork, lite: FrtmConfig
 ) -> None:

@@ -1,0 +1,95 @@
+"""One object that is followed: its target model, and what the model learns from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_frtm.engine.memory import SampleMemory, initial_weights
+from napari_frtm.engine.stencil import Quadratic
+from napari_frtm.engine.target import TargetModel, sample_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from napari_frtm.config import FrtmConfig
+
+
+class TrackedObject:
+    """A target model with its sample memory (paper, sections 3.1 and 3.4).
+
+    Parameters
+    ----------
+    model : TargetModel
+        What scores the object.
+    memory : SampleMemory
+        What the model is optimised on.
+    kappa_min : float
+        Least influence of the object's pixels, eq. (4).
+    """
+
+    def __init__(self, model: TargetModel, memory: SampleMemory, kappa_min: float) -> None:
+        self.model = model
+        self.memory = memory
+        self.kappa_min = kappa_min
+
+    @classmethod
+    def start(cls, features: Tensor, masks: Tensor, config: FrtmConfig) -> TrackedObject:
+        """Learn a new object from its first samples (algorithm 1, lines 1-2).
+
+        Parameters
+        ----------
+        features : Tensor of shape (K, C, h, w)
+            Of the annotated frame, then of its altered copies.
+        masks : Tensor of shape (K, H, W), in [0, 1]
+            Where the object is in them.
+        config : FrtmConfig
+            The method's numbers.
+        """
+        size = (features.shape[-2], features.shape[-1])
+        loss = sample_loss(masks, config.target.kappa_min, size)
+        generator = torch.Generator().manual_seed(config.seed)
+        model = TargetModel.initial(features.shape[1], config.target, generator)
+        model = model.to(features.device)
+        model.fit(features, loss, initial_weights(len(features)).to(features))
+        memory = SampleMemory(model.project(features), loss, config.memory)
+        started = cls(model, memory, config.target.kappa_min)
+        started.update()
+        return started
+
+    def remember(self, projected: Tensor, masks: Tensor, *, permanent: bool = False) -> None:
+        """Extend the memory by frames (algorithm 1, line 7).
+
+        Parameters
+        ----------
+        projected : Tensor of shape (B, c, h, w)
+            From `TargetModel.project`.
+        masks : Tensor of shape (B, H, W), in [0, 1]
+            Where the object was found, or drawn.
+        permanent : bool
+            The masks are the user's; see `SampleMemory.add`.
+        """
+        size = (projected.shape[-2], projected.shape[-1])
+        loss = sample_loss(masks, self.kappa_min, size)
+        for b in range(len(projected)):
+            one = Quadratic(loss.stencil[b : b + 1], loss.target[b : b + 1])
+            self.memory.add(projected[b : b + 1], one, permanent=permanent)
+
+    def update(self) -> None:
+        """Optimise w2 over the memory (algorithm 1, line 9)."""
+        self.model.update(*self.memory.samples)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that has been learned; see `from_state`."""
+        model = {"projection": self.model.projection, "taps": self.model.taps}
+        return model | self.memory.state_dict()
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor], config: FrtmConfig) -> TrackedObject:
+        """Return the object whose `state_dict` this is."""
+        model = TargetModel(state["projection"], state["taps"], config.target)
+        memory = SampleMemory.from_state(state, config.memory)
+        return cls(model, memory, config.target.kappa_min)

@@ -2,7 +2,6 @@
 
 From a movie to masks::
 
-    from pathlib import Path
     import napari_frtm as frtm
 
     video = frtm.open_video("clip.mp4")
@@ -10,7 +9,7 @@ From a movie to masks::
     config = frtm.preset("lite", "d-only")
     network = frtm.load_network(config)
     for p in frtm.propagate(network, config, video.frames, masks, contrast=video.contrast):
-        frtm.write_labels(Path(f"{video.names[p.index]}.png"), p.labels)
+        frtm.write_labels(f"{video.names[p.index]}.png", p.labels)
 
 Nothing heavy is imported before it is used.
 """

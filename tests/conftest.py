@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # small tensors gain nothing from threads, and threads that wait for each other on a busy machine
 # lose a lot; before torch is loaded
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 class Clip(NamedTuple):

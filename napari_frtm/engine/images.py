@@ -138,6 +138,17 @@ def to_labels(
     return labels
 
 
+def flaw(frame: Frame) -> str:
+    """Say what is wrong with a frame, as the end of a sentence; empty if nothing is."""
+    if np.issubdtype(frame.dtype, np.floating):
+        unknown = 1 - np.isfinite(frame).mean()
+        if unknown:
+            return f"has {100 * unknown:.1f} % NaN or infinite values, which are seen as black"
+    if frame.min() == frame.max():
+        return f"has the value {frame.flat[0]} everywhere: there is nothing to see in it"
+    return ""
+
+
 def _upsampled_argmax(logits: Tensor, size: tuple[int, int]) -> Tensor:
     """Upsample (N + 1, h, w) bilinearly and take the largest, one layer in memory at a time."""
     best, winner = None, torch.zeros(size, dtype=torch.int64, device=logits.device)

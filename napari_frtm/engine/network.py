@@ -63,6 +63,18 @@ class FrtmNetwork(nn.Module):
             ]
         return torch.cat(groups, 1).float()
 
+    def frames_at_once(self, size: tuple[int, int], objects: int) -> int:
+        """Return how many frames of this padded size may go through together.
+
+        On a CPU one frame at a time is fastest, since its layers fit the caches better; on a GPU
+        as many as its free memory holds.
+        """
+        if self.device.type != "cuda":
+            return 1
+        per_pixel = 600 + 1000 * min(objects, _OBJECTS_AT_ONCE)  # bytes, roughly
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return max(1, free // 2 // (size[0] * size[1] * per_pixel))
+
     def _half(self) -> torch.autocast:
         """Half precision for F and S, on CUDA alone."""
         device = self.device.type

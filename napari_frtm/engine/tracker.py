@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.augment import altered_copies
-from napari_frtm.engine.images import Geometry, to_images, to_labels, to_masks
+from napari_frtm.engine.images import Geometry, flaw, to_images, to_labels, to_masks
 from napari_frtm.engine.merge import merge
 from napari_frtm.engine.objects import TrackedObject
 from napari_frtm.types import Prediction
@@ -151,7 +151,7 @@ class Tracker:
         if not self._objects:
             raise ValueError("No object is known; annotate a frame first.")
         geometry = self._geometry(frames[0])
-        size = self._frames_at_once(geometry)
+        size = self.network.frames_at_once(geometry.padded, len(self._objects))
         predictions = []
         for first in range(0, len(frames), size):
             batch = slice(first, first + size)
@@ -272,34 +272,11 @@ class Tracker:
     ) -> Tensor:
         """Convert frames, and warn of the first one that shows nothing."""
         for index, frame in zip(indices, frames, strict=True):
-            if not self._warned and (flaw := _flaw(frame)):
+            if not self._warned and (what := flaw(frame)):
                 self._warned = True
-                logger.warning("Frame %d %s. (Said once.)", index, flaw)
+                logger.warning("Frame %d %s. (Said once.)", index, what)
         return to_images(frames, self.contrast, geometry, self.network.device)
 
     def _geometry(self, frame: Frame) -> Geometry:
         height, width = frame.shape[:2]
         return Geometry.bounded((height, width), self.config.short_side)
-
-    def _frames_at_once(self, geometry: Geometry) -> int:
-        """Return how many frames go through the networks together: what the memory holds.
-
-        On a CPU one frame at a time is fastest: its layers fit the caches better.
-        """
-        if self.network.device.type != "cuda":
-            return 1
-        height, width = geometry.padded
-        per_frame = height * width * (600 + 1000 * min(len(self._objects), 8))  # bytes, roughly
-        free, _ = torch.cuda.mem_get_info(self.network.device)
-        return int(max(1, min(self.config.update_interval, free // 2 // per_frame)))
-
-
-def _flaw(frame: Frame) -> str:
-    """Say what is wrong with a frame, if anything."""
-    if np.issubdtype(frame.dtype, np.floating):
-        unknown = 1 - np.isfinite(frame).mean()
-        if unknown:
-            return f"has {100 * unknown:.1f} % NaN or infinite values, which are seen as black"
-    if frame.min() == frame.max():
-        return f"has the value {frame.flat[0]} everywhere: there is nothing to see in it"
-    return ""

@@ -57,7 +57,7 @@ def read_labels(path: str | Path) -> NDArray[np.int32]:
         raise LabelsError(f"Cannot read the label image {path}: {error}") from error
 
 
-def write_labels(path: Path, labels: Labels) -> None:
+def write_labels(path: str | Path, labels: Labels) -> None:
     """Write a label image: ``.png`` indexed with the DAVIS palette, or ``.tif`` with 16 bits.
 
     Raises
@@ -67,6 +67,7 @@ def write_labels(path: Path, labels: Labels) -> None:
     OutputError
         If the file cannot be written; a file that was there is as before.
     """
+    path = Path(path)
     if path.suffix.lower() not in LIMITS:
         raise LabelsError(f"Cannot write labels as '{path.suffix}'; choose .png or .tif.")
     limit = LIMITS[path.suffix.lower()]

@@ -1,6 +1,7 @@
-"""Load triton, which torch brings on Linux, so that it does not crash beside OpenGL.
+"""What has to be done before torch is loaded beside a viewer.
 
-Triton contains LLVM. So do OpenGL drivers of Mesa (software rendering, AMD), in another version and
+Threads of OpenMP that wait for each other must sleep: spinning, they take the cores from the viewer
+and from themselves. And triton, which torch brings on Linux, must not crash beside OpenGL: it contains LLVM. So do OpenGL drivers of Mesa (software rendering, AMD), in another version and
 with symbols visible to the whole process. Once napari has drawn with such a driver, loading triton
 binds to the driver's LLVM and ends the process with a segmentation fault. ``RTLD_DEEPBIND`` makes
 triton prefer its own. Loading torch before napari draws would help as well, but a plugin is not
@@ -16,6 +17,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _MAPS = Path("/proc/self/maps")  # libraries in this process; on Linux only
+
+
+def prepare_for_torch() -> None:
+    """Do it; later calls, or calls once torch is loaded, change nothing."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    load_triton()
 
 
 def load_triton() -> None:

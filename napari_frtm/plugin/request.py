@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_frtm.plugin.layers import painted_frames
-from napari_frtm.plugin.preload import load_triton
+from napari_frtm.plugin.preload import prepare_for_torch
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -105,7 +105,7 @@ def carry_out(request: Request) -> Generator[Plan | list[Prediction], None, None
     FrtmError
         If nothing is painted, weights are missing, or a frame cannot be read.
     """
-    load_triton()
+    prepare_for_torch()
     from napari_frtm.engine.propagate import Propagation
     from napari_frtm.io.checkpoint import available_variant, load_network
     from napari_frtm.io.video import robust_contrast

@@ -12,6 +12,7 @@ import torch
 import zarr
 
 from napari_frtm.config import Direction, FrtmConfig, Variant
+from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.engine.propagate import Propagation, propagate
 from napari_frtm.engine.tracker import Tracker
 from napari_frtm.errors import FrtmError
@@ -19,7 +20,6 @@ from napari_frtm.errors import FrtmError
 if TYPE_CHECKING:
     from conftest import Clip
 
-    from napari_frtm.engine.network import FrtmNetwork
     from napari_frtm.types import Prediction
 
 
@@ -80,7 +80,7 @@ def test_frames_in_a_batch_equal_one_by_one(
     config = replace(full, variant=Variant.FULL_NO_UPDATE)
     alone = list(propagate(full_network, config, clip.frames, {0: clip.truth[0]}))
 
-    monkeypatch.setattr(Tracker, "_frames_at_once", lambda *_: 3)
+    monkeypatch.setattr(FrtmNetwork, "frames_at_once", lambda *_: 3)
     together = list(propagate(full_network, config, clip.frames, {0: clip.truth[0]}))
 
     for one, other in zip(alone, together, strict=True):

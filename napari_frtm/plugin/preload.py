@@ -1,11 +1,12 @@
 """What has to be done before torch is loaded beside a viewer.
 
 Threads of OpenMP that wait for each other must sleep: spinning, they take the cores from the viewer
-and from themselves. And triton, which torch brings on Linux, must not crash beside OpenGL: it contains LLVM. So do OpenGL drivers of Mesa (software rendering, AMD), in another version and
-with symbols visible to the whole process. Once napari has drawn with such a driver, loading triton
-binds to the driver's LLVM and ends the process with a segmentation fault. ``RTLD_DEEPBIND`` makes
-triton prefer its own. Loading torch before napari draws would help as well, but a plugin is not
-asked then, and opening a widget must not take the seconds that torch takes.
+and from themselves. And triton, which torch brings on Linux, must not crash beside OpenGL: it
+contains LLVM. So do OpenGL drivers of Mesa (software rendering, AMD), in another version and with
+symbols visible to the whole process. Once napari has drawn with such a driver, loading triton binds
+to the driver's LLVM and ends the process with a segmentation fault. ``RTLD_DEEPBIND`` makes triton
+prefer its own. Loading torch before napari draws would help as well, but a plugin is not asked then,
+and opening a widget must not take the seconds that torch takes.
 """
 
 from __future__ import annotations

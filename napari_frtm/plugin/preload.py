@@ -5,7 +5,7 @@ and from themselves. And triton, which torch brings on Linux, must not crash bes
 contains LLVM. So do OpenGL drivers of Mesa (software rendering, AMD), in another version and with
 symbols visible to the whole process. Once napari has drawn with such a driver, loading triton binds
 to the driver's LLVM and ends the process with a segmentation fault. ``RTLD_DEEPBIND`` makes triton
-prefer its own. Loading torch before napari draws would help as well, but a plugin is not asked then,
+prefer its own. Loading torch before napari draws would help too, but a plugin is not asked then,
 and opening a widget must not take the seconds that torch takes.
 """
 

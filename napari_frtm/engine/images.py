@@ -127,11 +127,7 @@ def to_labels(
 
     Log-probabilities, not labels, are upsampled, so edges stay smooth.
     """
-    logits = probabilities.clamp(min=1e-6).log()
-    if tuple(logits.shape[-2:]) == size:
-        winner = logits.argmax(0)
-    else:
-        winner = _upsampled_argmax(logits, size)
+    winner = _largest(probabilities, size)
     dtype = np.uint8 if max(object_ids, default=0) < 256 else np.uint16
     table = np.array([0, *object_ids], dtype)
     labels: NDArray[np.uint8] | NDArray[np.uint16] = table[winner.cpu().numpy()]
@@ -149,14 +145,21 @@ def flaw(frame: Frame) -> str:
     return ""
 
 
-def _upsampled_argmax(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Upsample (N + 1, h, w) bilinearly and take the largest, one layer in memory at a time."""
-    best, winner = None, torch.zeros(size, dtype=torch.int64, device=logits.device)
-    for layer, logit in enumerate(logits):
-        up = interpolate(logit[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-        if best is not None:
-            winner[up > best] = layer
-        best = up if best is None else torch.maximum(best, up)
+def _largest(probabilities: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return which of the layers (N + 1, h, w) is largest where, one at a time in memory."""
+
+    def layer(number: int) -> Tensor:
+        if tuple(probabilities.shape[-2:]) == size:
+            return probabilities[number]
+        logit = probabilities[None, None, number].clamp(min=1e-6).log()
+        return interpolate(logit, size, mode="bilinear", align_corners=False)[0, 0]
+
+    best = layer(0)
+    winner = torch.zeros(size, dtype=torch.int32, device=best.device)
+    for number in range(1, len(probabilities)):
+        contender = layer(number)
+        winner = winner.where(contender <= best, number)
+        best = torch.maximum(best, contender)
     return winner
 
 

@@ -25,6 +25,6 @@ def merge(probabilities: Tensor) -> Tensor:
         Layer 0 is the background.
     """
     background = (1 - probabilities).prod(-3, keepdim=True)
-    every = torch.cat([background, probabilities], -3).clamp(_EPSILON, 1 - _EPSILON)
-    odds = every / (1 - every)
-    return odds / odds.sum(-3, keepdim=True)
+    odds = torch.cat([background, probabilities], -3).clamp_(_EPSILON, 1 - _EPSILON)
+    odds.div_(1 - odds)
+    return odds.div_(odds.sum(-3, keepdim=True))

@@ -56,10 +56,12 @@ def lite() -> FrtmConfig:
 
 @pytest.fixture(scope="session")
 def network(lite: FrtmConfig) -> FrtmNetwork:
-    """Return the embedded network, on the CPU."""
+    """Return the embedded network, on the CPU, in single precision on every machine."""
     from napari_frtm.io.checkpoint import load_network
 
-    return load_network(lite, device="cpu")
+    network = load_network(lite, device="cpu")
+    network.half_precision = False
+    return network
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +76,9 @@ def full_network(lite: FrtmConfig) -> FrtmNetwork:
     backbone = load_network(lite, device="cpu").backbone
     torch.manual_seed(0)
     config = SegmentationConfig(channels=(6, 8, 8, 10))
-    return FrtmNetwork(backbone, SegmentationNetwork(backbone.channels, config)).for_inference()
+    network = FrtmNetwork(backbone, SegmentationNetwork(backbone.channels, config)).for_inference()
+    network.half_precision = False
+    return network
 
 
 @pytest.fixture(scope="session")

@@ -26,12 +26,18 @@ class FrtmNetwork(nn.Module):
         Feature extractor F.
     segmentation : SegmentationNetwork or None
         Segmentation network S; without it only the D-only variants run.
+
+    Attributes
+    ----------
+    half_precision : bool
+        Whether F and S run in half precision; D never does.
     """
 
     def __init__(self, backbone: Backbone, segmentation: SegmentationNetwork | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.segmentation = segmentation
+        self.half_precision = False
 
     @property
     def device(self) -> torch.device:
@@ -39,11 +45,16 @@ class FrtmNetwork(nn.Module):
         device: torch.device = self.backbone.mean.device
         return device
 
-    def for_inference(self) -> FrtmNetwork:
-        """Fold batch norms, choose the faster memory layout; same function. Returns itself."""
+    def for_inference(self, device: str = "cpu") -> FrtmNetwork:
+        """Make it fast on a device and move it there; returns itself.
+
+        Batch norms are folded and the memory layout is chosen, which changes nothing but
+        rounding; F and S run in half precision where the device has arithmetic for it.
+        """
         self.eval().requires_grad_(False)
         fold_batch_norms(self)
-        return self.to(memory_format=torch.channels_last)
+        self.half_precision = has_half_precision(device)
+        return self.to(memory_format=torch.channels_last).to(device)
 
     def features(self, images: Tensor, *, refine: bool) -> Features:
         """Return features of images of shape (B, 3, H, W); down to stride 16 unless `refine`."""
@@ -76,6 +87,16 @@ class FrtmNetwork(nn.Module):
         return max(1, free // 2 // (size[0] * size[1] * per_pixel))
 
     def _half(self) -> torch.autocast:
-        """Half precision for F and S, on CUDA alone."""
         device = self.device.type
-        return torch.autocast(device, torch.float16 if device == "cuda" else None, device == "cuda")
+        half = torch.bfloat16 if device == "cpu" else torch.float16
+        return torch.autocast(device, half, self.half_precision)
+
+
+def has_half_precision(device: str) -> bool:
+    """Whether a device computes convolutions faster in half precision: CUDA, and some CPUs."""
+    if device.startswith("cuda"):
+        return True
+    if device != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.augment import altered_copies
+from napari_frtm.engine.images import Geometry, to_images
 from napari_frtm.engine.memory import SampleMemory, initial_weights
 from napari_frtm.engine.stencil import Quadratic
 from napari_frtm.engine.target import TargetModel, sample_loss
@@ -13,9 +16,11 @@ from napari_frtm.engine.target import TargetModel, sample_loss
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.network import FrtmNetwork
 
 
 class TrackedObject:
@@ -93,3 +98,44 @@ class TrackedObject:
         model = TargetModel(state["projection"], state["taps"], config.target)
         memory = SampleMemory.from_state(state, config.memory)
         return cls(model, memory, config.target.kappa_min)
+
+
+def altered_samples(
+    network: FrtmNetwork,
+    image: Tensor,
+    mask: Tensor,
+    config: FrtmConfig,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Return features and masks of altered copies of an annotated frame (supplement, 6).
+
+    Parameters
+    ----------
+    network : FrtmNetwork
+        Its backbone gives the features.
+    image : Tensor of shape (3, H, W), in [0, 1]
+        The frame at the working size.
+    mask : Tensor of shape (H, W), in [0, 1]
+        The object.
+    config : FrtmConfig
+        How many copies, and how they are altered.
+    rng : numpy.random.Generator
+        Source of the random motions.
+
+    Returns
+    -------
+    Tensor of shape (K, C, h, w)
+        Features at stride 16; K is zero if there is nothing to move.
+    Tensor of shape (K, H, W)
+        Masks.
+    """
+    pixels = (image.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
+    geometry = Geometry.bounded((pixels.shape[0], pixels.shape[1]), config.short_side)
+    h, w = geometry.scores
+    features = [image.new_zeros(0, network.backbone.channels[TARGET_STRIDE], h, w)]
+    masks = [mask[:0].new_zeros(0, *mask.shape)]
+    for copy, copy_mask in altered_copies(pixels, mask.cpu().numpy(), config.augmentation, rng):
+        ready = to_images([copy], (0.0, 255.0), geometry, image.device)
+        features.append(network.features(ready, refine=False)[TARGET_STRIDE].float())
+        masks.append(torch.from_numpy(copy_mask)[None].to(mask.device))
+    return torch.cat(features), torch.cat(masks)

@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.augment import altered_copies
 from napari_frtm.engine.images import Geometry, flaw, to_images, to_labels, to_masks
 from napari_frtm.engine.merge import merge
-from napari_frtm.engine.objects import TrackedObject
+from napari_frtm.engine.objects import TrackedObject, altered_samples
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
@@ -122,7 +121,9 @@ class Tracker:
                 known.update()
             else:
                 rng = np.random.default_rng((self.config.seed, object_id, index))
-                samples = self._first_samples(geometry.crop(image)[0], deep, mask, rng)
+                visible = geometry.crop(image)[0]
+                copies, moved = altered_samples(self.network, visible, mask, self.config, rng)
+                samples = torch.cat([deep, copies]), torch.cat([mask[None], moved])
                 self._objects[object_id] = TrackedObject.start(*samples, self.config)
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
@@ -180,22 +181,6 @@ class Tracker:
             if dot:
                 parts.setdefault(int(object_id), {})[part] = tensor.to(self.network.device)
         self._objects = {i: TrackedObject.from_state(parts[i], self.config) for i in sorted(parts)}
-
-    def _first_samples(
-        self, image: Tensor, features: Tensor, mask: Tensor, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Return features and masks of an annotated frame and its altered copies."""
-        pixels = (image.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
-        geometry = self._geometry(pixels)
-        all_features, all_masks = [features], [mask]
-        for copy, copy_mask in altered_copies(
-            pixels, mask.cpu().numpy(), self.config.augmentation, rng
-        ):
-            again = to_images([copy], (0.0, 255.0), geometry, self.network.device)
-            deep = self.network.features(again, refine=False)[TARGET_STRIDE]
-            all_features.append(deep.float())
-            all_masks.append(torch.from_numpy(copy_mask).to(self.network.device))
-        return torch.cat(all_features), torch.stack(all_masks)
 
     def _see(self, features: Features, geometry: Geometry) -> _Seen:
         """Scores and masks of frames (algorithm 1, lines 5-6)."""

@@ -79,7 +79,7 @@ def load_network(
     segmentation = None
     if config.variant.refines:
         segmentation = _segmentation(config, _below(state, "segmentation."), origin)
-    return FrtmNetwork(backbone, segmentation).for_inference().to(target)
+    return FrtmNetwork(backbone, segmentation).for_inference(target)
 
 
 def available_variant(config: FrtmConfig, checkpoint: str | Path | None) -> FrtmConfig:

@@ -364,6 +364,25 @@ def test_memory_holds_no_frames(clip: Clip, network: FrtmNetwork, lite: FrtmConf
     assert sizes[-1] == sizes[-2] == sizes[-3]
 
 
+def test_half_precision_gives_nearly_the_same_masks(
+    clip: Clip, full_network: FrtmNetwork, lite: FrtmConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bfloat16, which every CPU can compute and some compute faster."""
+    annotations = {0: clip.truth[0]}
+    single = list(propagate(full_network, lite, clip.frames, annotations))
+
+    monkeypatch.setattr(full_network, "half_precision", True)
+    half = list(propagate(full_network, lite, clip.frames, annotations))
+
+    assert (
+        np.mean([(a.labels != b.labels).mean() for a, b in zip(single, half, strict=True)]) < 0.02
+    )
+    refined = replace(lite, variant=Variant.FULL)
+    last = list(propagate(full_network, refined, clip.frames[:3], annotations))[-1]
+    assert last.probabilities.dtype == np.float32
+    assert np.isfinite(last.probabilities).all()
+
+
 @pytest.mark.gpu
 def test_cuda_gives_the_masks_of_the_cpu(clip: Clip, lite: FrtmConfig) -> None:
     """In half precision, but for a few pixels."""

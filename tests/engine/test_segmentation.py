@@ -38,6 +38,7 @@ def test_parity_with_the_authors_implementation(tmp_path: Path) -> None:
         backbone_weights=tmp_path / "backbone.pth",
     )
     with torch.inference_mode():
+        network.half_precision = False
         logits = network.refine(data["scores"], features)
 
     error = (logits - data["logits"]).abs().max() / data["logits"].std()

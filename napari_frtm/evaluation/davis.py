@@ -1,0 +1,137 @@
+"""Benchmark folders in the layout of DAVIS or YouTube-VOS: find them, follow, score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_frtm.engine.propagate import propagate
+from napari_frtm.errors import FrtmError
+from napari_frtm.evaluation.metrics import VOID, ObjectScores, score_video
+from napari_frtm.io.labels import read_labels
+from napari_frtm.io.video import open_video
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.types import Labels, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One video with its truth.
+
+    Attributes
+    ----------
+    name : str
+        As in the split.
+    images : Path
+        Folder of its frames.
+    truth : tuple of Path
+        Label images of the annotated frames, in order; named like their frames.
+    """
+
+    name: str
+    images: Path
+    truth: tuple[Path, ...]
+
+
+def find_sequences(root: Path, split: str | None = None) -> list[Sequence]:
+    """Return the sequences of a benchmark.
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``JPEGImages`` and ``Annotations``, with the sequences directly below or in one
+        folder for the resolution, such as ``480p``.
+    split : str, optional
+        A text file with one name a line, or such a file below ``ImageSets`` without its suffix,
+        for example ``2016/val``. All annotated sequences by default.
+
+    Raises
+    ------
+    FrtmError
+        If there is no such folder, split or sequence.
+    """
+    images, annotations = _level(root / "JPEGImages"), _level(root / "Annotations")
+    names = _names(root, split) or sorted(p.name for p in annotations.iterdir() if p.is_dir())
+    sequences = []
+    for name in names:
+        truth = tuple(sorted((annotations / name).glob("*.png")))
+        if not truth or not (images / name).is_dir():
+            raise FrtmError(
+                f"The sequence '{name}' has no images in {images} or no label images in "
+                f"{annotations}."
+            )
+        sequences.append(Sequence(name, images / name, truth))
+    return sequences
+
+
+def follow(
+    sequence: Sequence, network: FrtmNetwork, config: FrtmConfig
+) -> Generator[tuple[str, Prediction], None, None]:
+    """Yield name and prediction of each frame, from the first label image of each object.
+
+    An object that appears in a later label image starts there, as in YouTube-VOS.
+    """
+    video = open_video(sequence.images)
+    index = {name: t for t, name in enumerate(video.names)}
+    known: set[int] = set()
+    annotations: dict[int, Labels] = {}
+    for path in sequence.truth:
+        labels = read_labels(path)
+        new = [i for i in np.unique(labels).tolist() if i not in (0, VOID, *known)]
+        if new:
+            known.update(new)
+            annotations[index[path.stem]] = np.where(np.isin(labels, new), labels, 0)
+    for prediction in propagate(network, config, video.frames, annotations):
+        yield video.names[prediction.index], prediction
+
+
+def score(sequence: Sequence, masks: Path) -> dict[int, ObjectScores]:
+    """Score the label images in a folder, named like the frames, against the truth.
+
+    Raises
+    ------
+    FrtmError
+        If the label image of an annotated frame is missing or of another size.
+    """
+    for path in sequence.truth:
+        if not (masks / path.name).is_file():
+            raise FrtmError(f"There is no mask {masks / path.name}.")
+    try:
+        return score_video(
+            (read_labels(masks / path.name) for path in sequence.truth),
+            (read_labels(path) for path in sequence.truth),
+        )
+    except ValueError as error:
+        raise FrtmError(f"{sequence.name} cannot be scored: {error}") from error
+
+
+def _level(folder: Path) -> Path:
+    """Go down to the folder of the resolution, if there is a single one."""
+    if not folder.is_dir():
+        raise FrtmError(f"There is no folder {folder}; give the root of a benchmark like DAVIS.")
+    inner = [p for p in sorted(folder.iterdir()) if p.is_dir()]
+    if (folder / "480p").is_dir():
+        return folder / "480p"
+    holds_files = any(p.is_file() for p in inner[0].iterdir()) if inner else True
+    return folder if len(inner) != 1 or holds_files else inner[0]
+
+
+def _names(root: Path, split: str | None) -> list[str]:
+    if split is None:
+        return []
+    file = root / "ImageSets" / f"{split}.txt"
+    for candidate in (root / split, file):
+        if candidate.is_file():
+            return candidate.read_text().split()
+    found = sorted((root / "ImageSets").rglob(f"{split}.txt")) if "/" not in split else []
+    if len(found) == 1:
+        return found[0].read_text().split()
+    raise FrtmError(f"There is no list of sequences '{split}', neither a file nor {file}.")

@@ -1,0 +1,1 @@
+"""Offline training of the segmentation network (paper, section 3.3)."""

@@ -1,0 +1,113 @@
+"""Crops of validation frames, and scores made worse: the randomness of a training sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_frtm.training.config import CropConfig
+
+_MARGIN = 0.1
+
+
+def random_crop(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    config: CropConfig,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return a square part of a frame at a random scale, maybe mirrored, and its mask.
+
+    Parameters
+    ----------
+    image : array of shape (H, W, 3)
+        The frame; never scaled so much down that the crop does not fit in.
+    mask : array of shape (H, W)
+        The object; most crops are placed around one of its pixels.
+    config : CropConfig
+        Size, range of scales, share of the crops that show the object.
+    rng : numpy.random.Generator
+        Source of all choices.
+
+    Returns
+    -------
+    tuple of arrays of shape (size, size, 3) and (size, size)
+    """
+    height, width = mask.shape
+    low, high = config.scale
+    fits = config.size / min(height, width)
+    scale = max(float(np.exp(rng.uniform(np.log(low), np.log(high)))), fits)
+    side = config.size / scale
+    place = rng.random(2)
+    corner = place * np.maximum(np.array([height, width]) - side, 0)
+    inside = np.flatnonzero(mask)
+    if inside.size and rng.random() < config.near:
+        pixel = np.array(divmod(int(inside[rng.integers(inside.size)]), width))
+        corner = pixel - side * (_MARGIN + (1 - 2 * _MARGIN) * place)
+        corner = np.clip(corner, 0, np.maximum(np.array([height, width]) - side, 0))
+    mirrored = rng.random() < 0.5
+    # from crop to frame, pixel centres at whole numbers
+    step, offset = 1 / scale, corner + 0.5 / scale - 0.5
+    matrix = np.array([[step, 0, offset[1]], [0, step, offset[0]]])
+    if mirrored:
+        matrix[0] = (-step, 0, offset[1] + (config.size - 1) * step)
+    return (
+        _warp(image, matrix, config.size).astype(np.uint8),
+        _warp(mask.astype(np.float32), matrix, config.size) > 0.5,
+    )
+
+
+def jittered(
+    image: NDArray[np.uint8], amount: float, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return an image with other contrast, brightness and white balance."""
+    gain = 1 + rng.uniform(-amount, amount) + rng.uniform(-amount, amount, 3) / 3
+    shift = 128 * rng.uniform(-amount, amount)
+    return (image * gain + shift).clip(0, 255).astype(np.uint8)
+
+
+def disturbed(scores: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return scores of shape (h, w) made worse in one of the ways that target models fail.
+
+    Smooth noise, a part of the object missed, a false object, or all of it shifted.
+    """
+    h, w = scores.shape
+    kind = rng.integers(4)
+    if kind == 0:
+        noise = rng.normal(0, rng.uniform(0.1, 0.5), (h // 3 + 1, w // 3 + 1))
+        return np.asarray(scores + cv2.resize(noise.astype(np.float32), (w, h)))
+    if kind == 1:
+        keep = 1 - rng.uniform(0.5, 1) * _blob(scores.shape, rng, np.maximum(scores, 0.01))
+        return np.asarray(np.where(scores > 0, scores * keep, scores), np.float32)
+    if kind == 2:
+        blob = rng.uniform(0.4, 1) * _blob(scores.shape, rng, np.ones_like(scores))
+        return np.asarray(np.maximum(scores, blob), np.float32)
+    dy, dx = rng.integers(-2, 3, 2)
+    return np.asarray(np.roll(scores, (int(dy), int(dx)), (0, 1)))
+
+
+def _blob(
+    size: tuple[int, ...], rng: np.random.Generator, chances: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return a soft ellipse in [0, 1], centred where `chances` are high."""
+    h, w = size
+    p = chances.astype(np.float64).ravel()
+    y, x = divmod(int(rng.choice(p.size, p=p / p.sum())), w)
+    ry, rx = rng.uniform(1, max(h / 5, 1), 2)
+    rows, columns = np.ogrid[:h, :w]
+    distance = ((rows - y) / ry) ** 2 + ((columns - x) / rx) ** 2
+    return np.asarray(np.exp(-(distance**2)), np.float32)
+
+
+def _warp(
+    image: NDArray[np.uint8] | NDArray[np.float32], matrix: NDArray[np.float64], size: int
+) -> NDArray[np.float32]:
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    )

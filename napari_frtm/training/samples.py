@@ -1,0 +1,117 @@
+"""Training samples: validation crops with the target models of their reference frames."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_frtm.training.crops import disturbed, jittered, random_crop
+from napari_frtm.training.targets import FITTED, POOR
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_frtm.training.config import TrainConfig
+    from napari_frtm.training.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops of several samples.
+
+    Attributes
+    ----------
+    images : uint8 Tensor of shape (N, 3, size, size)
+    masks : bool Tensor of shape (N, size, size)
+    filters : Tensor of shape (N, 9, C)
+        Target models, each as one filter.
+    seeds : tuple of (int or None)
+        Of what makes the scores of a crop worse; None leaves them as they are.
+    """
+
+    images: Tensor
+    masks: Tensor
+    filters: Tensor
+    seeds: tuple[int | None, ...]
+
+
+class Samples:
+    """Endless samples; which ones depends on the seed and the number of the batch alone.
+
+    So the position in the data is the number of the step, and a resumed training goes on with
+    exactly the samples that an uninterrupted one would have seen.
+
+    Parameters
+    ----------
+    targets : sequence of sequence of Target
+        By data set.
+    config : TrainConfig
+        The weights of the data sets, the seed, the crops.
+    """
+
+    def __init__(self, targets: Sequence[Sequence[Target]], config: TrainConfig) -> None:
+        self.targets = targets
+        self.config = config
+        weights = np.array([dataset.weight for dataset in config.datasets])
+        self._shares = weights / weights.sum()
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch by its number."""
+        images, masks, filters, seeds = [], [], [], []
+        for i in range(self.config.batch):
+            rng = np.random.default_rng((self.config.seed, number, i))
+            target = self._target(rng)
+            kind = POOR if rng.random() < self.config.crop.poor else FITTED
+            taps = target.filter(kind)
+            for image, mask in self._crops(target, rng):
+                worse = rng.random() < self.config.crop.disturbed
+                images.append(torch.from_numpy(image).permute(2, 0, 1))
+                masks.append(torch.from_numpy(mask))
+                filters.append(taps)
+                seeds.append(int(rng.integers(2**31)) if worse else None)
+        return Batch(torch.stack(images), torch.stack(masks), torch.stack(filters), tuple(seeds))
+
+    def batches(self, first: int) -> Generator[Batch, None, None]:
+        """Yield the batches from a number on, made ahead in threads."""
+        workers = self.config.workers
+        with ThreadPoolExecutor(workers) as pool:
+            numbers = count(first)
+            waiting = deque(pool.submit(self.batch, next(numbers)) for _ in range(2 * workers))
+            try:
+                while True:
+                    yield waiting.popleft().result()
+                    waiting.append(pool.submit(self.batch, next(numbers)))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _target(self, rng: np.random.Generator) -> Target:
+        of_dataset = self.targets[int(rng.choice(len(self.targets), p=self._shares))]
+        return of_dataset[int(rng.integers(len(of_dataset)))]
+
+    def _crops(
+        self, target: Target, rng: np.random.Generator
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
+        crop = self.config.crop
+        others = target.source.others(target.reference, target.object_id, crop.frames, rng)
+        for image, mask in others:
+            part, part_mask = random_crop(image, mask, crop, rng)
+            yield np.ascontiguousarray(jittered(part, crop.jitter, rng)), part_mask
+
+
+def disturb(scores: Tensor, seeds: Sequence[int | None]) -> Tensor:
+    """Return scores of shape (N, h, w), some of them made worse."""
+    worse = scores.clone()
+    for i, seed in enumerate(seeds):
+        if seed is not None:
+            changed = disturbed(scores[i].cpu().numpy(), np.random.default_rng(seed))
+            worse[i] = torch.from_numpy(changed)
+    return worse

@@ -1,0 +1,110 @@
+"""Measuring the network while it learns: single frames, target models without update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.images import Geometry, to_images
+from napari_frtm.engine.network import FrtmNetwork
+from napari_frtm.evaluation.metrics import boundary_f, jaccard
+from napari_frtm.io.atomic import write_bytes
+from napari_frtm.io.overlay import contact_sheet, overlay
+from napari_frtm.training.sources import Videos
+from napari_frtm.training.targets import scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_frtm.engine.segmentation import SegmentationNetwork
+    from napari_frtm.training.config import TrainConfig
+    from napari_frtm.training.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How good the masks of the validation videos are.
+
+    Attributes
+    ----------
+    jaccard, boundary_f : float
+        Means over the objects of the means over their frames, in [0, 1].
+    pictures : dict of str to uint8 array of shape (H, W, 3)
+        The last frame of each object with its mask, by a caption.
+    """
+
+    jaccard: float
+    boundary_f: float
+    pictures: dict[str, NDArray[np.uint8]]
+
+    @property
+    def mean(self) -> float:
+        """J&F, what the best weights are chosen by."""
+        return (self.jaccard + self.boundary_f) / 2
+
+
+@torch.inference_mode()
+def validate(
+    network: FrtmNetwork,
+    segmentation: SegmentationNetwork,
+    targets: Sequence[Target],
+    config: TrainConfig,
+) -> Measured:
+    """Measure a segmentation network in evaluation mode on the videos of these targets."""
+    assert config.validation is not None
+    whole = FrtmNetwork(network.backbone, segmentation)
+    whole.half_precision = network.half_precision
+    every, short_side = config.validation.every, config.method.short_side
+    means, pictures = [], {}
+    for target in targets:
+        assert isinstance(target.source, Videos)
+        video = target.reference.video
+        frames = len(target.source.frames[video])
+        found = []
+        for index in range(min(every, frames - 1), frames, every):
+            image, labels = target.source.read(video, index)
+            mask = predict(whole, target, image, short_side)
+            truth = labels == target.object_id
+            found.append((jaccard(mask, truth), boundary_f(mask, truth)))
+        means.append(np.mean(found, axis=0))
+        caption = f"{video} {target.object_id}: J {means[-1][0]:.2f} F {means[-1][1]:.2f}"
+        pictures[caption] = overlay(image, mask.astype(np.uint8))
+    j, f = np.mean(means, axis=0)
+    return Measured(float(j), float(f), pictures)
+
+
+def predict(
+    network: FrtmNetwork, target: Target, image: NDArray[np.uint8], short_side: int
+) -> NDArray[np.bool_]:
+    """Return the mask of an object in a frame of shape (H, W, 3)."""
+    geometry = Geometry.bounded((image.shape[0], image.shape[1]), short_side)
+    images = to_images([image], (0.0, 255.0), geometry, network.device)
+    features = network.features(images, refine=True)
+    filters = target.filter()[None].to(network.device)
+    coarse = scores(filters, features[TARGET_STRIDE].float())
+    logits = geometry.crop(network.refine(coarse[:, None], features))
+    if geometry.working != geometry.video:
+        logits = interpolate(logits, geometry.video, mode="bilinear", align_corners=False)
+    return np.asarray((logits[0, 0] > 0).cpu().numpy())
+
+
+def save_sheet(path: Path, measured: Measured) -> None:
+    """Write the pictures side by side, as PNG.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    sheet = contact_sheet(list(measured.pictures.values()), list(measured.pictures))
+    _, data = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
+    write_bytes(path, data.tobytes())

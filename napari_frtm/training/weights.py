@@ -1,0 +1,101 @@
+"""Weights at both ends of a training: what it starts from, what it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from napari_frtm.config import Variant
+from napari_frtm.engine.segmentation import SegmentationNetwork
+from napari_frtm.errors import CheckpointError
+from napari_frtm.io.checkpoint import load_network, save_checkpoint
+from napari_frtm.io.foreign import read_authors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.training.config import TrainConfig
+
+EMBEDDED = "lite"
+
+
+def frozen_network(config: TrainConfig, device: str) -> FrtmNetwork:
+    """Return the backbone, ready for inference, without a segmentation network."""
+    return load_network(replace(config.method, variant=Variant.D_ONLY), device=device)
+
+
+def new_segmentation(
+    config: TrainConfig, network: FrtmNetwork, init: str | None
+) -> SegmentationNetwork:
+    """Return the segmentation network to train.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        Widths, and the seed of the first weights.
+    network : FrtmNetwork
+        Its backbone says how many channels come in.
+    init : str, optional
+        Start from these weights: ``lite`` for the embedded ones, or a file. Random without it.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights are missing, damaged, or of another network.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        segmentation = SegmentationNetwork(network.backbone.channels, config.segmentation)
+    if init is not None:
+        state = _part(_read(init), "segmentation.")
+        if not state:
+            raise CheckpointError(f"'{init}' has no segmentation network to start from.")
+        try:
+            segmentation.load_state_dict(state, strict=False)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise CheckpointError(
+                f"The segmentation network of '{init}' is another one than the recipe's: {reason} "
+                "Set [segmentation] channels as in the recipe it was trained with."
+            ) from error
+    return segmentation.to(network.device).to(memory_format=torch.channels_last)
+
+
+def save_weights(path: Path, config: TrainConfig, segmentation: SegmentationNetwork) -> None:
+    """Write a checkpoint for inference, with the backbone if the package carries it.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    name = config.method.backbone
+    with as_file(files("napari_frtm") / "weights" / f"{EMBEDDED}.safetensors") as embedded:
+        carried = _part(_read(str(embedded)), "backbone.") if name == "mobilenet_v2" else {}
+    state = {k: v.cpu() for k, v in segmentation.state_dict().items() if "num_batches" not in k}
+    save_checkpoint(path, carried, state, name)
+
+
+def _read(source: str) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint as they are."""
+    if source == EMBEDDED:
+        source = str(files("napari_frtm") / "weights" / f"{EMBEDDED}.safetensors")
+    path = Path(source)
+    if path.suffix.lower() != ".safetensors":
+        return read_authors(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"Cannot read the weights {path}: {error}.") from error
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -1,0 +1,174 @@
+"""Training runs of a few steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_frtm.config import Variant, preset
+from napari_frtm.engine.tracker import Tracker
+from napari_frtm.errors import CheckpointError, FrtmError
+from napari_frtm.io.checkpoint import load_network
+from napari_frtm.training.loop import BEST, LAST, LOG, SHEET, Training, train
+from napari_frtm.training.prepare import Preparing
+from napari_frtm.training.sources import DataError
+from napari_frtm.training.state import TrainStep
+from napari_frtm.training.weights import frozen_network, new_segmentation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Clip
+
+    from napari_frtm.training.config import TrainConfig
+
+
+@pytest.fixture
+def training(recipe: TrainConfig, data: Path, tmp_path: Path, cached: Path) -> Training:
+    """Return a training of ten steps."""
+    return Training(config=recipe, data=data, out=tmp_path / "run", targets=cached)
+
+
+def _steps(training: Training, count: int | None = None) -> list[TrainStep]:
+    steps = []
+    for event in train(training):
+        if isinstance(event, TrainStep):
+            steps.append(event)
+            if len(steps) == count:
+                break
+    return steps
+
+
+def _curve(steps: list[TrainStep]) -> list[tuple[object, ...]]:
+    return [(s.step, s.loss, s.learning_rate, s.jaccard, s.boundary_f) for s in steps]
+
+
+def test_the_loss_falls_and_files_are_written(training: Training, clip: Clip) -> None:
+    """And what was learned runs in the tracker, as a checkpoint of the package."""
+    longer = replace(training, config=replace(training.config, steps=30))
+
+    steps = _steps(longer)
+
+    losses = [step.loss for step in steps]
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+    assert [s.step for s in steps if s.jaccard is not None] == [6, 12, 18, 24, 30]
+    assert steps[-1].progress == 1
+    assert (training.out / SHEET).is_file()
+    assert len((training.out / LOG).read_text().splitlines()) == 31
+    full = preset("lite", Variant.FULL)
+    network = load_network(full, device="cpu", checkpoint=training.out / BEST)
+    tracker = Tracker(network, full)
+    tracker.annotate(0, clip.frames[0], clip.truth[0])
+    (prediction,) = tracker.segment([1], clip.frames[1:2])
+    assert prediction.labels.shape == (120, 160)
+
+
+def test_a_killed_training_goes_on_as_if_it_had_not_been(
+    training: Training, tmp_path: Path
+) -> None:
+    """Bit by bit: from the step last saved, with the same losses and the same weights."""
+    whole = _steps(training)
+    killed = replace(training, out=tmp_path / "killed")
+    begun = _steps(killed, 9)  # saved after 8 last
+    resumed = _steps(replace(killed, resume=True))
+
+    assert resumed[0].step == 9
+    assert _curve(begun[:8]) + _curve(resumed) == _curve(whole)
+    first, second = (
+        torch.load(out / LAST, weights_only=True) for out in (training.out, killed.out)
+    )
+    for part in ("segmentation", "mean"):
+        assert all(torch.equal(first[part][k], second[part][k]) for k in first[part])
+    best = [load_file(out / BEST) for out in (training.out, killed.out)]
+    assert all(torch.equal(best[0][k], best[1][k]) for k in best[0])
+    steps = [line.split(",")[:2] for line in (killed.out / LOG).read_text().splitlines()]
+    assert steps == [line.split(",")[:2] for line in (training.out / LOG).read_text().splitlines()]
+
+
+def test_gradients_add_up_over_batches(training: Training) -> None:
+    """Two batches of one sample each are one step."""
+    config = replace(training.config, accumulate=2, batch=1, steps=2, validation=None)
+
+    steps = _steps(replace(training, config=config))
+
+    assert [s.step for s in steps] == [1, 2]
+    assert (training.out / BEST).is_file()
+
+
+def test_bfloat16_learns_as_well(training: Training) -> None:
+    """Its losses are near those of single precision."""
+    config = replace(training.config, validation=None, steps=4)
+    half = replace(config, bfloat16=True)
+
+    exact = _steps(replace(training, config=config))
+    rough = _steps(replace(training, config=half, out=training.out.parent / "half"))
+
+    assert [s.loss for s in rough] == pytest.approx([s.loss for s in exact], rel=0.05)
+
+
+def test_a_time_budget_is_kept(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedule follows the clock, whose ticks here take five seconds each."""
+    ticks = iter(range(0, 10_000, 5))
+    monkeypatch.setattr("napari_frtm.training.loop.time.monotonic", lambda: next(ticks))
+    config = replace(training.config, validation=None)
+
+    steps = _steps(replace(training, config=config, minutes=0.5))
+
+    assert [s.seconds for s in steps] == [5, 10, 15, 20, 25, 30]
+    assert steps[-1].progress == 1
+    assert steps[3].learning_rate == pytest.approx(1e-2 / 2)
+
+
+def test_a_folder_with_a_training_is_not_overwritten(training: Training) -> None:
+    """Unless asked to go on."""
+    _steps(training, 4)
+
+    with pytest.raises(FrtmError, match="Add --resume to go on"):
+        _steps(training)
+
+
+def test_resuming_before_the_first_state_starts_anew(training: Training) -> None:
+    """A training killed early goes on like any other."""
+    steps = _steps(replace(training, resume=True), 1)
+
+    assert steps[0].step == 1
+
+
+def test_training_starts_from_given_weights(training: Training) -> None:
+    """Those of another training, in half precision; other widths are refused."""
+    config = replace(training.config, validation=None, steps=2)
+    _steps(replace(training, config=config))
+    network = frozen_network(config, "cpu")
+
+    started = new_segmentation(config, network, str(training.out / BEST))
+
+    mean = torch.load(training.out / LAST, weights_only=True)["mean"]
+    for name, tensor in started.state_dict().items():
+        torch.testing.assert_close(tensor.float(), mean[name].float(), rtol=1e-3, atol=1e-3)
+    wider = replace(config, segmentation=replace(config.segmentation, channels=(8, 8, 8, 8)))
+    with pytest.raises(CheckpointError, match="another one than the recipe's: size mismatch"):
+        new_segmentation(wider, network, str(training.out / BEST))
+
+
+def test_data_without_objects_is_explained(training: Training) -> None:
+    """The data set is named."""
+    dataset = replace(training.config.datasets[0], smallest=0.9)
+    config = replace(training.config, datasets=(dataset,))
+
+    with pytest.raises(DataError, match="No object on any reference frame of davis"):
+        _steps(replace(training, config=config))
+
+
+def test_preparation_is_reported(training: Training) -> None:
+    """Two reference frames to train on, one to validate with."""
+    events = []
+    for event in train(training):
+        if not isinstance(event, Preparing):
+            break
+        events.append(event)
+
+    assert events == [Preparing(i, 3) for i in (1, 2, 3)]

@@ -1,0 +1,71 @@
+"""Recipe files: what they may say, and what is said about those that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_frtm.training.config import DatasetConfig
+from napari_frtm.training.recipe import RecipeError, read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+DATASET = '[[datasets]]\nkind = "videos"\npath = "davis"\n'
+WRONG = [
+    pytest.param("steps = = 3", "is no TOML file", id="syntax"),
+    pytest.param("steps = 3", "'datasets' is missing", id="no-datasets"),
+    pytest.param("datasets = []", "datasets must be one or more", id="empty"),
+    pytest.param("stepz = 3\n" + DATASET, "no setting 'stepz'", id="unknown"),
+    pytest.param("steps = 0\n" + DATASET, "steps must be at least 1, got 0", id="range"),
+    pytest.param('steps = "3"\n' + DATASET, "'steps' must be a whole number, got '3'", id="type"),
+    pytest.param("dice = true\n" + DATASET, "'dice' must be a number", id="bool"),
+    pytest.param('preset = "huge"\n' + DATASET, "preset must be one of", id="preset"),
+    pytest.param("crop = 3\n" + DATASET, "'crop' must be a table", id="table"),
+    pytest.param("[crop]\nsize = 100\n" + DATASET, "crop.size must be a multiple", id="nested"),
+    pytest.param("[crop]\nscale = [1.0]\n" + DATASET, "'crop.scale' must have 2", id="length"),
+    pytest.param(
+        DATASET.replace("videos", "film"), r"'datasets\[0\].kind' must be 'videos' or", id="kind"
+    ),
+    pytest.param(
+        DATASET + '[validation]\ndataset = { kind = "images", path = "x" }',
+        "validation.kind must be videos or stacks",
+        id="validation",
+    ),
+]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipes_are_valid(path: Path) -> None:
+    """Those in the repository can be read."""
+    config = read_recipe(path)
+
+    assert config.validation is not None
+    assert len(config.datasets) > 1
+
+
+def test_a_recipe_says_what_it_says(tmp_path: Path) -> None:
+    """Whole numbers do for numbers, lists become tuples, the rest has its defaults."""
+    path = tmp_path / "mine.toml"
+    path.write_text("dice = 1\n[crop]\nscale = [1, 2]\n" + DATASET + 'names = ["bear"]\n')
+
+    config = read_recipe(path)
+
+    assert config.dice == 1.0
+    assert config.crop.scale == (1.0, 2.0)
+    assert config.datasets == (DatasetConfig(kind="videos", path="davis", names=("bear",)),)
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_wrong_recipes_are_explained(tmp_path: Path, text: str, message: str) -> None:
+    """The message names the entry."""
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(path)
+
+
+def test_a_missing_recipe_is_explained(tmp_path: Path) -> None:
+    """No traceback for a mistyped name."""
+    with pytest.raises(RecipeError, match=r"none\.toml: No such file"):
+        read_recipe(tmp_path / "none.toml")

@@ -1,0 +1,103 @@
+"""Training samples: what they hold, and that their number is all that they depend on."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from napari_frtm.training.config import DatasetConfig, TrainConfig
+from napari_frtm.training.prepare import prepare
+from napari_frtm.training.samples import Samples, disturb
+from napari_frtm.training.targets import TargetCache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.training.samples import Batch
+
+
+@pytest.fixture
+def mixed(recipe: TrainConfig) -> TrainConfig:
+    """Return a recipe with all kinds of data sets."""
+    more = [
+        DatasetConfig(kind="images", path="static", limit=1, short_side=120),
+        DatasetConfig(kind="stacks", path="cells", references=1),
+    ]
+    return replace(recipe, datasets=(*recipe.datasets, *more), batch=6)
+
+
+@pytest.fixture
+def samples(mixed: TrainConfig, data: Path, cached: Path, network: FrtmNetwork) -> Samples:
+    """Return the samples of that recipe."""
+    cache = TargetCache(cached, network, mixed.method)
+    preparing = prepare(mixed, data, cache)
+    while True:
+        try:
+            next(preparing)
+        except StopIteration as end:
+            return Samples(end.value.training, mixed)
+
+
+def _equal(a: Batch, b: Batch) -> bool:
+    tensors = zip((a.images, a.masks, a.filters), (b.images, b.masks, b.filters), strict=True)
+    return a.seeds == b.seeds and all(torch.equal(x, y) for x, y in tensors)
+
+
+def test_a_batch_has_the_crops_of_its_samples(samples: Samples) -> None:
+    """Two of each; they share the target model."""
+    batch = samples.batch(0)
+
+    assert batch.images.shape == (12, 3, 96, 96)
+    assert batch.masks.shape == (12, 96, 96)
+    assert batch.filters.shape == (12, 9, 576)
+    assert torch.equal(batch.filters[::2], batch.filters[1::2])
+    assert batch.masks.flatten(1).any(1).sum() >= 9
+
+
+def test_batches_depend_on_seed_and_number_alone(samples: Samples, mixed: TrainConfig) -> None:
+    """In any order, made ahead or not; another seed gives others."""
+    other = Samples(samples.targets, replace(mixed, seed=1))
+
+    with closing(samples.batches(2)) as batches:
+        ahead = list(islice(batches, 2))
+
+    assert _equal(ahead[1], samples.batch(3))
+    assert _equal(ahead[0], samples.batch(2))
+    assert not _equal(ahead[0], ahead[1])
+    assert not _equal(ahead[0], other.batch(2))
+
+
+def test_threads_do_not_change_the_order(samples: Samples, mixed: TrainConfig) -> None:
+    """Nor what is in the batches."""
+    parallel = Samples(samples.targets, replace(mixed, workers=3))
+
+    with closing(parallel.batches(0)) as batches:
+        found = list(islice(batches, 4))
+
+    assert all(_equal(batch, samples.batch(i)) for i, batch in enumerate(found))
+
+
+def test_failures_in_threads_are_raised(samples: Samples) -> None:
+    """Where the batch is asked for."""
+    samples.targets[0][0].path.write_bytes(b"")
+    config = replace(samples.config, datasets=samples.config.datasets[:1])
+    lost = Samples([samples.targets[0][:1]], config)
+
+    with closing(lost.batches(0)) as batches, pytest.raises(Exception, match="header"):
+        next(batches)
+
+
+def test_only_scores_with_a_seed_are_disturbed() -> None:
+    """The others stay as they are."""
+    scores = torch.rand(3, 5, 5)
+
+    worse = disturb(scores, (None, 3, None))
+
+    assert torch.equal(worse[[0, 2]], scores[[0, 2]])
+    assert not torch.equal(worse[1], scores[1])

@@ -38,24 +38,15 @@ def random_crop(
     -------
     tuple of arrays of shape (size, size, 3) and (size, size)
     """
-    height, width = mask.shape
     low, high = config.scale
-    fits = config.size / min(height, width)
+    fits = config.size / min(mask.shape)
     scale = max(float(np.exp(rng.uniform(np.log(low), np.log(high)))), fits)
-    side = config.size / scale
-    place = rng.random(2)
-    corner = place * np.maximum(np.array([height, width]) - side, 0)
-    inside = np.flatnonzero(mask)
-    if inside.size and rng.random() < config.near:
-        pixel = np.array(divmod(int(inside[rng.integers(inside.size)]), width))
-        corner = pixel - side * (_MARGIN + (1 - 2 * _MARGIN) * place)
-        corner = np.clip(corner, 0, np.maximum(np.array([height, width]) - side, 0))
-    mirrored = rng.random() < 0.5
+    step = 1 / scale
+    top, left = _corner(mask, config.size * step, config.near, rng) + 0.5 * step - 0.5
     # from crop to frame, pixel centres at whole numbers
-    step, offset = 1 / scale, corner + 0.5 / scale - 0.5
-    matrix = np.array([[step, 0, offset[1]], [0, step, offset[0]]])
-    if mirrored:
-        matrix[0] = (-step, 0, offset[1] + (config.size - 1) * step)
+    matrix = np.array([[step, 0, left], [0, step, top]])
+    if rng.random() < 0.5:
+        matrix[0] = (-step, 0, left + (config.size - 1) * step)
     return (
         _warp(image, matrix, config.size).astype(np.uint8),
         _warp(mask.astype(np.float32), matrix, config.size) > 0.5,
@@ -89,6 +80,19 @@ def disturbed(scores: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
         return np.asarray(np.maximum(scores, blob), np.float32)
     dy, dx = rng.integers(-2, 3, 2)
     return np.asarray(np.roll(scores, (int(dy), int(dx)), (0, 1)))
+
+
+def _corner(
+    mask: NDArray[np.bool_], side: float, near: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return where (row, column) a square part of the frame begins."""
+    free = np.maximum(np.array(mask.shape) - side, 0)
+    place = rng.random(2)
+    inside = np.flatnonzero(mask)
+    if not inside.size or rng.random() >= near:
+        return np.asarray(place * free)
+    pixel = np.array(divmod(int(inside[rng.integers(inside.size)]), mask.shape[1]))
+    return np.clip(pixel - side * (_MARGIN + (1 - 2 * _MARGIN) * place), 0, free)
 
 
 def _blob(

@@ -80,15 +80,8 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
         If data, weights or a state to resume are missing or damaged, or a file cannot be written.
     """
     config, out = training.config, training.out
-    with reporting(out):
-        out.mkdir(parents=True, exist_ok=True)
-    begun = (out / LAST).exists()
-    if begun and not training.resume:
-        raise FrtmError(f"There is a training in {out}. Add --resume to go on, or choose another.")
     network = frozen_network(config, training.device)
-    state = TrainState(new_segmentation(config, network, training.init), config)
-    if begun:
-        state.load(out / LAST)
+    state = _begin(training, network)
     cache = TargetCache(training.targets or out / "targets", network, config.method)
     targets = yield from prepare(config, training.data, cache)
     log = Log(out / LOG, state.step)
@@ -109,6 +102,21 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
             step = _keep(training, state, network, targets.validation, step)
             log.add(step)
             yield step
+
+
+def _begin(training: Training, network: FrtmNetwork) -> TrainState:
+    """Return the state to start from, or to go on from."""
+    out = training.out
+    with reporting(out):
+        out.mkdir(parents=True, exist_ok=True)
+    begun = (out / LAST).exists()
+    if begun and not training.resume:
+        raise FrtmError(f"There is a training in {out}. Add --resume to go on, or choose another.")
+    segmentation = new_segmentation(training.config, network, training.init)
+    state = TrainState(segmentation, training.config)
+    if begun:
+        state.load(out / LAST)
+    return state
 
 
 def _advance(

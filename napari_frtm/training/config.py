@@ -174,6 +174,8 @@ class TrainConfig:
     ----------
     preset : str
         Setting of the method: backbone, target model, augmentation.
+    segmentation : SegmentationConfig
+        Widths of the network; one that starts from given weights has theirs.
     steps : int
         Optimiser steps; not looked at where a time budget is given.
     batch : int

@@ -11,7 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from napari_frtm.config import Variant
+from napari_frtm.config import SegmentationConfig, Variant
+from napari_frtm.engine.backbone import STRIDES
 from napari_frtm.engine.segmentation import SegmentationNetwork
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.checkpoint import load_network, save_checkpoint
@@ -43,28 +44,20 @@ def new_segmentation(
     network : FrtmNetwork
         Its backbone says how many channels come in.
     init : str, optional
-        Start from these weights: ``lite`` for the embedded ones, or a file. Random without it.
+        Start from these weights, with their widths: ``lite`` for the embedded ones, or a file.
 
     Raises
     ------
     CheckpointError
         If the weights are missing, damaged, or of another network.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        segmentation = SegmentationNetwork(network.backbone.channels, config.segmentation)
+    channels = network.backbone.channels
     if init is not None:
-        state = _part(_read(init), "segmentation.")
-        if not state:
-            raise CheckpointError(f"'{init}' has no segmentation network to start from.")
-        try:
-            segmentation.load_state_dict(state, strict=False)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise CheckpointError(
-                f"The segmentation network of '{init}' is another one than the recipe's: {reason} "
-                "Set [segmentation] channels as in the recipe it was trained with."
-            ) from error
+        segmentation = _loaded(channels, _part(_read(init), "segmentation."), init)
+    else:
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            segmentation = SegmentationNetwork(channels, config.segmentation)
     return segmentation.to(network.device).to(memory_format=torch.channels_last)
 
 
@@ -81,6 +74,24 @@ def save_weights(path: Path, config: TrainConfig, segmentation: SegmentationNetw
         carried = _part(_read(str(embedded)), "backbone.") if name == "mobilenet_v2" else {}
     state = {k: v.cpu() for k, v in segmentation.state_dict().items() if "num_batches" not in k}
     save_checkpoint(path, carried, state, name)
+
+
+def _loaded(
+    channels: Mapping[int, int], state: Mapping[str, Tensor], init: str
+) -> SegmentationNetwork:
+    """Return a segmentation network with these weights, unfolded."""
+    if not state:
+        raise CheckpointError(f"'{init}' has no segmentation network to start from.")
+    try:
+        w4, w8, w16, w32 = (len(state[f"levels.{s}.encoder.reduce.0.weight"]) for s in STRIDES)
+        config = SegmentationConfig(channels=(w4, w8, w16, w32))
+        segmentation = SegmentationNetwork(channels, config)
+        segmentation.load_state_dict(state, strict=False)
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The weights '{init}' are not for the backbone of this recipe's preset."
+        ) from error
+    return segmentation
 
 
 def _read(source: str) -> dict[str, Tensor]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_frtm.config import Variant, preset
+from napari_frtm.config import SegmentationConfig, Variant, preset
 from napari_frtm.engine.tracker import Tracker
 from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.io.checkpoint import load_network
@@ -20,11 +21,11 @@ from napari_frtm.training.state import TrainStep
 from napari_frtm.training.weights import frozen_network, new_segmentation
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Clip
 
     from napari_frtm.training.config import TrainConfig
+
+PARITY = Path(__file__).parents[1] / "parity"
 
 
 @pytest.fixture
@@ -139,19 +140,25 @@ def test_resuming_before_the_first_state_starts_anew(training: Training) -> None
 
 
 def test_training_starts_from_given_weights(training: Training) -> None:
-    """Those of another training, in half precision; other widths are refused."""
+    """Those of another training, in half precision, with its widths."""
     config = replace(training.config, validation=None, steps=2)
     _steps(replace(training, config=config))
     network = frozen_network(config, "cpu")
 
-    started = new_segmentation(config, network, str(training.out / BEST))
+    other = replace(config, segmentation=SegmentationConfig(channels=(8, 8, 8, 8)))
+    started = new_segmentation(other, network, str(training.out / BEST))
 
     mean = torch.load(training.out / LAST, weights_only=True)["mean"]
     for name, tensor in started.state_dict().items():
         torch.testing.assert_close(tensor.float(), mean[name].float(), rtol=1e-3, atol=1e-3)
-    wider = replace(config, segmentation=replace(config.segmentation, channels=(8, 8, 8, 8)))
-    with pytest.raises(CheckpointError, match="another one than the recipe's: size mismatch"):
-        new_segmentation(wider, network, str(training.out / BEST))
+
+
+def test_weights_of_another_backbone_are_refused(recipe: TrainConfig) -> None:
+    """Here those of a ResNet-18, from the authors' release in miniature."""
+    network = frozen_network(recipe, "cpu")
+
+    with pytest.raises(CheckpointError, match="not for the backbone of this recipe's preset"):
+        new_segmentation(recipe, network, str(PARITY / "segnet_rn18.pth"))
 
 
 def test_data_without_objects_is_explained(training: Training) -> None:

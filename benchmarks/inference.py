@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import torch
 
-from napari_frtm.config import TARGET_STRIDE, FrtmConfig, Variant, preset
+from napari_frtm.config import TARGET_STRIDE, FrtmConfig, SegmentationConfig, Variant, preset
 from napari_frtm.engine.augment import altered_copies
 from napari_frtm.engine.images import Geometry, to_images, to_labels
 from napari_frtm.engine.memory import SampleMemory, initial_weights
@@ -30,7 +30,7 @@ from napari_frtm.engine.merge import merge
 from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.engine.segmentation import SegmentationNetwork
 from napari_frtm.engine.target import TargetModel, sample_loss
-from napari_frtm.io.checkpoint import load_network
+from napari_frtm.io.checkpoint import available_variant, load_network
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video import open_video
 
@@ -61,7 +61,7 @@ class Scene:
         )
         self.image = self.convert()
         self.features = self.network.features(self.image, refine=True)
-        self.deep = self.features[TARGET_STRIDE]
+        self.deep = self.features[TARGET_STRIDE].float()
         self.first = self.deep.repeat(config.augmentation.samples, 1, 1, 1).contiguous()
         self.first = self.first + 0.01 * torch.randn_like(self.first)
         self.fit()
@@ -169,7 +169,11 @@ def main() -> None:
     parts = ("convert", "backbone", "whole_backbone", "target", "segment", "masks", "extend",
              "update", "augment", "fit", "literal_fit", "literal_update")  # fmt: skip
     times = measure({name: getattr(scene, name) for name in parts}, options.repeat)
-    print(f"{options.preset}, {height} x {width}, one object, {torch.get_num_threads()} threads\n")
+    precision = "half" if scene.network.half_precision else "single"
+    print(
+        f"{options.preset}, {height} x {width}, one object, {torch.get_num_threads()} threads, "
+        f"F and S in {precision} precision\n"
+    )
     report(times, scene.config)
 
 
@@ -206,7 +210,7 @@ def report(times: dict[str, float], config: FrtmConfig) -> None:
     print(f"| literal update, 1/{every} | {literal:.1f} | x {literal / update:.0f} |")
     full = total + times["whole_backbone"] - times["backbone"] + times["segment"] - times["masks"]
     print(f"| F, to stride 32 | {times['whole_backbone']:.1f} | |")
-    print(f"| S, {config.segmentation.channels} channels | {times['segment']:.1f} | |")
+    print(f"| S | {times['segment']:.1f} | |")
     print(f"| **in all, full** | **{full:.1f}** | |\n")
     samples = config.augmentation.samples
     backbone = samples * times["backbone"]
@@ -219,9 +223,11 @@ def report(times: dict[str, float], config: FrtmConfig) -> None:
 
 
 def _network(config: FrtmConfig) -> FrtmNetwork:
-    d_only = replace(config, variant=Variant.D_ONLY)
-    network = load_network(d_only, device="cpu")
-    segmentation = SegmentationNetwork(network.backbone.channels, config.segmentation)
+    """Return the embedded network, with a random segmentation network if none is embedded."""
+    if available_variant(config, None).variant.refines:
+        return load_network(config, device="cpu")
+    network = load_network(replace(config, variant=Variant.D_ONLY), device="cpu")
+    segmentation = SegmentationNetwork(network.backbone.channels, SegmentationConfig())
     return FrtmNetwork(network.backbone, segmentation).for_inference()
 
 

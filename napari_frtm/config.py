@@ -167,7 +167,6 @@ class FrtmConfig:
     target: TargetConfig = field(default_factory=TargetConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     update_interval: int = 8
     short_side: int = 480
     seed: int = 0

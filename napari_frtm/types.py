@@ -43,7 +43,8 @@ class Prediction:
     probabilities : array of shape (N, h, w), float32, in [0, 1]
         Soft masks at the working resolution, after aggregation over the objects.
     scores : array of shape (N, ceil(h / 16), ceil(w / 16)), float32
-        Coarse scores of the target models; about 1 on the target, 0 elsewhere.
+        Coarse scores of the target models; about 1 on the target, 0 elsewhere. NaN for objects
+        that the pass which delivered the frame does not know.
     """
 
     index: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from napari_frtm.types import Labels
 
 _LEVELS = 255
 
@@ -59,10 +61,13 @@ def hold(prediction: Prediction) -> Held:
     return Held(prediction.object_ids, size, zlib.compress(levels.tobytes(), 1))
 
 
-def blend(held: Held, prediction: Prediction, share: float, size: tuple[int, int]) -> Prediction:
+def blend(
+    held: Held, prediction: Prediction, shares: Mapping[int, float], size: tuple[int, int]
+) -> Prediction:
     """Return the mean of two predictions of one frame, in log-odds.
 
-    An object that only one pass knows is taken from that one.
+    An object that only one pass knows is taken from that one; its scores are NaN if it is the
+    other pass's.
 
     Parameters
     ----------
@@ -70,8 +75,8 @@ def blend(held: Held, prediction: Prediction, share: float, size: tuple[int, int
         The other pass's prediction.
     prediction : Prediction
         This pass's prediction.
-    share : float
-        Weight of `prediction`, in [0, 1]: how far the frame is on the way to its keyframe.
+    shares : mapping of int to float
+        Weight of `prediction` by object, in [0, 1]: how near the frame is to its keyframe.
     size : tuple of int
         (H, W) of the labels.
     """
@@ -79,10 +84,11 @@ def blend(held: Held, prediction: Prediction, share: float, size: tuple[int, int
     theirs = dict(zip(held.object_ids, held.probabilities, strict=True))
     ours = dict(zip(prediction.object_ids, prediction.probabilities, strict=True))
     scores = dict(zip(prediction.object_ids, prediction.scores, strict=True))
-    pairs = [(theirs.get(i, ours.get(i)), ours.get(i, theirs.get(i))) for i in ids]
-    objects = torch.stack(
-        [torch.sigmoid((1 - share) * _logit(a) + share * _logit(b)) for a, b in pairs]
-    )
+    logits = []
+    for i in ids:
+        a, b = _logit(theirs.get(i, ours.get(i))), _logit(ours.get(i, theirs.get(i)))
+        logits.append(torch.lerp(a, b, shares[i]))
+    objects = torch.sigmoid(torch.stack(logits))
     objects = objects / objects.sum(0).clamp(min=1)
     partition = torch.cat([1 - objects.sum(0, keepdim=True), objects])
     unknown = np.full(prediction.scores.shape[1:], np.nan, np.float32)
@@ -93,6 +99,18 @@ def blend(held: Held, prediction: Prediction, share: float, size: tuple[int, int
         probabilities=objects.numpy(),
         scores=np.stack([scores.get(i, unknown) for i in ids]),
     )
+
+
+def with_annotation(prediction: Prediction, drawn: Labels) -> Prediction:
+    """Return a prediction with the user's labels of shape (H, W) on top.
+
+    Of what was predicted, only objects that were not drawn stay, where nothing was drawn.
+    """
+    others = np.isin(prediction.labels, np.unique(drawn), invert=True)
+    labels = prediction.labels.copy()
+    labels[~others] = 0
+    labels[drawn > 0] = drawn[drawn > 0]
+    return replace(prediction, labels=labels)
 
 
 def _logit(probabilities: NDArray[np.float32] | None) -> Tensor:

@@ -90,7 +90,8 @@ def to_images(
         If a frame is not of the shape that `geometry` says.
     """
     batch = torch.stack([_to_tensor(frame, contrast, geometry.video) for frame in frames])
-    batch = batch.to(device)
+    if device.type != "mps":  # not every release of torch scales with antialiasing there
+        batch = batch.to(device)
     low, high = contrast
     images = ((batch.float() - low) / (high - low)).clamp_(0, 1)
     if geometry.working != geometry.video:
@@ -99,7 +100,7 @@ def to_images(
         )
     below = geometry.padded[0] - geometry.working[0]
     right = geometry.padded[1] - geometry.working[1]
-    return pad(images, (0, right, 0, below), mode="replicate")
+    return pad(images, (0, right, 0, below), mode="replicate").to(device)
 
 
 def to_masks(
@@ -112,12 +113,12 @@ def to_masks(
     """
     if not object_ids:
         return torch.zeros(0, *geometry.working, device=device)
-    masks = torch.from_numpy(np.stack([labels == i for i in object_ids])).to(device).float()
-    if geometry.working == geometry.video:
-        return masks
-    masks = interpolate(masks[None], geometry.working, mode="area")[0]
-    strongest = masks.amax((1, 2), keepdim=True)
-    return torch.where((strongest > 0) & (strongest <= 0.5), masks / strongest, masks)
+    masks = torch.from_numpy(np.stack([labels == i for i in object_ids])).float()
+    if geometry.working != geometry.video:  # on the CPU: MPS averages only whole blocks
+        masks = interpolate(masks[None], geometry.working, mode="area")[0]
+        strongest = masks.amax((1, 2), keepdim=True)
+        masks = torch.where((strongest > 0) & (strongest <= 0.5), masks / strongest, masks)
+    return masks.to(device)
 
 
 def to_labels(

@@ -62,8 +62,11 @@ class SampleMemory:
         loss : Quadratic
             Of one sample.
         permanent : bool
-            The mask is the user's: the sample counts double and is never replaced.
+            The mask is the user's: the sample counts double, and only others of its kind ever
+            replace it, once they fill the memory.
         """
+        if not permanent and self.count == self.config.capacity and self.permanent.all():
+            return  # keyframes alone fill the memory
         keep = 1 - self.config.learning_rate
         slot = self._smallest()
         if self.latest == 0:
@@ -105,7 +108,7 @@ class SampleMemory:
         if self.count < self.config.capacity:
             return self.count
         candidates = self.weights.masked_fill(self.permanent, torch.inf)
-        if self.permanent.all():  # more keyframes than slots: the oldest but one goes
+        if self.permanent.all():  # more keyframes than slots: the one of smallest weight goes
             candidates = self.weights
         return int(candidates.argmin())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -78,18 +79,20 @@ class FrtmNetwork(nn.Module):
         """Return how many frames of this padded size may go through together.
 
         On a CPU one frame at a time is fastest, since its layers fit the caches better; on a GPU
-        as many as its free memory holds.
+        as many as a quarter of its memory holds, whatever else is in it, so that runs repeat.
         """
         if self.device.type != "cuda":
             return 1
         per_pixel = 600 + 1000 * min(objects, _OBJECTS_AT_ONCE)  # bytes, roughly
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return max(1, free // 2 // (size[0] * size[1] * per_pixel))
+        memory = torch.cuda.get_device_properties(self.device).total_memory
+        return max(1, memory // 4 // (size[0] * size[1] * per_pixel))
 
-    def _half(self) -> torch.autocast:
+    def _half(self) -> AbstractContextManager[object]:
+        if not self.half_precision:
+            return nullcontext()
         device = self.device.type
         half = torch.bfloat16 if device == "cpu" else torch.float16
-        return torch.autocast(device, half, self.half_precision)
+        return torch.autocast(device, half)
 
 
 def has_half_precision(device: str) -> bool:

@@ -36,21 +36,21 @@ def conjugate_gradient(
         curvature = _dot(direction, product)
         if energy <= 0 or curvature <= 0:  # solved exactly, or nothing left to gain
             break
-        step = (energy / curvature).to(rhs)
+        step = (energy / curvature).to(rhs.dtype).to(rhs.device)
         x = x + step * direction
         residual = residual - step * product
         z = residual / precond
         previous, energy = energy, _dot(residual, z)
-        direction = z + (energy / previous).to(rhs) * direction
+        direction = z + (energy / previous).to(rhs.dtype).to(rhs.device) * direction
     return x
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """Return the inner product, in double precision where the device has it.
+    """Return the inner product in double precision.
 
     The systems are so ill conditioned that rounding in single-precision products shows in the
     first digits of the solution after a few steps.
     """
-    if a.device.type == "mps":
-        return a @ b
+    if a.device.type == "mps":  # knows no double precision
+        a, b = a.cpu(), b.cpu()
     return a.double() @ b.double()

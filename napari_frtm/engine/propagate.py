@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_frtm.config import Direction
-from napari_frtm.engine.blend import Held, blend, hold
+from napari_frtm.engine.blend import Held, blend, hold, with_annotation
 from napari_frtm.engine.tracker import Tracker
 from napari_frtm.errors import FrtmError
 
@@ -29,9 +29,11 @@ _LARGEST_ID = 65535
 class Propagation:
     """One run over a range of frames; can stop after any chunk and go on later.
 
-    Annotated frames are keyframes: their labels come back unchanged. Going forward, a pass runs
-    from the first keyframe to the end of the range; going backward, from the last one to its
-    start. In both directions, frames between keyframes are seen by both passes and blended.
+    Annotated frames are keyframes: what was drawn on them comes back unchanged. Going forward, a
+    pass runs from the first keyframe to the end of the range; going backward, from the last one
+    to its start. In both directions, the frames from the first to the last keyframe are seen by
+    both passes and blended; until the second pass comes by, the masks of the first are held, a
+    few ten kilobytes a frame and object. Otherwise memory does not grow with the video.
 
     Parameters
     ----------
@@ -74,6 +76,7 @@ class Propagation:
         self.contrast = contrast
         self.span = range(frames.shape[0]) if span is None else span
         _check(self.span, frames.shape[0], self.annotations)
+        self._ids = {t: set(np.unique(drawn).tolist()) for t, drawn in self.annotations.items()}
         self._passes = _passes(self.span, list(self.annotations), Direction(direction))
         self._pass = self._position = 0
         self._tracker = self._new_tracker()
@@ -147,21 +150,31 @@ class Propagation:
         """Whether a frame is finished in this pass, if there are two."""
         if len(self._passes) == 1:
             return True
-        between = min(self.annotations) < index < max(self.annotations)
+        first, last = min(self.annotations), max(self.annotations)
         if number == 0:
-            return not between
-        return between or index < min(self.annotations)
+            return index > last or first == last
+        return index < first or (index <= last and first != last)
 
     def _finish(self, prediction: Prediction) -> Prediction:
-        """Blend in what the first pass said of this frame."""
+        """Blend in what the first pass said of this frame; keep what the user drew."""
         held = self._held.pop(prediction.index, None)
         if held is None:
             return prediction
-        before = max(i for i in self.annotations if i < prediction.index)
-        after = min(i for i in self.annotations if i > prediction.index)
-        share = (prediction.index - before) / (after - before)
+        ids = {*held.object_ids, *prediction.object_ids}
+        shares = {i: self._share(i, prediction.index) for i in ids}
         height, width = self.frames.shape[1:3]
-        return blend(held, prediction, share, (height, width))
+        blended = blend(held, prediction, shares, (height, width))
+        drawn = self.annotations.get(prediction.index)
+        return blended if drawn is None else with_annotation(blended, drawn)
+
+    def _share(self, object_id: int, index: int) -> float:
+        """Return how much the backward pass counts: how near the object's next keyframe is."""
+        drawn = [t for t, ids in self._ids.items() if object_id in ids]
+        before = [t for t in drawn if t <= index]
+        after = [t for t in drawn if t >= index]
+        if not (before and after) or before[-1] == after[0]:
+            return 0.5  # only one pass knows it, or both know it from here
+        return (index - before[-1]) / (after[0] - before[-1])
 
     def _new_tracker(self) -> Tracker:
         return Tracker(self.network, self.config, self.contrast)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.blend import with_annotation
 from napari_frtm.engine.images import Geometry, flaw, to_images, to_labels, to_masks
 from napari_frtm.engine.merge import merge
 from napari_frtm.engine.objects import TrackedObject, altered_samples
@@ -114,7 +115,8 @@ class Tracker:
         features = self.network.features(image, refine=self.config.variant.refines)
         deep = features[TARGET_STRIDE].float()
         masks = to_masks(labels, ids, geometry, self.network.device)
-        for object_id, mask in zip(ids, masks, strict=True):
+        given = dict(zip(ids, masks, strict=True))
+        for object_id, mask in given.items():
             known = self._objects.get(object_id)
             if known is not None:
                 known.remember(known.model.project(deep), mask[None], permanent=True)
@@ -127,9 +129,7 @@ class Tracker:
                 self._objects[object_id] = TrackedObject.start(*samples, self.config)
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
-        seen = self._see(features, geometry)
-        given = dict(zip(ids, masks, strict=True))
-        return self._completed(index, labels, given, seen, geometry)
+        return self._completed(index, labels, given, self._see(features, geometry), geometry)
 
     @torch.inference_mode()
     def segment(self, indices: Sequence[int], frames: Sequence[Frame]) -> list[Prediction]:
@@ -179,7 +179,9 @@ class Tracker:
         for name, tensor in state.items():
             object_id, dot, part = name.partition(".")
             if dot:
-                parts.setdefault(int(object_id), {})[part] = tensor.to(self.network.device)
+                learned = tensor.dtype == torch.float32  # counters and weights stay on the CPU
+                moved = tensor.to(self.network.device) if learned else tensor
+                parts.setdefault(int(object_id), {})[part] = moved
         self._objects = {i: TrackedObject.from_state(parts[i], self.config) for i in sorted(parts)}
 
     def _see(self, features: Features, geometry: Geometry) -> _Seen:
@@ -247,10 +249,7 @@ class Tracker:
         for object_id, mask in given.items():
             seen.probabilities[0, 1 + self.object_ids.index(object_id)] = mask
         (prediction,) = self._report([index], seen, geometry)
-        absent = [i for i in self.object_ids if i not in given]
-        completed = np.where(np.isin(prediction.labels, absent), prediction.labels, 0)
-        completed = np.where(labels > 0, labels, completed).astype(prediction.labels.dtype)
-        return replace(prediction, labels=completed)
+        return with_annotation(prediction, labels)
 
     def _images(
         self, indices: Sequence[int], frames: Sequence[Frame], geometry: Geometry

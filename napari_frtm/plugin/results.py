@@ -83,7 +83,7 @@ class Results:
     def _write_scores(self, prediction: Prediction) -> None:
         if self.scores is None:
             self.scores = self._score_layer(prediction)
-        self.scores.data[prediction.index] = prediction.scores.max(axis=0)
+        self.scores.data[prediction.index] = np.fmax.reduce(prediction.scores, axis=0)
 
     def _masks(self, like: Labels, largest_id: int) -> Labels:
         dtype = np.dtype(np.uint8 if largest_id < 256 else np.uint16)

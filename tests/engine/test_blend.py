@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from napari_frtm.engine.blend import Held, blend, hold
+from napari_frtm.engine.blend import Held, blend, hold, with_annotation
 from napari_frtm.types import Prediction
 
 
@@ -28,7 +30,7 @@ def _prediction(**probabilities: float) -> Prediction:
 )
 def test_log_odds_are_averaged(first: float, second: float, share: float, expected: float) -> None:
     """By the distance to the keyframes."""
-    blended = blend(hold(_prediction(_1=first)), _prediction(_1=second), share, (8, 12))
+    blended = blend(hold(_prediction(_1=first)), _prediction(_1=second), {1: share}, (8, 12))
 
     assert blended.probabilities[0, 0, 0] == pytest.approx(expected, abs=0.01)
     assert blended.labels.shape == (8, 12)
@@ -37,13 +39,34 @@ def test_log_odds_are_averaged(first: float, second: float, share: float, expect
 
 def test_an_object_of_one_pass_is_taken_from_it() -> None:
     """Its scores are unknown if the other pass came last."""
-    blended = blend(hold(_prediction(_1=0.9)), _prediction(_4=0.05), 0.5, (4, 6))
+    blended = blend(hold(_prediction(_1=0.9)), _prediction(_4=0.05), {1: 0.5, 4: 0.5}, (4, 6))
 
     assert blended.object_ids == (1, 4)
     assert blended.probabilities[:, 0, 0] == pytest.approx([0.9, 0.05], abs=0.02)
     assert (blended.labels == 1).all()
     assert np.isnan(blended.scores[0]).all()
     assert blended.scores[1, 0, 0] == 4
+
+
+def test_each_object_has_its_own_share() -> None:
+    """One near its keyframe, one far from it."""
+    first, second = _prediction(_1=0.4, _4=0.1), _prediction(_1=0.1, _4=0.4)
+
+    blended = blend(hold(first), second, {1: 0.0, 4: 1.0}, (4, 6))
+
+    assert blended.probabilities[:, 0, 0] == pytest.approx([0.4, 0.4], abs=0.01)
+
+
+def test_what_was_drawn_stays_on_top() -> None:
+    """Predicted pixels of a drawn object go, those of other objects stay beside it."""
+    predicted = np.array([[1, 1, 4, 4, 0, 7]], np.uint8)
+    drawn = np.array([[0, 1, 1, 0, 0, 0]])
+    prediction = replace(_prediction(_1=0.5), labels=predicted)
+
+    found = with_annotation(prediction, drawn)
+
+    assert found.labels.tolist() == [[0, 1, 1, 4, 0, 7]]
+    assert found.labels.dtype == np.uint8
 
 
 def test_what_is_held_survives_saving() -> None:

@@ -91,6 +91,17 @@ def test_more_keyframes_than_slots_still_fit() -> None:
     assert 3 in _values(memory)
 
 
+def test_predictions_never_replace_keyframes() -> None:
+    """Not even where keyframes alone fill the memory."""
+    memory = _memory(1, 3)
+    for value in (1, 2):
+        memory.add(*_sample(value), permanent=True)
+
+    memory.add(*_sample(9))
+
+    assert _values(memory) == [0, 1, 2]
+
+
 def test_a_saved_memory_goes_on_alike() -> None:
     """Also after more samples than it holds."""
     memory = _memory(2, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 import zarr
 
-from napari_frtm.config import Direction, FrtmConfig, Variant
+from napari_frtm.config import Direction, FrtmConfig, TargetConfig, Variant, preset
 from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.engine.propagate import Propagation, propagate
 from napari_frtm.engine.tracker import Tracker
@@ -70,21 +71,24 @@ def test_chunks_equal_frame_by_frame(
         assert np.allclose(one.scores, other.scores, atol=1e-5)
 
 
+@pytest.mark.parametrize("variant", [Variant.D_ONLY, Variant.FULL_NO_UPDATE, Variant.FULL])
 def test_frames_in_a_batch_equal_one_by_one(
-    clip: Clip, full_network: FrtmNetwork, full: FrtmConfig, monkeypatch: pytest.MonkeyPatch
+    clip: Clip, full_network: FrtmNetwork, monkeypatch: pytest.MonkeyPatch, variant: Variant
 ) -> None:
     """As on a GPU, where several frames go through the networks together.
 
-    Without updates: convolutions round otherwise in a batch, and an update magnifies it.
+    Convolutions round otherwise in a batch; a strong regularisation keeps the updates from
+    magnifying that, which the paper's would do.
     """
-    config = replace(full, variant=Variant.FULL_NO_UPDATE)
+    target = TargetConfig(channels=32, regularisation=(0.3, 1.0), update_cg_steps=4)
+    config = replace(preset("lite", variant), target=target)
     alone = list(propagate(full_network, config, clip.frames, {0: clip.truth[0]}))
 
     monkeypatch.setattr(FrtmNetwork, "frames_at_once", lambda *_: 3)
     together = list(propagate(full_network, config, clip.frames, {0: clip.truth[0]}))
 
     for one, other in zip(alone, together, strict=True):
-        assert np.allclose(one.scores, other.scores, atol=1e-4)
+        assert np.allclose(one.scores, other.scores, atol=1e-3)
         assert (one.labels != other.labels).mean() < 1e-3
 
 
@@ -107,7 +111,8 @@ def test_runs_are_deterministic_and_the_seed_matters(
         pytest.param("forward", [3], (2, 8), [3, 4, 5, 6, 7], id="forward"),
         pytest.param("backward", [5], (2, 8), [5, 4, 3, 2], id="backward"),
         pytest.param("both", [4], (2, 8), [4, 5, 6, 7, 3, 2], id="both"),
-        pytest.param("both", [3, 6], (2, 8), [3, 6, 7, 5, 4, 2], id="both-two-keyframes"),
+        pytest.param("both", [3, 6], (2, 8), [7, 6, 5, 4, 3, 2], id="both-two-keyframes"),
+        pytest.param("both", [2, 4, 7], (2, 8), [7, 6, 5, 4, 3, 2], id="both-three-keyframes"),
         pytest.param("forward", [2, 5], (2, 8), [2, 3, 4, 5, 6, 7], id="forward-two-keyframes"),
         pytest.param("forward", [7], (2, 8), [7], id="last-frame"),
     ],
@@ -164,10 +169,34 @@ def test_both_directions_carry_a_late_object_back(
 
     predictions = propagate(network, lite, clip.frames, annotations, direction=Direction.BOTH)
 
-    middle = {p.index: p for p in predictions}[6]
+    by_index = {p.index: p for p in predictions}
+    middle = by_index[6]
     assert middle.object_ids == (1, 4)
     assert _overlap(middle, clip.truth[6], 1) > 0.5
     assert _overlap(middle, clip.truth[6], 4) > 0.5
+    assert np.array_equal(by_index[0].labels == 1, annotations[0] == 1)
+    assert _overlap(by_index[0], clip.truth[0], 4) > 0.3
+
+
+def test_keyframes_come_back_as_drawn_at_any_resolution(
+    clip: Clip, network: FrtmNetwork, lite: FrtmConfig
+) -> None:
+    """Three of them, going both ways, worked on at half the size; small objects too."""
+    annotations = {t: clip.truth[t].copy() for t in (0, 4, 8)}
+    annotations[4][5:7, 5:8] = 9
+    run = Propagation(
+        network,
+        replace(lite, short_side=60),
+        clip.frames[:9],
+        annotations,
+        direction=Direction.BOTH,
+    )
+
+    predictions = {p.index: p for chunk in run.chunks() for p in chunk}
+
+    for t, drawn in annotations.items():
+        for object_id in np.unique(drawn[drawn > 0]):
+            assert np.array_equal(predictions[t].labels == object_id, drawn == object_id)
 
 
 @pytest.mark.parametrize("direction", list(Direction))
@@ -354,8 +383,31 @@ def test_an_object_that_leaves_is_not_seen_again(
     assert max((p.labels > 0).mean() for p in predictions[1:]) < 0.02
 
 
-def test_memory_holds_no_frames(clip: Clip, network: FrtmNetwork, lite: FrtmConfig) -> None:
-    """The state does not grow once the sample memory is full."""
+def test_no_frame_is_kept_after_its_chunk(
+    clip: Clip, network: FrtmNetwork, lite: FrtmConfig
+) -> None:
+    """Of 24 frames, those of a chunk and the one read ahead are alive."""
+    alive: list[weakref.ref[np.ndarray]] = []
+
+    class Counting:
+        shape = clip.frames.shape
+
+        def __getitem__(self, index: int) -> np.ndarray:
+            frame = clip.frames[index].copy()
+            alive.append(weakref.ref(frame))
+            return frame
+
+    most = 0
+    config = replace(lite, update_interval=4)
+    for _ in propagate(network, config, Counting(), {0: clip.truth[0]}):
+        most = max(most, sum(one() is not None for one in alive))
+
+    assert len(alive) == 24
+    assert 1 <= most <= 6
+
+
+def test_the_state_stops_growing(clip: Clip, network: FrtmNetwork, lite: FrtmConfig) -> None:
+    """Once the sample memory is full."""
     config = replace(lite, memory=replace(lite.memory, capacity=8), update_interval=4)
     run = Propagation(network, config, clip.frames, {0: clip.truth[0]})
 

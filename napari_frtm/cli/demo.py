@@ -25,7 +25,7 @@ from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.atomic import replacing
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.overlay import contact_sheet
-from napari_frtm.io.results import holds_run
+from napari_frtm.io.results import run_of
 from napari_frtm.io.video import open_video
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.results import ResultsFolder
 
+CLIP = "roto.mp4"
 _SHEET = 12
 
 
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("demo_output"),
         metavar="DIR",
-        help="folder for the results; those of another run are replaced (default: demo_output)",
+        help="folder for the results; those of an earlier demo are replaced (default: demo_output)",
     )
     parser.add_argument("--view", action="store_true", help="open the result in napari")
     add_method_arguments(parser)
@@ -52,12 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run this command."""
     started = time.perf_counter()
-    if options.out.exists() and not holds_run(options.out):
+    if not _may_replace(options.out):
         raise FrtmError(f"{options.out} is there and not of a demo. Choose another --out.")
     samples = Path(str(files("napari_frtm") / "sample_data"))
-    video = open_video(samples / "roto.mp4")
+    video = open_video(samples / CLIP)
     job = Job(
-        source=samples / "roto.mp4",
+        source=samples / CLIP,
         video=video,
         annotations={0: read_labels(samples / "roto_mask.png")},
         config=method(options),
@@ -81,6 +82,13 @@ def run(options: argparse.Namespace) -> None:
     print(f"Done in {time.perf_counter() - started:.1f} s.")
     if options.view:
         _view(job, results)
+
+
+def _may_replace(folder: Path) -> bool:
+    """Whether a folder is free, or holds an earlier demo."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return True
+    return run_of(folder) == CLIP
 
 
 def _overlaps(results: ResultsFolder, truth: np.ndarray) -> list[float]:

@@ -65,11 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="intensities seen as black and white (default: 0:255 for 8 bits, else percentiles); "
         "if LOW is negative, write --contrast=LOW:HIGH",
     )
+    _add_outputs(parser)
+    add_method_arguments(parser)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is written."""
+    add = parser.add_argument
     add("--scores", action="store_true", help="write coarse scores to DIR/scores")
     add("--probabilities", action="store_true", help="write soft masks to DIR/probabilities")
-    add(
-        "--overlay", type=Path, metavar="FILE.mp4", help="write a movie of the masks over the video"
-    )
+    movie = "write a movie of the masks over the video"
+    add("--overlay", type=Path, metavar="FILE.mp4", help=movie)
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
         "--resume",
@@ -80,7 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     again.add_argument(
         "--overwrite", action="store_true", help="replace the results of another run in DIR"
     )
-    add_method_arguments(parser)
 
 
 def add_method_arguments(parser: argparse.ArgumentParser) -> None:

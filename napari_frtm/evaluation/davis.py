@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +12,11 @@ from napari_frtm.engine.propagate import propagate
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import VOID, ObjectScores, score_video
 from napari_frtm.io.labels import read_labels
+from napari_frtm.io.sequence import find_images
 from napari_frtm.io.video import open_video
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.network import FrtmNetwork
@@ -63,11 +64,14 @@ def find_sequences(root: Path, split: str | None = None) -> list[Sequence]:
     sequences = []
     for name in names:
         truth = tuple(sorted((annotations / name).glob("*.png")))
-        if not truth or not (images / name).is_dir():
+        frames = {p.stem for p in find_images(images / name)} if (images / name).is_dir() else set()
+        if not truth or not frames:
             raise FrtmError(
                 f"The sequence '{name}' has no images in {images} or no label images in "
                 f"{annotations}."
             )
+        if strange := [p for p in truth if p.stem not in frames]:
+            raise FrtmError(f"{strange[0]} is not named like any frame in {images / name}.")
         sequences.append(Sequence(name, images / name, truth))
     return sequences
 
@@ -89,25 +93,33 @@ def follow(
         if new:
             known.update(new)
             annotations[index[path.stem]] = np.where(np.isin(labels, new), labels, 0)
-    for prediction in propagate(network, config, video.frames, annotations):
+    if not annotations:
+        raise FrtmError(f"The label images of the sequence '{sequence.name}' show no object.")
+    for prediction in propagate(
+        network, config, video.frames, annotations, contrast=video.contrast
+    ):
         yield video.names[prediction.index], prediction
 
 
 def score(sequence: Sequence, masks: Path) -> dict[int, ObjectScores]:
     """Score the label images in a folder, named like the frames, against the truth.
 
+    Annotated frames before the first object count from the first one that shows it.
+
     Raises
     ------
     FrtmError
         If the label image of an annotated frame is missing or of another size.
     """
-    for path in sequence.truth:
+    start = next((n for n, path in enumerate(sequence.truth) if read_labels(path).any()), 0)
+    scored = sequence.truth[start:]
+    for path in scored:
         if not (masks / path.name).is_file():
             raise FrtmError(f"There is no mask {masks / path.name}.")
     try:
         return score_video(
-            (read_labels(masks / path.name) for path in sequence.truth),
-            (read_labels(path) for path in sequence.truth),
+            (read_labels(masks / path.name) for path in scored),
+            (read_labels(path) for path in scored),
         )
     except ValueError as error:
         raise FrtmError(f"{sequence.name} cannot be scored: {error}") from error
@@ -128,10 +140,12 @@ def _names(root: Path, split: str | None) -> list[str]:
     if split is None:
         return []
     file = root / "ImageSets" / f"{split}.txt"
-    for candidate in (root / split, file):
-        if candidate.is_file():
-            return candidate.read_text().split()
-    found = sorted((root / "ImageSets").rglob(f"{split}.txt")) if "/" not in split else []
-    if len(found) == 1:
-        return found[0].read_text().split()
-    raise FrtmError(f"There is no list of sequences '{split}', neither a file nor {file}.")
+    below = sorted((root / "ImageSets").rglob(f"{split}.txt")) if "/" not in split else []
+    candidates = [p for p in (Path(split), root / split, file) if p.is_file()]
+    if not candidates and len(below) == 1:
+        candidates = below
+    if not candidates:
+        raise FrtmError(f"There is no list of sequences '{split}', neither a file nor {file}.")
+    if not (names := candidates[0].read_text().split()):
+        raise FrtmError(f"The list of sequences {candidates[0]} is empty.")
+    return names

@@ -88,13 +88,16 @@ def worst_frames(
     found: list[tuple[float, Sequence, int]] = []
     for sequence in sequences:
         objects = scores[sequence.name].values()
-        length = len(sequence.truth) - 2
+        length = max(len(s.jaccard) for s in objects)
         overlaps = [
             float(np.mean([s.jaccard[t - length] for s in objects if len(s.jaccard) >= length - t]))
             for t in range(length)
         ]
-        # the first frame is not scored
-        found += [(overlaps[t], sequence, t + 1) for t in _spread(overlaps, each)]
+        # the last frame is not scored
+        found += [
+            (overlaps[t], sequence, len(sequence.truth) - 1 - length + t)
+            for t in _spread(overlaps, each)
+        ]
     found = sorted(found, key=lambda one: one[0])[:count]
     pictures = [_picture(sequence, t, masks) for _, sequence, t in found]
     captions = [f"{s.name} {s.truth[t].stem}   J {j:.2f}" for j, s, t in found]

@@ -183,7 +183,7 @@ class ResultsFolder:
 
     def _refuse_to_replace(self) -> None:
         """Refuse a folder with a run, or with files that the masks would replace."""
-        if holds_run(self.folder):
+        if self._run_file.exists():
             raise OutputError(
                 f"{self.folder} holds the results of another run. Continue it with --resume, "
                 "choose another folder, or replace it with --overwrite."
@@ -211,9 +211,13 @@ class ResultsFolder:
                     path.unlink()
 
 
-def holds_run(folder: Path) -> bool:
-    """Whether a folder has the results of a run."""
-    return (folder / _HIDDEN / "run.json").exists()
+def run_of(folder: Path) -> str | None:
+    """Return the name of the video that the run in a folder is of; None if there is no run."""
+    try:
+        saved = json.loads((folder / _HIDDEN / "run.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return str(saved.get("video")) if isinstance(saved, dict) else None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,7 +131,14 @@ def carry_out(request: Request) -> Generator[Plan | list[Prediction], None, None
         device=str(run.network.device),
         contrast=contrast,
     )
-    yield from run.chunks()
+    for chunk in run.chunks():
+        yield [_light(prediction) for prediction in chunk]
+
+
+def _light(prediction: Prediction) -> Prediction:
+    """Drop the probabilities, which nobody shows: a slow viewer would let them pile up."""
+    none = np.empty((0, *prediction.probabilities.shape[1:]), np.float32)
+    return replace(prediction, probabilities=none)
 
 
 def _annotations(request: Request) -> Mapping[int, Labels]:

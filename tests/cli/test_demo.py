@@ -12,6 +12,7 @@ from console import Outcome, finish, process
 from PIL import Image
 
 import napari_frtm
+from napari_frtm.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,3 +66,17 @@ def test_other_folders_are_safe(command: Callable[..., Outcome], tmp_path: Path)
     assert outcome.code == 1
     assert "is there and not of a demo" in outcome.err
     assert (tmp_path / "00000.png").read_text() == "precious"
+
+
+def test_results_of_another_video_are_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of `segment` is the user's work."""
+    (tmp_path / ".frtm").mkdir()
+    (tmp_path / ".frtm" / "run.json").write_text('{"video": "shot.mp4", "names": ["a"]}')
+    (tmp_path / "a.png").write_bytes(b"mask")
+
+    assert main(["demo", "--out", str(tmp_path)]) == 1
+
+    assert "not of a demo" in capsys.readouterr().err
+    assert (tmp_path / "a.png").read_bytes() == b"mask"

@@ -127,3 +127,36 @@ def test_a_missing_mask_is_named(root: Path) -> None:
 
 def _overlap(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float((predicted & truth).sum() / (predicted | truth).sum())
+
+
+def test_a_label_image_without_its_frame_is_named(root: Path) -> None:
+    """Instead of a KeyError."""
+    truth = root / "Annotations" / "480p" / "plain" / "00000.png"
+    truth.rename(truth.with_name("first.png"))
+
+    with pytest.raises(FrtmError, match=r"first\.png is not named like any frame"):
+        find_sequences(root, "val")
+
+
+def test_sequences_may_begin_without_an_object(
+    root: Path, network: FrtmNetwork, lite: FrtmConfig, clip: Clip
+) -> None:
+    """They are followed and scored from the first label image that shows one."""
+    (sequence,) = find_sequences(root, "val")
+    write_labels(sequence.truth[0], np.zeros_like(clip.truth[0]))
+    out = root / "masks"
+    out.mkdir()
+
+    for name, prediction in follow(sequence, network, lite):
+        write_labels(out / f"{name}.png", prediction.labels)
+
+    assert not (out / "00000.png").exists()
+    assert len(score(sequence, out)[1].jaccard) == 3
+
+
+def test_an_empty_list_is_refused(root: Path) -> None:
+    """It does not mean all."""
+    (root / "none.txt").write_text("\n")
+
+    with pytest.raises(FrtmError, match="is empty"):
+        find_sequences(root, "none.txt")

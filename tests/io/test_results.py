@@ -13,7 +13,7 @@ from PIL import Image
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.results import Outputs, ResultsFolder, holds_run
+from napari_frtm.io.results import Outputs, ResultsFolder, run_of
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def test_overwriting_removes_results_alone(tmp_path: Path) -> None:
 
     left = sorted(p.name for p in tmp_path.rglob("*") if p.is_file())
     assert left == ["b.png", "c.png", "run.json"]
-    assert holds_run(tmp_path)
+    assert run_of(tmp_path)
 
 
 def test_missing_masks_are_noticed(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_weights_of_torchvision_load(resnet: Path) -> None:
     images = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
     network = load_network(config, device="cpu", backbone_weights=resnet)
+    network.half_precision = False
     found = network.features(images, refine=True)
 
     expected = Backbone("resnet18", torch.load(resnet, weights_only=True))(images)

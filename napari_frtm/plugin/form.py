@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QSpinBox, QWidget
 from superqt import QCollapsible
 
-from napari_frtm.config import PRESETS, Direction, preset
+from napari_frtm.config import PRESETS, Direction, Variant, preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.inputs import LayerCombo, RangeBox
 from napari_frtm.plugin.layers import video_frames
@@ -24,6 +24,7 @@ _PRESET_TIPS = {
     "fast": "fast: ResNet-18; its weights are downloaded once (45 MB).",
     "accurate": "accurate: ResNet-101; its weights are downloaded once (171 MB); wants a GPU.",
 }
+_MASKS = {"Refined": Variant.FULL, "Coarse": Variant.D_ONLY}
 _DIRECTIONS = {
     "Forward": Direction.FORWARD,
     "Backward": Direction.BACKWARD,
@@ -43,6 +44,12 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.frames = RangeBox()
         self.preset = _combo(PRESETS, "\n".join(_PRESET_TIPS[name] for name in PRESETS))
         self.direction = _combo(_DIRECTIONS, "Which way to go through time from a painted frame.")
+        self.masks = _combo(
+            _MASKS,
+            "Refined: fine edges, by the segmentation network, where there are weights of it.\n"
+            "Coarse: the target model alone; for small or unusual objects that the refinement "
+            "loses.",
+        )
         self.short_side = QSpinBox()
         self.device = _combo(
             ("auto", "cpu", "cuda", "mps"),
@@ -59,7 +66,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
     def settings(self) -> Settings:
         """The form's content, without the layers."""
         config = replace(
-            preset(self.preset.currentText()),
+            preset(self.preset.currentText(), _MASKS[self.masks.currentText()]),
             short_side=self.short_side.value(),
             seed=self.seed.value(),
         )
@@ -89,6 +96,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         layout.addRow("Preset", self.preset)
         inner = QWidget()
         advanced = _form_layout(inner)
+        advanced.addRow("Masks", self.masks)
         advanced.addRow("Resolution", self.short_side)
         advanced.addRow("Device", self.device)
         advanced.addRow("Seed", self.seed)

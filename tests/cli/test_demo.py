@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     """Run the demo once, small."""
     out = tmp_path_factory.mktemp("demo") / "results"
-    return out, finish(process(["demo", "--out", out, "--short-side", "96"]))
+    return out, finish(process(["demo", "--out", out, "--short-side", "180"]))
 
 
 def test_it_writes_masks_movie_and_sheet(demo: tuple[Path, Outcome]) -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Command = Callable[..., Outcome]
 
-FULL = ("--variant", "full")
-
 
 class Malicious:
     """Makes a file when it is unpickled."""
@@ -107,9 +105,6 @@ CASES = [
         ["--resume", "--overwrite"], 2, "not allowed with argument", id="resume-overwrite"
     ),
     pytest.param(["--device", "cuda"], 1, "There is no 'cuda' device here", id="no-gpu"),
-    pytest.param(
-        FULL, 1, "no weights of the segmentation network for mobilenet_v2", id="no-weights"
-    ),
     pytest.param(
         ["--checkpoint", "{bad}/none.pth"], 1, "There is no file {bad}/none.pth", id="no-checkpoint"
     ),

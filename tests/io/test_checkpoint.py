@@ -37,7 +37,7 @@ def test_the_embedded_weights_need_no_network(monkeypatch: pytest.MonkeyPatch) -
 
     features = network.features(torch.rand(1, 3, 64, 64), refine=True)
     assert {s: f.shape[1] for s, f in features.items()} == {4: 24, 8: 32, 16: 576, 32: 320}
-    assert network.segmentation is None
+    assert network.segmentation is not None
 
 
 def test_weights_survive_saving(tmp_path: Path) -> None:
@@ -156,8 +156,9 @@ def test_a_checkpoint_knows_its_backbone(tmp_path: Path) -> None:
     ],
 )
 def test_the_available_variant_follows_from_the_weights(asked: str, expected: str) -> None:
-    """Without a checkpoint there is no segmentation network; with one the choice is kept."""
-    config = preset("lite", asked)
+    """Without a checkpoint ResNets have no segmentation network; with one the choice is kept."""
+    config = preset("fast", asked)
 
     assert available_variant(config, None).variant == expected
     assert available_variant(config, "given.pth") is config
+    assert available_variant(preset("lite", asked), None).variant == asked

@@ -116,3 +116,9 @@ def test_other_content_is_refused(tmp_path: Path, content: object) -> None:
         load_network(LITE, device="cpu", checkpoint=path)
     with pytest.raises(CheckpointError, match=r"odd\.pth"):
         load_network(LITE, device="cpu", backbone_weights=path)
+
+
+def test_refining_without_weights_is_refused(resnet: Path) -> None:
+    """With the two ways out."""
+    with pytest.raises(CheckpointError, match=r"network for resnet18 .*--checkpoint .*d-only"):
+        load_network(FAST, device="cpu", backbone_weights=resnet)

@@ -64,6 +64,7 @@ def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip, one_thread: None)
     painted[0] = clip.truth[0]
     labels = viewer.add_labels(painted, name="mine", **place)
     viewer.dims.set_current_step(0, 0)
+    widget.form.masks.setCurrentText("Coarse")  # the clip's squares are no objects to refine
     yield Desk(viewer, widget, video, labels)
     widget.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)

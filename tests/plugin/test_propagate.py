@@ -76,6 +76,17 @@ def test_masks_and_scores_appear_over_the_video(desk: Desk, qtbot: QtBot, clip: 
     assert "12 of 12 frames" in desk.widget.status.text()
 
 
+def test_masks_are_refined_if_wanted(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
+    """By the embedded segmentation network; the painted frame stays."""
+    desk.widget.form.masks.setCurrentText("Refined")
+
+    _run(desk, qtbot)
+
+    masks = desk.viewer.layers["clip masks"]
+    assert [run["variant"] for run in masks.metadata[METADATA]["runs"]] == ["full"]
+    np.testing.assert_array_equal(masks.data[0], clip.truth[0])
+
+
 def test_second_run_fills_its_range_only(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
     """In the layers of the first, whose other frames stay; both runs are on record."""
     _run(desk, qtbot)

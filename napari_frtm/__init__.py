@@ -6,7 +6,7 @@ From a movie to masks::
 
     video = frtm.open_video("clip.mp4")
     masks = {0: frtm.read_labels("mask.png")}
-    config = frtm.preset("lite", "d-only")
+    config = frtm.preset("lite")
     network = frtm.load_network(config)
     for p in frtm.propagate(network, config, video.frames, masks, contrast=video.contrast):
         frtm.write_labels(f"{video.names[p.index]}.png", p.labels)

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, conv2d, interpolate, relu
+from torch.nn.functional import (
+    adaptive_avg_pool2d,
+    conv2d,
+    interpolate,
+    pad,
+    pixel_shuffle,
+    relu,
+)
 
 from napari_frtm.engine.backbone import STRIDES
 
@@ -185,5 +192,23 @@ class SegmentationNetwork(nn.Module):
 
 
 def _double(x: Tensor) -> Tensor:
-    """Return `x` at twice the size, bicubic."""
-    return interpolate(x, scale_factor=2, mode="bicubic", align_corners=False)
+    """Return (N, C, h, w) at twice the size, bicubic (a = -0.75) with the border repeated.
+
+    The same as torch's `interpolate`, several times as fast: each output pixel is one of four
+    fixed 5x5 filters of the input.
+    """
+    channels = x.shape[1]
+    offsets = torch.arange(-2, 3, device=x.device, dtype=torch.float32)
+    phases = [_cubic(offsets + 0.25), _cubic(offsets - 0.25)]
+    filters = torch.stack([torch.outer(row, column) for row in phases for column in phases])
+    weight = filters[:, None].repeat(channels, 1, 1, 1).to(x.dtype)
+    padded = pad(x, (2, 2, 2, 2), mode="replicate")
+    return pixel_shuffle(conv2d(padded, weight, groups=channels), 2)
+
+
+def _cubic(distance: Tensor, a: float = -0.75) -> Tensor:
+    """Return the weights of cubic convolution at these distances, pixels."""
+    d = distance.abs()
+    near = (a + 2) * d**3 - (a + 3) * d**2 + 1
+    far = a * (d**3 - 5 * d**2 + 8 * d - 4)
+    return torch.where(d <= 1, near, torch.where(d < 2, far, 0.0))

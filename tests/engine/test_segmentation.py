@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
+from torch.nn.functional import interpolate
 
 from napari_frtm.config import SegmentationConfig, preset
-from napari_frtm.engine.segmentation import SegmentationNetwork
+from napari_frtm.engine.segmentation import SegmentationNetwork, _double
 from napari_frtm.io.checkpoint import load_network
 
 PARITY = Path(__file__).parents[1] / "parity"
@@ -81,3 +82,17 @@ def test_gradients_reach_every_parameter() -> None:
     network(torch.randn(2, 1, 4, 6), network.prepare(_features(2))).square().mean().backward()
 
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_doubling_is_bicubic_interpolation() -> None:
+    """As torch computes it, borders and gradients included."""
+    x = torch.randn(2, 3, 5, 7, dtype=torch.float32, requires_grad=True)
+    expected = interpolate(x, scale_factor=2, mode="bicubic", align_corners=False)
+
+    found = _double(x)
+
+    assert torch.allclose(found, expected, atol=1e-5)
+    weight = torch.randn_like(found)
+    (gradient,) = torch.autograd.grad((found * weight).sum(), x)
+    (true_gradient,) = torch.autograd.grad((expected * weight).sum(), x)
+    assert torch.allclose(gradient, true_gradient, atol=1e-4)

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 
 SLOWLY = """
+import signal
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells switch it off in the background
 from napari_frtm.io.results import ResultsFolder
 write = ResultsFolder.write
-ResultsFolder.write = lambda folder, prediction: (time.sleep(0.05), write(folder, prediction))
+ResultsFolder.write = lambda folder, prediction: (time.sleep(0.2), write(folder, prediction))
 """
 """Gives time to stop a run between two masks, also on a fast machine."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_frtm.errors import OutputError
+from napari_frtm.errors import LabelsError, OutputError
 from napari_frtm.io.labels import (
     check_labels,
     davis_palette,
@@ -228,9 +228,12 @@ def test_compressed_tiff(tmp_path: Path, compression: str) -> None:
     assert (labels == two_objects().astype(int) * 300).all()
 
 
-def test_good_labels_pass() -> None:
-    """One painted pixel is enough."""
+def test_one_painted_pixel_is_enough() -> None:
+    """And it is what makes the difference."""
     labels = np.zeros((4, 5), np.uint8)
     labels[0, 0] = 3
 
     check_labels(labels, (4, 5), "first.png")
+
+    with pytest.raises(LabelsError, match="empty"):
+        check_labels(labels * 0, (4, 5), "first.png")

@@ -60,7 +60,8 @@ def test_plugin_imports_no_torch(module: str) -> None:
     """So that napari starts, and docks open, without waiting for it."""
     code = f"import napari_frtm.plugin.{module}, sys; assert 'torch' not in sys.modules"
 
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_widget_opens_without_torch() -> None:
@@ -80,4 +81,5 @@ Propagate(viewer)
 assert "torch" not in sys.modules
 """
 
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,10 +81,16 @@ def test_triton_is_left_alone_without_a_driver_s_llvm(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It is loaded only where it would crash later."""
-    maps = tmp_path / "maps"
+    maps, looked_for = tmp_path / "maps", []
     monkeypatch.setattr(preload, "_MAPS", maps)
-    monkeypatch.setattr(preload, "find_spec", lambda name: pytest.fail(f"looked for {name}"))
+    monkeypatch.setattr(preload, "find_spec", looked_for.append)
+    monkeypatch.delitem(sys.modules, "triton", raising=False)
 
     preload.load_triton()
     maps.write_text("7f00 /usr/lib/libGL.so.1\n")
     preload.load_triton()
+    assert looked_for == []
+
+    maps.write_text("7f00 /usr/lib/libLLVM.so.15\n")
+    preload.load_triton()
+    assert looked_for == ["triton"]

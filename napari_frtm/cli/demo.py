@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 
 from napari_frtm.cli.job import Job, follow, overlay_frame
-from napari_frtm.cli.segment import add_method_arguments, method
+from napari_frtm.cli.method import add_method_arguments, method
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.atomic import replacing
@@ -61,11 +61,7 @@ def run(options: argparse.Namespace) -> None:
         source=samples / CLIP,
         video=video,
         annotations={0: read_labels(samples / "roto_mask.png")},
-        config=method(options),
-        variant_chosen=options.variant is not None,
-        device=options.device,
-        checkpoint=options.checkpoint,
-        backbone_weights=options.backbone_weights,
+        method=method(options),
         out=options.out,
         span=range(video.frames.shape[0]),
         overlay=options.out / "overlay.mp4",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from tqdm import tqdm
 
-from napari_frtm.cli.segment import add_method_arguments, method
+from napari_frtm.cli.method import add_method_arguments, method
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.report import as_csv, as_markdown, rows, worst_frames
 from napari_frtm.io.atomic import replacing, reporting, write_bytes
@@ -63,17 +63,8 @@ def run(options: argparse.Namespace) -> None:
 def _follow(sequences: list[Sequence], masks: Path, options: argparse.Namespace) -> None:
     """Segment every sequence and write its label images."""
     from napari_frtm.evaluation.davis import follow
-    from napari_frtm.io.checkpoint import available_variant, load_network
 
-    config = method(options)
-    if options.variant is None:
-        config = available_variant(config, options.checkpoint)
-    network = load_network(
-        config,
-        device=options.device,
-        checkpoint=options.checkpoint,
-        backbone_weights=options.backbone_weights,
-    )
+    config, network = method(options).load()
     print(f"{config.backbone}, variant {config.variant}, on {network.device}.")
     for sequence in tqdm(sequences, desc="sequences"):
         folder = masks / sequence.name

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from napari_frtm import __version__
 from napari_frtm.cli.progress import take
-from napari_frtm.config import Direction, FrtmConfig
+from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.io.labels import read_labels
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from napari_frtm.cli.method import Method
+    from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.network import FrtmNetwork
     from napari_frtm.engine.propagate import Propagation
     from napari_frtm.io.video import Video
@@ -38,13 +40,9 @@ class Job:
     video: Video
     annotations: Mapping[int, Labels]
     mask_files: tuple[Path, ...] = ()
-    config: FrtmConfig
+    method: Method
     out: Path
     span: range
-    variant_chosen: bool = False
-    device: str = "auto"
-    checkpoint: Path | None = None
-    backbone_weights: Path | None = None
     direction: Direction = Direction.FORWARD
     outputs: Outputs = field(default_factory=Outputs)
     overlay: Path | None = None
@@ -107,17 +105,8 @@ def _protect_files(job: Job) -> None:
 def _propagation(job: Job) -> Propagation:
     """Load the networks and prepare the run."""
     from napari_frtm.engine.propagate import Propagation
-    from napari_frtm.io.checkpoint import available_variant, load_network
 
-    config = job.config
-    if not job.variant_chosen:
-        config = available_variant(config, job.checkpoint)
-    network = load_network(
-        config,
-        device=job.device,
-        checkpoint=job.checkpoint,
-        backbone_weights=job.backbone_weights,
-    )
+    config, network = job.method.load()
     return Propagation(
         network,
         config,
@@ -140,8 +129,8 @@ def _results(job: Job, config: FrtmConfig) -> ResultsFolder:
         "range": f"{job.span.start}:{job.span.stop}",
         "direction": str(job.direction),
         "config": asdict(config),
-        "checkpoint": job.checkpoint and _file_digest(job.checkpoint),
-        "backbone weights": job.backbone_weights and _file_digest(job.backbone_weights),
+        "checkpoint": _file_digest(job.method.checkpoint),
+        "backbone weights": _file_digest(job.method.backbone_weights),
         "outputs": asdict(job.outputs),
     }
     largest = max(int(labels.max()) for labels in job.annotations.values())
@@ -179,7 +168,7 @@ def _introduce(job: Job, config: FrtmConfig, network: FrtmNetwork) -> None:
     if job.video.frames.dtype != np.uint8:
         low, high = job.video.contrast
         print(f"Intensities {low:g} to {high:g} are seen as black to white (--contrast).")
-    if config.variant != job.config.variant:
+    if config.variant != job.method.config.variant:
         print(
             f"Coarse masks only: there are no weights of the segmentation network for "
             f"{config.backbone} here, so variant '{config.variant}' runs. For fine masks give "
@@ -197,6 +186,8 @@ def _digest(labels: Labels) -> str:
     return hashlib.sha256(np.ascontiguousarray(labels, np.int32).tobytes()).hexdigest()[:16]
 
 
-def _file_digest(path: Path) -> str:
+def _file_digest(path: Path | None) -> str | None:
+    if path is None:
+        return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

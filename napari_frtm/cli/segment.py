@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_frtm.cli.job import Job, follow
-from napari_frtm.config import PRESETS, Direction, FrtmConfig, Variant, preset
+from napari_frtm.cli.method import add_method_arguments, method
+from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import LIMITS, check_labels, read_labels
 from napari_frtm.io.results import Outputs
@@ -88,50 +89,6 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_method_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how to segment."""
-    method = parser.add_argument_group("method")
-    add = method.add_argument
-    add(
-        "--preset",
-        choices=PRESETS,
-        default="lite",
-        help="lite: embedded weights, made for CPUs (default); fast and accurate: the paper's, "
-        "with ResNet-18 and ResNet-101",
-    )
-    add(
-        "--variant",
-        choices=[*map(str, Variant)],
-        metavar="|".join(Variant),
-        help="parts of the method that run (default: full, or d-only without weights for it)",
-    )
-    add(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="segmentation network: .safetensors of this program or .pth of the authors",
-    )
-    add(
-        "--backbone-weights",
-        type=Path,
-        metavar="FILE",
-        help="ImageNet weights of the backbone as torchvision saves them",
-    )
-    add(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where to compute (default: auto, the GPU if there is one)",
-    )
-    add(
-        "--short-side",
-        type=int,
-        metavar="N",
-        help="working resolution: scale frames down to N pixels on the shorter side (default: 480)",
-    )
-    add("--seed", type=_seed, metavar="N", help="of all random numbers (default: 0)")
-
-
 def run(options: argparse.Namespace) -> None:
     """Run this command."""
     video = open_video(options.video)
@@ -144,11 +101,7 @@ def run(options: argparse.Namespace) -> None:
             video=replace(video, contrast=options.contrast or video.contrast),
             annotations=_annotations(options.mask, video, span, direction),
             mask_files=tuple(path for _, path in options.mask),
-            config=method(options),
-            variant_chosen=options.variant is not None,
-            device=options.device,
-            checkpoint=options.checkpoint,
-            backbone_weights=options.backbone_weights,
+            method=method(options),
             span=span,
             direction=direction,
             out=options.out,
@@ -158,21 +111,6 @@ def run(options: argparse.Namespace) -> None:
             overwrite=options.overwrite,
         )
     )
-
-
-def method(options: argparse.Namespace) -> FrtmConfig:
-    """Return the setting that the options describe."""
-    config = preset(options.preset)
-    if options.variant is not None:
-        config = replace(config, variant=Variant(options.variant))
-    if options.seed is not None:
-        config = replace(config, seed=options.seed)
-    if options.short_side is None:
-        return config
-    try:
-        return replace(config, short_side=options.short_side)
-    except ValueError as error:
-        raise FrtmError(f"--short-side: {error}") from error
 
 
 def _annotations(
@@ -220,12 +158,6 @@ def _contrast(text: str) -> tuple[float, float]:
     if not -math.inf < low < high < math.inf:
         raise argparse.ArgumentTypeError(f"LOW must be below HIGH, both finite, got '{text}'")
     return low, high
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number in [0, 2^63)")
-    return int(text)
 
 
 def _absolute(span: tuple[int | None, int | None] | None, length: int) -> range:

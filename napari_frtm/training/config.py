@@ -87,6 +87,9 @@ class CropConfig:
         Share of the samples whose scores are made worse, so that S learns to correct them.
     poor : float
         Share of the samples that use a poorly fitted target model.
+    dropped : float
+        Share of the feature channels that S does not see of a crop, so that it relies on the
+        scores and not on what the objects of the training data look like.
     """
 
     size: int = 352
@@ -96,8 +99,10 @@ class CropConfig:
     jitter: float = 0.1
     disturbed: float = 0.2
     poor: float = 0.1
+    dropped: float = 0.0
 
     def __post_init__(self) -> None:
+        _check(0 <= self.dropped < 1, "dropped", "in [0, 1)", self.dropped)
         _check(self.size > 0 and self.size % 32 == 0, "size", "a multiple of 32", self.size)
         _check(0 < self.scale[0] <= self.scale[1], "scale", "an increasing range", self.scale)
         _check(self.frames >= 1, "frames", "at least 1", self.frames)

@@ -15,7 +15,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.training.losses import mask_loss
 from napari_frtm.training.prepare import Preparing, prepare
-from napari_frtm.training.samples import Samples, disturb
+from napari_frtm.training.samples import Samples, disturb, without_some
 from napari_frtm.training.state import Log, TrainState, TrainStep, learning_rate
 from napari_frtm.training.targets import TargetCache, scores
 from napari_frtm.training.validation import save_sheet, validate
@@ -139,6 +139,7 @@ def _gradients(network: FrtmNetwork, state: TrainState, batch: Batch) -> float:
             features = network.backbone(images)
         coarse = scores(batch.filters.to(device), features[TARGET_STRIDE].float())
         coarse = disturb(coarse, batch.seeds)
+        features = without_some(features, config.crop.dropped, batch.number)
     with half:
         logits = state.segmentation(coarse[:, None], state.segmentation.prepare(features))
     masks = batch.masks.to(device).float()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_frtm.engine.backbone import Features
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.targets import Target
 
@@ -36,12 +37,15 @@ class Batch:
         Target models, each as one filter.
     seeds : tuple of (int or None)
         Of what makes the scores of a crop worse; None leaves them as they are.
+    number : int
+        Of the batch.
     """
 
     images: Tensor
     masks: Tensor
     filters: Tensor
     seeds: tuple[int | None, ...]
+    number: int
 
 
 class Samples:
@@ -78,7 +82,9 @@ class Samples:
                 masks.append(torch.from_numpy(mask))
                 filters.append(taps)
                 seeds.append(int(rng.integers(2**31)) if worse else None)
-        return Batch(torch.stack(images), torch.stack(masks), torch.stack(filters), tuple(seeds))
+        return Batch(
+            torch.stack(images), torch.stack(masks), torch.stack(filters), tuple(seeds), number
+        )
 
     def batches(self, first: int) -> Generator[Batch, None, None]:
         """Yield the batches from a number on, made ahead in threads."""
@@ -115,3 +121,18 @@ def disturb(scores: Tensor, seeds: Sequence[int | None]) -> Tensor:
             changed = disturbed(scores[i].cpu().numpy(), np.random.default_rng(seed))
             worse[i] = torch.from_numpy(changed)
     return worse
+
+
+def without_some(features: Features, share: float, seed: int) -> Features:
+    """Return features of N crops with a share of each one's channels set to zero.
+
+    The others grow, so that sums over channels stay as large on average.
+    """
+    if not share:
+        return features
+    rng = np.random.default_rng(seed)
+    kept = {}
+    for stride, maps in features.items():
+        factors = (rng.random(maps.shape[:2]) >= share) / (1 - share)
+        kept[stride] = maps * torch.from_numpy(factors).to(maps)[..., None, None]
+    return kept

@@ -59,15 +59,16 @@ class Motion:
 _OBJECT = Motion(turn=25, size=1.4, shift=0.2, bend=0.08)
 _BACKGROUND = Motion(turn=6, size=1.15, shift=0.06, bend=0.02)
 _INTRUDER = Motion(turn=30, size=1.5, shift=0.35, bend=0.05)
-_P_INTRUDER, _P_IN_FRONT, _P_BLUR = 0.5, 0.4, 0.3
+_P_INTRUDER, _P_IN_FRONT, _P_ELSEWHERE, _P_BLUR = 0.5, 0.4, 0.2, 0.3
 
 
 class Images:
     """A folder with ``images`` and ``masks``, made into clips.
 
     The reference frame is the image itself; the others show its object cut out, warped and pasted
-    over the moved, inpainted background, now and then with an object of another image behind it
-    (a look-alike, since data sets are of one kind) or in front of it (an occluder).
+    over the moved, inpainted background or, more rarely, over another image; now and then with an
+    object of another image behind it (a look-alike, since data sets are of one kind) or in front
+    of it (an occluder).
     """
 
     def __init__(
@@ -93,7 +94,8 @@ class Images:
         """Return altered images with the object's mask."""
         image, labels = self.reference(reference)
         mask = (labels == object_id).astype(np.float32)
-        background = without(image, mask)
+        elsewhere = rng.random() < _P_ELSEWHERE
+        background = self._intruder(rng, mask.shape)[0] if elsewhere else without(image, mask)
         alone = rng.random() >= _P_INTRUDER
         intruder = None if alone else self._intruder(rng, mask.shape)
         return [alter(image, mask, background, intruder, rng) for _ in range(count)]

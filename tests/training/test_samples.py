@@ -12,7 +12,7 @@ import torch
 
 from napari_frtm.training.config import DatasetConfig, TrainConfig
 from napari_frtm.training.prepare import prepare
-from napari_frtm.training.samples import Samples, disturb
+from napari_frtm.training.samples import Samples, disturb, without_some
 from napari_frtm.training.targets import TargetCache
 
 if TYPE_CHECKING:
@@ -101,3 +101,18 @@ def test_only_scores_with_a_seed_are_disturbed() -> None:
 
     assert torch.equal(worse[[0, 2]], scores[[0, 2]])
     assert not torch.equal(worse[1], scores[1])
+
+
+def test_dropped_channels_are_zero_and_the_others_grow() -> None:
+    """Other channels for each crop and each batch; the mean stays."""
+    features = {4: torch.ones(2, 200, 3, 3), 16: torch.ones(2, 400, 1, 1)}
+
+    kept = without_some(features, 0.2, seed=5)
+    again = without_some(features, 0.2, seed=5)
+
+    assert set(kept[4].unique().tolist()) == {0.0, 1.25}
+    assert (kept[4].amax((2, 3)) == kept[4].amin((2, 3))).all()
+    assert not torch.equal(kept[4][0], kept[4][1])
+    assert kept[16].mean().item() == pytest.approx(1, abs=0.1)
+    assert torch.equal(kept[16], again[16])
+    assert without_some(features, 0.0, seed=5) is features

@@ -1,0 +1,114 @@
+"""What is known of each frame of a video: keyframes, coverage, frozen frames, confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+DOUBTFUL = 0.6
+"""Confidence below which a frame is worth a look."""
+
+
+@dataclass(slots=True, eq=False)
+class Timeline:
+    """The frames of one video, as arrays of length T.
+
+    Attributes
+    ----------
+    filled : bool array
+        Frames that have masks, drawn or predicted.
+    frozen : bool array
+        Frames that the user has accepted; nothing overwrites them.
+    keyframes : set of int
+        Frames that the user has drawn.
+    confidence : dict of int to float32 array
+        By object, in [0, 1]; NaN where nothing was predicted.
+    area : dict of int to float32 array
+        By object, pixels of the video; NaN where nothing was predicted.
+    """
+
+    filled: NDArray[np.bool_]
+    frozen: NDArray[np.bool_]
+    keyframes: set[int] = field(default_factory=set)
+    confidence: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    area: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, length: int) -> Timeline:
+        """Return the timeline of a video of which nothing is known."""
+        return cls(np.zeros(length, bool), np.zeros(length, bool))
+
+    @property
+    def length(self) -> int:
+        """Number of frames T."""
+        return len(self.filled)
+
+    @property
+    def object_ids(self) -> list[int]:
+        """Objects that something is known of, in order."""
+        return sorted({*self.confidence, *self.area})
+
+    def record(
+        self, index: int, confidence: Mapping[int, float], area: Mapping[int, float]
+    ) -> None:
+        """Take what a prediction says of a frame, in place of what was known before."""
+        self.filled[index] = True
+        for series, values in ((self.confidence, confidence), (self.area, area)):
+            for array in series.values():
+                array[index] = np.nan
+            for object_id, value in values.items():
+                if object_id not in series:
+                    series[object_id] = np.full(self.length, np.nan, np.float32)
+                series[object_id][index] = value
+
+    def clear(self, indices: Iterable[int]) -> None:
+        """Forget what was predicted of some frames."""
+        where = list(indices)
+        self.filled[where] = False
+        for array in (*self.confidence.values(), *self.area.values()):
+            array[where] = np.nan
+
+    @property
+    def doubt(self) -> NDArray[np.float32]:
+        """Confidence in the worst object of each frame; NaN where there is nothing to doubt.
+
+        That is: on frames without prediction, on keyframes and on frozen frames.
+        """
+        lowest = np.full(self.length, np.nan, np.float32)
+        for array in self.confidence.values():
+            lowest = np.fmin(lowest, array)
+        lowest[self.frozen] = np.nan
+        lowest[list(self.keyframes)] = np.nan
+        return lowest
+
+    def next_doubtful(self, after: int, below: float = DOUBTFUL) -> int | None:
+        """Return the worst frame of the next stretch of doubtful ones; None if there is none.
+
+        Parameters
+        ----------
+        after : int
+            Where the user is; the search goes on from there, and begins anew behind the end.
+        below : float
+            Confidence that is doubted.
+        """
+        lowest = self.doubt
+        worst = [
+            stretch[int(np.argmin(lowest[stretch]))]
+            for stretch in _stretches(np.flatnonzero(lowest < below))
+        ]
+        later = [index for index in worst if index > after]
+        return int((later or worst)[0]) if worst else None
+
+
+def _stretches(indices: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Split sorted indices where they are not neighbours."""
+    if not indices.size:
+        return []
+    return np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_frtm.errors import FrtmError, LabelsError
 from napari_frtm.io.labels import check_labels
+from napari_frtm.plugin.axes import LayerFrames as LayerFrames
+from napari_frtm.plugin.axes import Take, VideoAxes, guess_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,36 +20,15 @@ if TYPE_CHECKING:
 _LARGEST_ID = np.iinfo(np.uint16).max
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerFrames:
-    """The video of an Image layer, frame by frame; alpha is left out.
-
-    Attributes
-    ----------
-    data : array of shape (T, H, W), (T, H, W, 3) or (T, H, W, 4)
-        NumPy, dask, zarr or alike.
-    """
-
-    data: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape (T, H, W) or (T, H, W, 3)."""
-        return (*self.data.shape[:3], *(3 for _ in self.data.shape[3:]))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-        dtype: np.dtype[Any] = np.dtype(self.data.dtype)
-        return dtype
-
-    def __getitem__(self, index: int, /) -> NDArray[Any]:
-        frame = np.asarray(self.data[index])
-        return frame[..., :3] if frame.ndim == 3 else frame
-
-
-def video_frames(layer: Image) -> LayerFrames:
+def video_frames(layer: Image, axes: VideoAxes | None = None) -> LayerFrames:
     """Return the frames of a layer that is a video.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Of a multiscale layer, the largest level counts.
+    axes : VideoAxes, optional
+        How the layer is a video; the likely way if not given.
 
     Raises
     ------
@@ -56,20 +36,30 @@ def video_frames(layer: Image) -> LayerFrames:
         If it is none; the message says why.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    axes = data.ndim - bool(layer.rgb)
-    if axes != 3:
-        what = "a single image" if axes == 2 else f"an image with {axes} axes"
-        raise FrtmError(
-            f"'{layer.name}' is {what}; a video has three axes: time, height and width"
-            " (and colour as RGB). Choose or make a layer of this kind."
-        )
-    if data.shape[0] < 2:
+    shape = layer_shape(layer)
+    if axes is None or axes.ndim != len(shape):
+        guess = guess_axes(shape, layer.axis_labels)
+        if guess is None:
+            raise FrtmError(_no_video(layer.name, shape))
+        axes = guess.axes
+    if shape[axes.time] < 2:
         raise FrtmError(f"'{layer.name}' has one frame; nothing to follow. Choose a video.")
-    return LayerFrames(data)
+    _check_take(layer, axes, shape)
+    blend = axes.take is Take.COLOUR
+    low, high = layer.contrast_limits if blend else (0, 255)
+    return LayerFrames(data, axes, bool(layer.rgb), (float(low), float(high)))
 
 
-def contrast_of(layer: Image) -> tuple[float, float] | None:
+def layer_shape(layer: Layer) -> tuple[int, ...]:
+    """Return the lengths of a layer's axes, without RGB; of the largest level of a pyramid."""
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    return tuple(int(n) for n in data.shape[: layer.ndim])
+
+
+def contrast_of(layer: Image, axes: VideoAxes | None = None) -> tuple[float, float] | None:
     """Return the intensities that the layer shows as black and white; None if it has no say."""
+    if axes is not None and axes.take is Take.COLOUR:
+        return 0.0, 255.0
     if not layer.rgb:
         low, high = layer.contrast_limits
         return float(low), float(high)
@@ -82,37 +72,46 @@ def check_annotation(labels: Labels, frames: LayerFrames, video_name: str) -> No
     Raises
     ------
     LabelsError
-        If their shape is neither that of the video nor that of one frame.
+        If their shape is neither that of the video, with or without its channels or planes, nor
+        that of one frame.
     """
     expected = frames.shape[:3]
-    if labels.multiscale or labels.data.shape not in (expected, expected[1:]):
-        shape = labels.data.shape
+    known = (expected, expected[1:], frames.layer_shape, frames.results_shape(*expected[1:]))
+    if labels.multiscale or labels.data.shape not in known:
         raise LabelsError(
-            f"'{labels.name}' has shape {shape}, but '{video_name}' has {expected} (frames, "
-            "height, width). Add a Labels layer of the video's shape and paint on that."
+            f"'{labels.name}' has shape {tuple(labels.data.shape)}, but '{video_name}' has "
+            f"{expected} (frames, height, width). Add a Labels layer of the video's shape and "
+            "paint on that."
         )
 
 
-def painted_frames(data: Any, span: range, name: str) -> dict[int, NDArray[np.uint16]]:
+def painted_frames(
+    data: Any, span: range, name: str, axes: VideoAxes | None = None
+) -> dict[int, NDArray[np.uint16]]:
     """Return the frames on which something is painted, by their index.
 
     Parameters
     ----------
-    data : array of shape (T, H, W)
-        Labels; NumPy, dask, zarr or alike. At most one chunk at a time is read.
+    data : array of shape (T, H, W), or with the axes of the video's layer
+        Labels; NumPy, dask, zarr or alike. At most one chunk along time is read at once. Where
+        several channels or planes are painted, the largest label counts.
     span : range
         Frames to look at, step 1.
     name : str
         Of the layer, for messages.
+    axes : VideoAxes, optional
+        Of the video's layer; they count if `data` has as many.
 
     Raises
     ------
     LabelsError
         If nothing is painted within `span`, or an object's number is too large or negative.
     """
-    painted = {index: frame for index, frame in _frames(data, span) if frame.any()}
+    time = axes.time if axes is not None and axes.ndim == data.ndim else 0
+    painted = {i: frame for i, frame in _frames(data, span, time) if frame.any()}
     if not painted:
-        elsewhere = next((i for i, frame in _frames(data, range(len(data))) if frame.any()), None)
+        everywhere = range(data.shape[time])
+        elsewhere = next((i for i, frame in _frames(data, everywhere, time) if frame.any()), None)
         raise LabelsError(_nothing_painted(name, span, elsewhere))
     for index, frame in painted.items():
         check_labels(frame, frame.shape, f"Frame {index} of '{name}'")
@@ -124,11 +123,31 @@ def painted_frames(data: Any, span: range, name: str) -> dict[int, NDArray[np.ui
     return {index: frame.astype(np.uint16) for index, frame in painted.items()}
 
 
-def placement(layer: Layer) -> dict[str, Any]:
-    """Return what puts another layer of the same shape at the same place in the world."""
+def placement(layer: Layer, axes: VideoAxes | None = None) -> dict[str, Any]:
+    """Return what puts results over a layer: the transform, units and axis labels.
+
+    Along an axis of channels or planes results have one position. It is made as thick as all of
+    the layer's, so that the results lie over each of them: napari then rounds every position of
+    the slider to index 0.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        The video.
+    axes : VideoAxes, optional
+        Of the video; without them, the results have the layer's shape.
+    """
+    scale, translate = np.array(layer.scale), np.array(layer.translate)
+    if axes is not None and axes.extra is not None:
+        from napari.utils.transforms import Affine
+
+        count = layer_shape(layer)[axes.extra]
+        linear = Affine(scale=scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
+        translate = translate + linear[:, axes.extra] * (count - 1) / 2
+        scale[axes.extra] *= count
     return {
-        "scale": layer.scale,
-        "translate": layer.translate,
+        "scale": scale,
+        "translate": translate,
         "rotate": layer.rotate,
         "shear": layer.shear,
         "affine": layer.affine,
@@ -137,23 +156,48 @@ def placement(layer: Layer) -> dict[str, Any]:
     }
 
 
-def displayed_frame(layer: Layer, point: tuple[float, ...]) -> int:
-    """Return the frame of a (T, H, W) layer that is shown at a position in the world."""
-    return int(np.clip(np.rint(layer.world_to_data(point)[0]), 0, layer.data.shape[0] - 1))
+def displayed_frame(layer: Layer, point: tuple[float, ...], axes: VideoAxes | None = None) -> int:
+    """Return the frame of a layer that is shown at a position in the world."""
+    time = 0 if axes is None else axes.time
+    return int(np.clip(np.rint(layer.world_to_data(point)[time]), 0, layer_shape(layer)[time] - 1))
 
 
-def _frames(data: Any, span: range) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield index and labels of frames, reading chunk by chunk."""
-    step = _frames_per_chunk(data)
+def _frames(data: Any, span: range, time: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield index and labels of frames, reading chunk by chunk along the axis of time."""
+    step = _frames_per_chunk(data, time)
     for start in range(span.start - span.start % step, span.stop, step):
         first, stop = max(start, span.start), min(start + step, span.stop)
-        yield from zip(range(first, stop), np.asarray(data[first:stop]), strict=True)
+        selection = (*[slice(None)] * time, slice(first, stop))
+        block = np.moveaxis(np.asarray(data[selection]), time, 0)
+        block = block.max(axis=tuple(range(1, block.ndim - 2)))
+        yield from zip(range(first, stop), block, strict=True)
 
 
-def _frames_per_chunk(data: Any) -> int:
-    chunks = getattr(data, "chunks", None) or (1,)
-    along_time = chunks[0]
+def _frames_per_chunk(data: Any, time: int) -> int:
+    chunks = getattr(data, "chunks", None)
+    along_time = chunks[time] if chunks else 1
     return int(along_time if isinstance(along_time, int) else max(along_time))
+
+
+def _check_take(layer: Image, axes: VideoAxes, shape: tuple[int, ...]) -> None:
+    """Check that there is the channel or plane, or that there are channels to blend."""
+    count = 1 if axes.extra is None else shape[axes.extra]
+    if isinstance(axes.take, int) and axes.take >= count:
+        raise FrtmError(f"'{layer.name}' has no channel or plane {axes.take}, only {count}.")
+    if axes.take is Take.COLOUR and layer.rgb:
+        raise FrtmError(f"'{layer.name}' is in colour already. Choose one plane or a projection.")
+
+
+def _no_video(name: str, shape: tuple[int, ...]) -> str:
+    if len(shape) == 2:
+        return (
+            f"'{name}' is a single image; a video has three axes: time, height and width "
+            "(and colour as RGB). Choose or make a layer of this kind."
+        )
+    return (
+        f"'{name}' has the shape {shape}: too many axes. A video has time, height and width, and "
+        "channels or planes besides. Split it: right-click the layer, Split Stack."
+    )
 
 
 def _nothing_painted(name: str, span: range, elsewhere: int | None) -> str:

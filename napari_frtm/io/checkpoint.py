@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_frtm.config import SegmentationConfig, Variant
@@ -17,15 +15,15 @@ from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.engine.segmentation import SegmentationNetwork
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.foreign import download, read_authors, read_state_dict
-from napari_frtm.io.tensors import save_tensors
+from napari_frtm.io.library import EMBEDDED, embedded, find_checkpoint
+from napari_frtm.io.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_frtm.config import FrtmConfig
 
-FORMAT = "1"
-_EMBEDDED = {"mobilenet_v2": "lite.safetensors"}
+_S = "the segmentation network"
 
 
 def resolve_device(name: str) -> str:
@@ -59,8 +57,9 @@ def load_network(
         Says which backbone and whether the segmentation network is needed.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    checkpoint : path, optional
-        Segmentation network: a file of this package (.safetensors) or of the authors (.pth).
+    checkpoint : path or str, optional
+        Segmentation network: a file of this package (.safetensors) or of the authors (.pth), or
+        the name of an imported one. Without it the embedded one, or else the newest imported.
     backbone_weights : path, optional
         State dict of the backbone as torchvision saves it, in place of the embedded weights or
         of a download.
@@ -72,19 +71,19 @@ def load_network(
     """
     target = resolve_device(device)
     state, origin = _read_embedded(config.backbone), "the embedded weights"
-    if checkpoint is not None:
-        path = Path(checkpoint)
-        state, origin = _read_checkpoint(path, config.backbone), path.name
+    path = find_checkpoint(config, checkpoint)
+    if path is not None:
+        state, origin = _read(path, config.backbone), path.name
     backbone = Backbone(config.backbone, _backbone_state(config.backbone, state, backbone_weights))
     segmentation = None
     if config.variant.refines:
-        segmentation = _segmentation(config, _below(state, "segmentation."), origin)
+        segmentation = segmentation_network(config.backbone, state, origin)
     return FrtmNetwork(backbone, segmentation).for_inference(target)
 
 
 def available_variant(config: FrtmConfig, checkpoint: str | Path | None) -> FrtmConfig:
     """Return `config`, or its D-only form if there are no weights of S for it."""
-    if checkpoint is not None or not config.variant.refines:
+    if not config.variant.refines or find_checkpoint(config, checkpoint) is not None:
         return config
     if any(name.startswith("segmentation.") for name in _read_embedded(config.backbone)):
         return config
@@ -111,7 +110,7 @@ def save_checkpoint(
     tensors = {f"backbone.{k}": v for k, v in backbone.items()}
     tensors |= {f"segmentation.{k}": v for k, v in segmentation.items()}
     small = {k: v.half() if v.ndim > 1 else v.float() for k, v in tensors.items()}
-    save_tensors(path, small, {"format": FORMAT, "backbone": name})
+    write_sealed(path, small, {"backbone": name})
 
 
 def _backbone_state(
@@ -120,48 +119,82 @@ def _backbone_state(
     if path is not None:
         return read_state_dict(Path(path))
     for state in (checkpoint, _read_embedded(name)):
-        if own := _below(state, "backbone."):
+        if own := below(state, "backbone."):
             return own
     return download(name)
 
 
-def _segmentation(config: FrtmConfig, state: dict[str, Tensor], origin: str) -> SegmentationNetwork:
-    """Return the segmentation network of a checkpoint, as wide as its weights."""
+def segmentation_network(
+    backbone: str, checkpoint: Mapping[str, Tensor], origin: str
+) -> SegmentationNetwork:
+    """Return the segmentation network of a checkpoint, as wide as its weights.
+
+    Parameters
+    ----------
+    backbone : str
+        That it is to run with.
+    checkpoint : mapping of str to Tensor
+        All tensors of a checkpoint.
+    origin : str
+        What to call the checkpoint in messages.
+
+    Raises
+    ------
+    CheckpointError
+        If it has no segmentation network, or not one for this backbone, or a damaged one.
+    """
+    state = below(checkpoint, "segmentation.")
     if not state:
         raise CheckpointError(
-            f"There are no weights of the segmentation network for {config.backbone} in {origin}. "
+            f"There are no weights of the segmentation network for {backbone} in {origin}. "
             "Give a checkpoint (--checkpoint FILE) or use a D-only variant (--variant d-only)."
         )
     first = {s: f"levels.{s}.encoder.reduce.0.weight" for s in STRIDES}
     for key in first.values():
         if key not in state or state[key].ndim != 4:
             raise _misfit(origin, f"'{key}' is missing")
-    found = state[first[16]].shape[1]
-    if found != CHANNELS[config.backbone][STRIDES.index(16)]:
-        names = [name for name, channels in CHANNELS.items() if channels[2] == found]
-        _refuse_backbone(origin, " or ".join(names) or "another backbone", config.backbone)
+    names = made_for(state)
+    if backbone not in names:
+        _refuse_backbone(origin, " or ".join(names) or "another backbone", backbone)
     w4, w8, w16, w32 = (state[first[s]].shape[0] for s in STRIDES)
-    channels = dict(zip(STRIDES, CHANNELS[config.backbone], strict=True))
+    channels = dict(zip(STRIDES, CHANNELS[backbone], strict=True))
     network = SegmentationNetwork(channels, SegmentationConfig(channels=(w4, w8, w16, w32)))
-    _check_entries(network.state_dict(), state, origin)
+    check_entries(network.state_dict(), state, origin)
     network.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
     return network
 
 
-def _check_entries(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], origin: str) -> None:
-    """Refuse a state dict that is not exactly what a network has; counters may be left out."""
+def made_for(segmentation: Mapping[str, Tensor]) -> list[str]:
+    """Return the backbones that a segmentation network takes features of stride 16 from."""
+    weight = segmentation.get("levels.16.encoder.reduce.0.weight")
+    if weight is None or weight.ndim != 4:
+        return []
+    found = weight.shape[1]
+    return [name for name, channels in CHANNELS.items() if channels[2] == found]
+
+
+def check_entries(
+    wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], origin: str, network: str = _S
+) -> None:
+    """Refuse a state dict that is not exactly what a network has; counters may be left out.
+
+    Raises
+    ------
+    CheckpointError
+        The first entry, in the order of the alphabet, that is missing, left over or misshapen.
+    """
     for key in sorted(wanted.keys() | state.keys()):
         if key not in state and "num_batches" not in key:
-            raise _misfit(origin, f"'{key}' is missing")
+            raise _misfit(origin, f"'{key}' is missing", network)
         if key not in wanted:
-            raise _misfit(origin, f"'{key}' is not a part of it")
+            raise _misfit(origin, f"'{key}' is not a part of it", network)
         if key in state and state[key].shape != wanted[key].shape:
             shapes = f"{tuple(state[key].shape)}, expected {tuple(wanted[key].shape)}"
-            raise _misfit(origin, f"'{key}' has shape {shapes}")
+            raise _misfit(origin, f"'{key}' has shape {shapes}", network)
 
 
-def _misfit(origin: str, why: str) -> CheckpointError:
-    return CheckpointError(f"{origin} does not fit the segmentation network: {why}.")
+def _misfit(origin: str, why: str, network: str = _S) -> CheckpointError:
+    return CheckpointError(f"{origin} does not fit {network}: {why}.")
 
 
 def _refuse_backbone(origin: str, made_for: str, wanted: str) -> Never:
@@ -172,34 +205,20 @@ def _refuse_backbone(origin: str, made_for: str, wanted: str) -> Never:
 
 def _read_embedded(backbone: str) -> dict[str, Tensor]:
     """Return the tensors that the package carries for a backbone; none for most."""
-    if backbone not in _EMBEDDED:
+    if backbone not in EMBEDDED:
         return {}
-    with as_file(files("napari_frtm") / "weights" / _EMBEDDED[backbone]) as path:
-        return _read_safetensors(path, backbone)
+    return _read(embedded(backbone), backbone)
 
 
-def _read_checkpoint(path: Path, backbone: str) -> dict[str, Tensor]:
-    if path.suffix.lower() == ".safetensors" and path.is_file():
-        return _read_safetensors(path, backbone)
-    return read_authors(path)
+def _read(path: Path, backbone: str) -> dict[str, Tensor]:
+    if path.suffix.lower() != ".safetensors" or not path.is_file():
+        return read_authors(path)
+    tensors, facts = read_sealed(path)
+    if facts.get("backbone") != backbone:
+        _refuse_backbone(path.name, facts.get("backbone", "another one"), backbone)
+    return {name: tensor.float() for name, tensor in tensors.items()}
 
 
-def _read_safetensors(path: Path, backbone: str) -> dict[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise CheckpointError(
-                    f"{path.name} is not a checkpoint that this version of napari-frtm can read."
-                )
-            if metadata.get("backbone") != backbone:
-                _refuse_backbone(path.name, metadata.get("backbone", "another one"), backbone)
-            return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path.name} cannot be read ({error}). Is it complete? Download or copy it again."
-        ) from error
-
-
-def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the entries whose names start with a prefix, without it."""
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

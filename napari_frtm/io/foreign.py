@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import pickle
-import re
 import warnings
+from dataclasses import dataclass
 from http.client import HTTPException
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torchvision.models
 from torch import Tensor
 
 from napari_frtm.errors import CheckpointError
+from napari_frtm.io.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _IMAGENET = {
     "resnet18": "ResNet18_Weights.IMAGENET1K_V1",
@@ -21,14 +27,41 @@ _IMAGENET = {
     "mobilenet_v2": "MobileNet_V2_Weights.IMAGENET1K_V1",
 }
 _AUTHORS = {
-    r"^TSE\.layer(\d)\.reduce\.": r"levels.{}.encoder.reduce.",
-    r"^TSE\.layer(\d)\.transform\.": r"levels.{}.encoder.transform.",
-    r"^RRB1\.layer(\d)\.conv1x1\.": r"levels.{}.block1.project.",
-    r"^RRB1\.layer(\d)\.bblock\.": r"levels.{}.block1.residual.",
-    r"^CAB\.layer(\d)\.convreluconv\.": r"levels.{}.attention.attend.",
-    r"^RRB2\.layer(\d)\.conv1x1\.": r"levels.{}.block2.project.",
-    r"^RRB2\.layer(\d)\.bblock\.": r"levels.{}.block2.residual.",
+    "TSE.layer{}.reduce.": "levels.{}.encoder.reduce.",
+    "TSE.layer{}.transform.": "levels.{}.encoder.transform.",
+    "RRB1.layer{}.conv1x1.": "levels.{}.block1.project.",
+    "RRB1.layer{}.bblock.": "levels.{}.block1.residual.",
+    "CAB.layer{}.convreluconv.": "levels.{}.attention.attend.",
+    "RRB2.layer{}.conv1x1.": "levels.{}.block2.project.",
+    "RRB2.layer{}.bblock.": "levels.{}.block2.residual.",
 }
+_NAMES = {
+    "refiner." + theirs.format(n): "segmentation." + ours.format(2**n)
+    for theirs, ours in _AUTHORS.items()
+    for n in (2, 3, 4, 5)
+} | {f"refiner.project.conv{n + 1}.": f"segmentation.head.{n}." for n in (0, 1)}
+"""Beginnings of the authors' names, and ours; their layer n is at stride 2^n."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """ImageNet weights of a backbone as torchvision offers them; `size` in bytes."""
+
+    url: str
+    size: int
+    cached: Path
+
+    @property
+    def digest(self) -> str:
+        """The first digits of the file's sha256, which are a part of its name."""
+        return self.cached.stem.rpartition("-")[2]
+
+
+def imagenet(name: str) -> Download:
+    """Return where the ImageNet weights of a backbone are to be had, and kept."""
+    weights = torchvision.models.get_weight(_IMAGENET[name])
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    return Download(weights.url, round(weights.meta["_file_size"] * 1e6), cached)
 
 
 def download(name: str) -> dict[str, Tensor]:
@@ -52,9 +85,8 @@ def download(name: str) -> dict[str, Tensor]:
             f"({error}). Connect to the internet once, or {remedy}"
         ) from error
     except Exception as error:  # torch raises nearly anything for damaged files
-        cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
         raise CheckpointError(
-            f"The ImageNet weights of {name} are damaged. Delete {cached} and try "
+            f"The ImageNet weights of {name} are damaged. Delete {imagenet(name).cached} and try "
             f"again, or {remedy}"
         ) from error
     return state
@@ -68,7 +100,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     CheckpointError
         If the file is missing, damaged, or holds more than tensors.
     """
-    return _tensors(_unpickle(path), path.name)
+    return _tensors(unpickle(path), path.name)
 
 
 def read_authors(path: Path) -> dict[str, Tensor]:
@@ -79,26 +111,63 @@ def read_authors(path: Path) -> dict[str, Tensor]:
     CheckpointError
         If the file is missing, damaged, holds more than tensors, or is another kind of file.
     """
-    content = _unpickle(path)
-    model = content.get("model", content) if isinstance(content, dict) else content
-    if not isinstance(model, dict) or not any(str(k).startswith("refiner.") for k in model):
+    content = unpickle(path)
+    if not is_authors(content):
         raise CheckpointError(
             f"{path.name} is neither a checkpoint of napari-frtm nor one of the authors' release "
             "(no entry 'refiner...')."
         )
-    state = {}
-    for key, tensor in _tensors(model, path.name).items():
-        short = key.removeprefix("refiner.")
-        for pattern, ours in _AUTHORS.items():
-            if match := re.match(pattern, short):
-                short = ours.format(2 ** int(match[1])) + short[match.end() :]
-        short = re.sub(r"^project\.conv(\d)", lambda m: f"head.{int(m[1]) - 1}", short)
-        state[f"segmentation.{short}"] = tensor
-    return state
+    assert isinstance(content, dict)
+    tensors = _tensors(content.get("model", content), path.name)
+    return {_renamed(key, _NAMES) or f"segmentation.{key}": t for key, t in tensors.items()}
 
 
-def _unpickle(path: Path) -> object:
-    """Read a file of `torch.save` that holds tensors and plain values, nothing else."""
+def is_authors(content: object) -> bool:
+    """Return whether what a file holds is a checkpoint of the authors' release."""
+    model = content.get("model", content) if isinstance(content, dict) else content
+    return isinstance(model, dict) and any(str(key).startswith("refiner.") for key in model)
+
+
+def save_authors(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write the segmentation network of a checkpoint as the authors' release does.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    state : mapping of str to Tensor
+        Tensors of a checkpoint of this package; those of the backbone are left out.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; a file that was there is as before.
+    """
+    ours = {new: old for old, new in _NAMES.items()}
+    model = {
+        _renamed(key, ours): tensor.long() if "num_batches" in key else tensor.float()
+        for key, tensor in state.items()
+        if key.startswith("segmentation.")
+    }
+    content = BytesIO()
+    torch.save({"model": model}, content)
+    write_bytes(path, content.getvalue())
+
+
+def _renamed(key: str, names: Mapping[str, str]) -> str:
+    """Return the key with its beginning replaced; empty for one that is not known."""
+    found = (new + key.removeprefix(old) for old, new in names.items() if key.startswith(old))
+    return next(found, "")
+
+
+def unpickle(path: Path) -> object:
+    """Return what a file of `torch.save` holds: tensors and plain values, nothing else.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or holds more than that.
+    """
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}. Check the path of the weights.")
     try:

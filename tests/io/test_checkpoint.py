@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from weights import logits, random_network
 
 from napari_frtm.cli import main
 from napari_frtm.config import preset
 from napari_frtm.errors import CheckpointError, OutputError
+from napari_frtm.io import library
 from napari_frtm.io.checkpoint import available_variant, load_network, save_checkpoint
 from napari_frtm.io.labels import write_labels
+from napari_frtm.io.library import find_checkpoint
+from napari_frtm.io.sealed import read_sealed
+from napari_frtm.io.transfer import import_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Clip
     from torch import Tensor
 
 LITE = preset("lite")
+FAST = preset("fast")
+AUTHORS = Path(__file__).parents[1] / "parity" / "segnet_rn18.pth"
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use an empty folder for imported weights."""
+    monkeypatch.setenv("NAPARI_FRTM_WEIGHTS", str(tmp_path / "kept"))
+    return tmp_path / "kept"
 
 
 def test_the_embedded_weights_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +176,63 @@ def test_the_available_variant_follows_from_the_weights(asked: str, expected: st
     assert available_variant(config, None).variant == expected
     assert available_variant(config, "given.pth") is config
     assert available_variant(preset("lite", asked), None).variant == asked
+
+
+def test_imported_weights_are_used_by_the_preset_of_their_backbone(tmp_path: Path) -> None:
+    """As if given as a checkpoint; the values are the authors', unrounded."""
+    resnet = tmp_path / "resnet18.pth"
+    torch.save(torchvision.models.resnet18().state_dict(), resnet)
+    import_network(AUTHORS)
+
+    config = available_variant(FAST, None)
+    found = load_network(config, device="cpu", backbone_weights=resnet)
+
+    given = load_network(FAST, device="cpu", backbone_weights=resnet, checkpoint=AUTHORS)
+    assert config is FAST
+    assert found.segmentation is not None
+    assert given.segmentation is not None
+    expected = given.segmentation.state_dict()
+    assert all(torch.equal(t, expected[k]) for k, t in found.segmentation.state_dict().items())
+    assert available_variant(preset("accurate"), None).variant == "d-only"
+
+
+def test_the_newest_of_the_imported_weights_is_used(tmp_path: Path, kept: Path) -> None:
+    """Whatever the names and dates of the files; one that cannot be read is left out."""
+    for width, name in ((8, "b"), (16, "a"), (4, "c")):
+        state = random_network("resnet18", width).state_dict()
+        save_checkpoint(tmp_path / "fast.safetensors", {}, state, "resnet18")
+        import_network(tmp_path / "fast.safetensors", name)
+    (kept / "c.safetensors").write_bytes(b"half")
+
+    assert find_checkpoint(FAST) == kept / "a.safetensors"
+    assert find_checkpoint(FAST, "b") == kept / "b.safetensors"
+    assert find_checkpoint(preset("fast", "d-only")) is None
+
+
+def test_lite_keeps_to_its_own_weights_unless_told_otherwise(tmp_path: Path) -> None:
+    """The name of an imported network tells it."""
+    state = random_network("mobilenet_v2").state_dict()
+    save_checkpoint(tmp_path / "cells.safetensors", {}, state, "mobilenet_v2")
+    import_network(tmp_path / "cells.safetensors")
+
+    own = load_network(LITE, device="cpu").segmentation
+    named = load_network(LITE, device="cpu", checkpoint="cells").segmentation
+
+    assert own is not None
+    assert named is not None
+    assert find_checkpoint(LITE) is None
+    embedded, _ = read_sealed(library.embedded("mobilenet_v2"))
+    width = len(embedded["segmentation.head.0.weight"])
+    assert [len(named.head[0].weight), len(own.head[0].weight)] == [4, width]
+
+
+def test_a_damaged_checkpoint_is_not_used(tmp_path: Path) -> None:
+    """A changed value would give masks that are a little wrong."""
+    path = tmp_path / "full.safetensors"
+    save_checkpoint(path, {}, random_network("mobilenet_v2").state_dict(), "mobilenet_v2")
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(CheckpointError, match=r"full\.safetensors is damaged"):
+        load_network(LITE, device="cpu", checkpoint=path)

@@ -1,0 +1,226 @@
+"""List, verify, import and export weights.
+
+for example:
+  napari-frtm weights list
+  napari-frtm weights verify
+  napari-frtm weights verify rn18_ytvos.pth
+  napari-frtm weights import rn18_ytvos.pth --name ytvos
+  napari-frtm weights export lite lite.safetensors
+
+Imported segmentation networks are used from then on: by the presets fast and accurate where no
+--checkpoint is given (the newest one for their backbone), and by any command as --checkpoint NAME.
+The preset lite keeps to its embedded one unless told otherwise. 'napari-frtm weights ACTION --help'
+explains an action. Imported files are kept in the user's data folder, or in the folder that the
+environment variable NAPARI_FRTM_WEIGHTS names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from napari_frtm.config import PRESETS, preset
+from napari_frtm.errors import CheckpointError
+from napari_frtm.io import library
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from napari_frtm.io.inspection import Inspected
+
+_LETTERS = {"backbone": "F", "segmentation": "S"}
+_CARD = "docs/model_card.md in the source"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of this command and their options."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    _add(actions, _list, "list", "Show what weights there are, and which preset uses them.")
+    verify = _add(
+        actions,
+        _verify,
+        "verify",
+        "Say what files are, and whether every value in them is as it should be.",
+    )
+    verify.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="checkpoint of this program or of the authors, or backbone weights "
+        "(default: all weights that 'list' shows)",
+    )
+    imports = _add(
+        actions, _import, "import", "Check a checkpoint and keep it, to be used by its name."
+    )
+    imports.add_argument(
+        "file", type=Path, metavar="FILE", help=".pth of the authors or .safetensors"
+    )
+    imports.add_argument("--name", help="how to call it (default: as the file)")
+    export = _add(actions, _export, "export", "Write embedded or imported weights to a file.")
+    export.add_argument("name", metavar="NAME", help="'lite' or the name of imported weights")
+    export.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="ends in .safetensors (for --checkpoint), or in .pth for the names of the authors' "
+        "release (segmentation network alone, 64 channels on all levels)",
+    )
+    export.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
+
+
+def _add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    action: Callable[[argparse.Namespace], None],
+    name: str,
+    summary: str,
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(action=action)
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run this command."""
+    options.action(options)
+
+
+def table() -> list[str]:
+    """Return the lines that say which weights there are."""
+    users = _users()
+    lines = ["  networks"]
+    for path in [*_embedded(), *library.imported()]:
+        lines += _network_lines(path, users.get(path, []))
+    lines.append("  backbones")
+    for name in PRESETS:
+        backbone = preset(name).backbone
+        lines.append(f"    {name:<12}  {backbone:<12}  {_whereabouts(backbone)}")
+    return [*lines, f"  folder of imported networks: {library.folder()}"]
+
+
+def _embedded() -> list[Path]:
+    return [library.embedded(backbone) for backbone in library.EMBEDDED]
+
+
+def _users() -> dict[Path, list[str]]:
+    """Return which presets use which network, if no --checkpoint is given."""
+    users: dict[Path, list[str]] = {}
+    for name in PRESETS:
+        own = library.EMBEDDED.get(preset(name).backbone)
+        path = library.named(own) if own else library.find_checkpoint(preset(name))
+        if path is not None:
+            users.setdefault(path, []).append(name)
+    return users
+
+
+def _network_lines(path: Path, users: list[str]) -> list[str]:
+    """Return the lines about one network."""
+    try:
+        listed = library.describe(path)
+    except CheckpointError as error:
+        return [f"    {path.stem:<12}  damaged: {error}"]
+    parts = sorted(listed.parameters.items())
+    counts = " and ".join(f"{_LETTERS.get(part, part)} {n / 1e6:.1f} M" for part, n in parts)
+    size = _size(path.stat().st_size)
+    source = f"imported from {listed.facts.get(library.SOURCE, 'elsewhere')}"
+    use = f"used by preset {', '.join(users)}" if users else f"--checkpoint {listed.name} uses it"
+    remarks = [use, f"sha256 {library.file_digest(path)}"]
+    if trained := listed.facts.get(library.TRAINED_ON):
+        remarks.append(f"trained on {trained}")
+    if path in _embedded():
+        source = f"embedded {path.name}"
+        remarks.append(f"data, figures and known failures: {_CARD}")
+    return [
+        f"    {listed.name:<12}  {listed.backbone:<12}  {source}, {size}, {counts} parameters",
+        *(f"{'':32}{remark}" for remark in remarks),
+    ]
+
+
+def _whereabouts(backbone: str) -> str:
+    """Return where the weights of a backbone are, or are to be had."""
+    from napari_frtm.io.foreign import imagenet
+
+    if backbone in library.EMBEDDED:
+        return "embedded"
+    source = imagenet(backbone)
+    if source.cached.is_file():
+        return f"{source.cached}, {_size(source.cached.stat().st_size)}"
+    return f"not downloaded: {_size(source.size)} from {urlsplit(source.url).hostname}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def _list(options: argparse.Namespace) -> None:
+    print("\n".join(table()))
+
+
+def _verify(options: argparse.Namespace) -> None:
+    """Check files; say of each what it is, or what is wrong with it."""
+    wrong = []
+    for path in options.files or [*_embedded(), *library.imported(), *_downloaded()]:
+        try:
+            print(_verdict(path))
+        except CheckpointError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise CheckpointError("\n".join(wrong))
+
+
+def _downloaded() -> list[Path]:
+    """Return the backbones of presets that are in torchvision's cache."""
+    from napari_frtm.io.foreign import imagenet
+
+    names = [preset(name).backbone for name in PRESETS]
+    cached = [imagenet(name).cached for name in names if name not in library.EMBEDDED]
+    return [path for path in cached if path.is_file()]
+
+
+def _verdict(path: Path) -> str:
+    """Return what a file is; refuse it if it is damaged."""
+    from napari_frtm.io.inspection import Kind, inspect
+
+    found = inspect(path)
+    remark = ""
+    if path in _embedded():
+        if found.sha256 != library.pinned(path):
+            raise CheckpointError(
+                f"{path.name} is not the file that this version was published with (its sha256 is "
+                f"{found.sha256}, not {library.pinned(path)}). Install napari-frtm again."
+            )
+        remark = ", as published"
+    elif found.kind == Kind.CHECKPOINT and library.DIGEST not in found.facts:
+        remark = "\n  it has no checksum of its contents: altered values would not be noticed"
+    name = library.preset_of(found.backbone)
+    fits = f"preset {name}" if name else "no preset"
+    what = f"{found.kind}, {_parts(found)} ({fits})"
+    return f"{path.name}: complete, {what}\n  sha256 {found.sha256}{remark}"
+
+
+def _parts(found: Inspected) -> str:
+    """Return in words which parts of the network a file holds."""
+    parts = [letter for part, letter in _LETTERS.items() if found.has(part)]
+    return f"{' and '.join(parts)} for {found.backbone}" if parts else found.backbone
+
+
+def _import(options: argparse.Namespace) -> None:
+    from napari_frtm.io.transfer import import_network
+
+    path = import_network(options.file, options.name)
+    backbone = library.describe(path).backbone
+    name = library.preset_of(backbone)
+    print(f"{options.file.name} is imported as '{path.stem}': {path}")
+    if backbone in library.EMBEDDED:
+        print(f"It is for the preset {name}: use it with --checkpoint {path.stem}.")
+    elif name:
+        print(f"The preset {name} uses it from now on.")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from napari_frtm.io.transfer import export_network
+
+    found = export_network(options.name, options.file, overwrite=options.overwrite)
+    print(f"'{options.name}' is written to {options.file}: {_parts(found)}.")

@@ -1,0 +1,187 @@
+"""The weights at hand, by name: the embedded ones and those that the user has imported."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import os
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+
+from napari_frtm.config import PRESETS, preset
+from napari_frtm.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_frtm.config import FrtmConfig
+
+logger = logging.getLogger(__name__)
+
+FORMAT = "1"
+EMBEDDED = {"mobilenet_v2": "lite"}
+"""Names of the embedded weights, by their backbone."""
+FOLDER = "NAPARI_FRTM_WEIGHTS"
+"""Environment variable with another folder for imported weights."""
+DIGEST = "sha256 of contents"
+IMPORTED = "imported"
+SOURCE = "source"
+SOURCE_DIGEST = "sha256 of source"
+TRAINED_ON = "trained on"
+_SUFFIX = ".safetensors"
+_COUNTED = ("weight", "bias")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the header of a checkpoint says.
+
+    Attributes
+    ----------
+    name : str
+        How the weights are called.
+    path : Path
+        Their file.
+    facts : mapping of str to str
+        Metadata of the file.
+    parameters : mapping of str to int
+        Numbers that were learned, by part: ``backbone``, ``segmentation``.
+    """
+
+    name: str
+    path: Path
+    facts: Mapping[str, str]
+    parameters: Mapping[str, int]
+
+    @property
+    def backbone(self) -> str:
+        """The backbone that the weights are for."""
+        return self.facts.get("backbone", "")
+
+
+def folder() -> Path:
+    """Return the folder of imported weights; it may not exist yet."""
+    from platformdirs import user_data_dir
+
+    return Path(os.environ.get(FOLDER) or Path(user_data_dir("napari-frtm", False)) / "weights")
+
+
+def embedded(backbone: str) -> Path:
+    """Return the file that the package carries for a backbone."""
+    return Path(str(files("napari_frtm") / "weights" / f"{EMBEDDED[backbone]}{_SUFFIX}"))
+
+
+def pinned(path: Path) -> str:
+    """Return the sha256 that an embedded file must have, from the file of hashes beside it."""
+    return path.with_suffix(".sha256").read_text().split()[0]
+
+
+def path_of(name: str) -> Path:
+    """Return the file that imported weights of this name have or would have.
+
+    Raises
+    ------
+    CheckpointError
+        If the name cannot be one.
+    """
+    if not _is_name(name):
+        raise CheckpointError(
+            f"'{name}' cannot be a name of weights: use letters, digits, '.', '-' and '_', "
+            f"and not {' or '.join(EMBEDDED.values())}, which is embedded. Choose one with --name."
+        )
+    return folder() / f"{name}{_SUFFIX}"
+
+
+def imported() -> list[Path]:
+    """Return the files of imported weights, in the order of their names."""
+    found = folder().glob(f"*{_SUFFIX}") if folder().is_dir() else ()
+    return sorted(path for path in found if _is_name(path.stem))
+
+
+def named(name: str) -> Path | None:
+    """Return the file of embedded or imported weights; None if there are none of this name."""
+    for backbone, own in EMBEDDED.items():
+        if name == own:
+            return embedded(backbone)
+    path = path_of(name) if _is_name(name) else None
+    return path if path is not None and path.is_file() else None
+
+
+def find_checkpoint(config: FrtmConfig, checkpoint: str | Path | None = None) -> Path | None:
+    """Return the file that the segmentation network of a setting comes from.
+
+    Parameters
+    ----------
+    config : FrtmConfig
+        Says which backbone, and whether there is a segmentation network at all.
+    checkpoint : path or str, optional
+        What the user asks for: a file, or the name of embedded or imported weights.
+
+    Returns
+    -------
+    Path or None
+        The file asked for. If none is, the newest of the imported ones for this backbone, but
+        none where the package carries one, or if there is none, or if none is needed.
+    """
+    if checkpoint is not None:
+        path = Path(checkpoint)
+        return path if path.is_file() else named(str(checkpoint)) or path
+    if not config.variant.refines or config.backbone in EMBEDDED:
+        return None
+    fitting = [listed for listed in map(_or_none, imported()) if listed is not None]
+    fitting = [listed for listed in fitting if listed.backbone == config.backbone]
+    newest = max(fitting, key=lambda listed: listed.facts.get(IMPORTED, ""), default=None)
+    return None if newest is None else newest.path
+
+
+def describe(path: Path) -> Listed:
+    """Return what the header of a checkpoint of this package says.
+
+    Raises
+    ------
+    CheckpointError
+        If the header cannot be read.
+    """
+    parameters: dict[str, int] = {}
+    try:
+        with safe_open(path, framework="np") as file:
+            facts = dict(file.metadata() or {})
+            for name in file.keys():  # noqa: SIM118
+                count = math.prod(file.get_slice(name).get_shape())
+                part = name.partition(".")[0]
+                if name.endswith(_COUNTED):
+                    parameters[part] = parameters.get(part, 0) + count
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}).") from error
+    return Listed(path.stem, path, facts, parameters)
+
+
+def preset_of(backbone: str) -> str | None:
+    """Return the preset that uses a backbone, if one does."""
+    return next((name for name in PRESETS if preset(name).backbone == backbone), None)
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _or_none(path: Path) -> Listed | None:
+    try:
+        return describe(path)
+    except CheckpointError as error:
+        logger.warning("%s It is left out; see 'napari-frtm weights verify'.", error)
+        return None
+
+
+def _is_name(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII) is not None and (
+        name not in EMBEDDED.values()
+    )

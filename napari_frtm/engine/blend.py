@@ -101,14 +101,17 @@ def blend(
     )
 
 
-def with_annotation(prediction: Prediction, drawn: Labels) -> Prediction:
+def with_annotation(prediction: Prediction, drawn: Labels, *, complete: bool = False) -> Prediction:
     """Return a prediction with the user's labels of shape (H, W) on top.
 
-    Of what was predicted, only objects that were not drawn stay, where nothing was drawn.
+    Of what was predicted, only objects that were not drawn stay, where nothing was drawn; if the
+    user's labels are complete, nothing of it.
     """
-    others = np.isin(prediction.labels, np.unique(drawn), invert=True)
     labels = prediction.labels.copy()
-    labels[~others] = 0
+    if complete:
+        labels[:] = 0
+    else:
+        labels[np.isin(labels, np.unique(drawn))] = 0
     labels[drawn > 0] = drawn[drawn > 0]
     return replace(prediction, labels=labels)
 

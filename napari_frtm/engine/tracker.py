@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +12,10 @@ from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.blend import with_annotation
-from napari_frtm.engine.images import Geometry, flaw, to_images, to_labels, to_masks
+from napari_frtm.engine.images import Geometry, flaw, to_images, to_masks
 from napari_frtm.engine.merge import merge
 from napari_frtm.engine.objects import TrackedObject, altered_samples
-from napari_frtm.types import Prediction
+from napari_frtm.engine.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,18 +23,9 @@ if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.backbone import Features
     from napari_frtm.engine.network import FrtmNetwork
-    from napari_frtm.types import Frame, Labels
+    from napari_frtm.types import Frame, Labels, Prediction
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What frames showed: projected features by object, scores and aggregated probabilities."""
-
-    projected: dict[int, Tensor]
-    scores: Tensor
-    probabilities: Tensor
 
 
 class Tracker:
@@ -82,7 +72,9 @@ class Tracker:
         return self.config.update_interval - self._since_update
 
     @torch.inference_mode()
-    def annotate(self, index: int, frame: Frame, labels: Labels) -> Prediction:
+    def annotate(
+        self, index: int, frame: Frame, labels: Labels, *, complete: bool = False
+    ) -> Prediction:
         """Learn from the user's labels: new ids start an object, known ids correct it.
 
         Parameters
@@ -93,6 +85,8 @@ class Tracker:
             The image.
         labels : array of shape (H, W)
             Object ids, 0 elsewhere. Known objects that are not in it are predicted where it is 0.
+        complete : bool
+            Known objects that are not in `labels` are absent, instead.
 
         Returns
         -------
@@ -104,32 +98,22 @@ class Tracker:
         ValueError
             If the labels are empty while no object is known, or not of the frame's size.
         """
-        labels = np.asarray(labels)
-        if labels.shape != frame.shape[:2]:
-            raise ValueError(f"Labels {labels.shape} do not fit a frame of {frame.shape[:2]}.")
-        ids = [int(i) for i in np.unique(labels) if i]
-        if not ids and not self._objects:
+        if not self._objects and not np.any(labels):
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
-        image = self._images([index], [frame], geometry)
-        features = self.network.features(image, refine=self.config.variant.refines)
-        deep = features[TARGET_STRIDE].float()
-        masks = to_masks(labels, ids, geometry, self.network.device)
-        given = dict(zip(ids, masks, strict=True))
-        for object_id, mask in given.items():
-            known = self._objects.get(object_id)
-            if known is not None:
-                known.remember(known.model.project(deep), mask[None], permanent=True)
-                known.update()
-            else:
-                rng = np.random.default_rng((self.config.seed, object_id, index))
-                visible = geometry.crop(image)[0]
-                copies, moved = altered_samples(self.network, visible, mask, self.config, rng)
-                samples = torch.cat([deep, copies]), torch.cat([mask[None], moved])
-                self._objects[object_id] = TrackedObject.start(*samples, self.config)
-        self._objects = dict(sorted(self._objects.items()))
-        self._since_update = 0
-        return self._completed(index, labels, given, self._see(features, geometry), geometry)
+        features, given = self._learn(index, frame, labels, complete=complete)
+        seen = self._see(features, geometry).with_masks(given, self.object_ids)
+        (prediction,) = seen.predictions([index], self.object_ids, geometry)
+        return with_annotation(prediction, labels, complete=complete)
+
+    @torch.inference_mode()
+    def learn(self, index: int, frame: Frame, labels: Labels, *, complete: bool = False) -> None:
+        """Learn as `annotate` does, without a prediction; for the parameters see there.
+
+        Labels that are empty while no object is known teach nothing.
+        """
+        if self._objects or np.any(labels):
+            self._learn(index, frame, labels, complete=complete)
 
     @torch.inference_mode()
     def segment(self, indices: Sequence[int], frames: Sequence[Frame]) -> list[Prediction]:
@@ -159,7 +143,7 @@ class Tracker:
             images = self._images(indices[batch], frames[batch], geometry)
             features = self.network.features(images, refine=self.config.variant.refines)
             seen = self._see(features, geometry)
-            predictions += self._report(indices[batch], seen, geometry)
+            predictions += seen.predictions(indices[batch], self.object_ids, geometry)
             if self.config.variant.updates:
                 self._remember(seen)
         self._advance(len(frames))
@@ -184,7 +168,38 @@ class Tracker:
                 parts.setdefault(int(object_id), {})[part] = moved
         self._objects = {i: TrackedObject.from_state(parts[i], self.config) for i in sorted(parts)}
 
-    def _see(self, features: Features, geometry: Geometry) -> _Seen:
+    def _learn(
+        self, index: int, frame: Frame, labels: Labels, *, complete: bool
+    ) -> tuple[Features, dict[int, Tensor]]:
+        """Start and correct objects; return the frame's features, and the masks given by id."""
+        labels = np.asarray(labels)
+        if labels.shape != frame.shape[:2]:
+            raise ValueError(f"Labels {labels.shape} do not fit a frame of {frame.shape[:2]}.")
+        ids = {int(i) for i in np.unique(labels) if i}
+        if complete:
+            ids.update(self._objects)
+        geometry = self._geometry(frame)
+        image = self._images([index], [frame], geometry)
+        features = self.network.features(image, refine=self.config.variant.refines)
+        deep = features[TARGET_STRIDE].float()
+        masks = to_masks(labels, sorted(ids), geometry, self.network.device)
+        given = dict(zip(sorted(ids), masks, strict=True))
+        for object_id, mask in given.items():
+            known = self._objects.get(object_id)
+            if known is not None:
+                known.remember(known.model.project(deep), mask[None], permanent=True)
+                known.update()
+            else:
+                rng = np.random.default_rng((self.config.seed, object_id, index))
+                visible = geometry.crop(image)[0]
+                copies, moved = altered_samples(self.network, visible, mask, self.config, rng)
+                samples = torch.cat([deep, copies]), torch.cat([mask[None], moved])
+                self._objects[object_id] = TrackedObject.start(*samples, self.config)
+        self._objects = dict(sorted(self._objects.items()))
+        self._since_update = 0
+        return features, given
+
+    def _see(self, features: Features, geometry: Geometry) -> Seen:
         """Scores and masks of frames (algorithm 1, lines 5-6)."""
         deep = features[TARGET_STRIDE].float()
         projected = {i: known.model.project(deep) for i, known in self._objects.items()}
@@ -195,25 +210,9 @@ class Tracker:
         else:
             up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
             masks = geometry.crop(up).clamp(0, 1)
-        return _Seen(projected, scores, merge(masks))
+        return Seen(projected, scores, merge(masks))
 
-    def _report(self, indices: Sequence[int], seen: _Seen, geometry: Geometry) -> list[Prediction]:
-        height, width = geometry.visible_scores
-        scores = seen.scores[..., :height, :width].cpu().numpy()
-        return [
-            Prediction(
-                index=index,
-                object_ids=self.object_ids,
-                labels=to_labels(probabilities, self.object_ids, geometry.video),
-                probabilities=probabilities[1:].cpu().numpy(),
-                scores=frame_scores,
-            )
-            for index, probabilities, frame_scores in zip(
-                indices, seen.probabilities, scores, strict=True
-            )
-        ]
-
-    def _remember(self, seen: _Seen) -> None:
+    def _remember(self, seen: Seen) -> None:
         """Extend every object's memory by the frames seen.
 
         The label is the soft mask of S. Without S it is the mask itself: a target model has
@@ -234,22 +233,6 @@ class Tracker:
         if self.config.variant.updates:
             for known in self._objects.values():
                 known.update()
-
-    def _completed(
-        self,
-        index: int,
-        labels: Labels,
-        given: Mapping[int, Tensor],
-        seen: _Seen,
-        geometry: Geometry,
-    ) -> Prediction:
-        """Return the prediction of an annotated frame, with the user's labels on top."""
-        for mask in given.values():
-            seen.probabilities[0, 1:, mask > 0.5] = 0
-        for object_id, mask in given.items():
-            seen.probabilities[0, 1 + self.object_ids.index(object_id)] = mask
-        (prediction,) = self._report([index], seen, geometry)
-        return with_annotation(prediction, labels)
 
     def _images(
         self, indices: Sequence[int], frames: Sequence[Frame], geometry: Geometry

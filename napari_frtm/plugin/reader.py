@@ -1,4 +1,4 @@
-"""Reader: movies and folders of images as lazy Image layers."""
+"""Reader: movies, folders of images and scientific stacks as lazy Image layers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_frtm.io.video import open_video, supported
+from napari_frtm.io.hyperstack import is_hyperstack, open_hyperstack
+from napari_frtm.io.video import open_video, robust_contrast, supported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_frtm.io.hyperstack import Hyperstack
+
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
+Read: TypeAlias = "Callable[[str], list[LayerData]]"
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
+def get_reader(path: str | Sequence[str]) -> Read | None:
     """Return a function that opens `path`; None if it is no video, or several files."""
-    if not isinstance(path, str | Path) or not supported(path):
+    if not isinstance(path, str | Path):
         return None
-    return read_video
+    return next((read for opens, read in _READERS if opens(path)), None)
 
 
 def read_video(path: str | Path) -> list[LayerData]:
@@ -41,3 +45,45 @@ def read_video(path: str | Path) -> list[LayerData]:
     if not rgb and video.frames.dtype != np.uint8:
         options["contrast_limits"] = video.contrast
     return [(video.frames, options, "image")]
+
+
+def read_stack(path: str | Path) -> list[LayerData]:
+    """Return a TIFF or zarr image of any number of axes as one lazy Image layer.
+
+    Lengths are in the unit of the file if it says one, else in pixels; time is in frames.
+
+    Raises
+    ------
+    VideoError
+        If it cannot be opened.
+    """
+    stack = open_hyperstack(path)
+    ndim = len(stack.axes)
+    sizes = [stack.pixel_size.lengths.get(axis, (1.0, "pixel")) for axis in stack.axes]
+    interval = stack.pixel_size.interval
+    options: dict[str, Any] = {
+        "name": Path(path).stem.removesuffix(".ome"),
+        "rgb": stack.rgb,
+        "multiscale": len(stack.levels) > 1,
+        "axis_labels": [axis or f"-{ndim - i}" for i, axis in enumerate(stack.axes)],
+        "scale": [length for length, _ in sizes],
+        "units": [unit for _, unit in sizes],
+        "metadata": {"fps": 1 / interval if interval else None, "source": str(path)},
+    }
+    contrast = _contrast(stack)
+    if contrast is not None:
+        options["contrast_limits"] = contrast
+    data = list(stack.levels) if len(stack.levels) > 1 else stack.levels[0]
+    return [(data, options, "image")]
+
+
+def _contrast(stack: Hyperstack) -> tuple[float, float] | None:
+    """Return what to show as black and white; None where it is clear."""
+    data = stack.levels[0]
+    if stack.rgb or data.dtype in (np.uint8, bool):
+        return None
+    return robust_contrast(data.reshape(-1, *data.shape[-2:]))
+
+
+_READERS: tuple[tuple[Callable[[str | Path], bool], Callable[[str | Path], list[LayerData]]], ...]
+_READERS = ((is_hyperstack, read_stack), (supported, read_video))

@@ -5,19 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
+import zarr
 from napari.layers import Layer
 from PIL import Image
 
 import napari_frtm
 from napari_frtm.errors import FrtmError
+from napari_frtm.io import movie
+from napari_frtm.plugin.layers import video_frames
 from napari_frtm.plugin.reader import get_reader
 from napari_frtm.plugin.sample_data import cells, roto
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari.viewer import Viewer
 
     from napari_frtm.plugin.reader import LayerData
 
@@ -50,6 +57,114 @@ def test_folder_of_images_is_a_video(tmp_path: Path) -> None:
 
     assert frames.shape == (3, 8, 9)
     assert options["metadata"]["names"] == ("b1", "b2", "b10")
+
+
+def test_red_is_red_in_the_viewer(make_napari_viewer: Callable[[], Viewer], tmp_path: Path) -> None:
+    """Frame 3 of a movie, as napari's reader plugins give it."""
+    path = tmp_path / "red.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(6):
+            image = np.full((48, 64, 3), (255, 0, 0) if index == 3 else (0, 90, 200), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    viewer = make_napari_viewer()
+
+    (layer,) = viewer.open(path, plugin="napari-frtm")
+
+    assert viewer.dims.nsteps[0] == 6
+    assert viewer.dims.axis_labels == ("t", "y", "x")
+    for index in (3, 4, 3):
+        viewer.dims.set_current_step(0, index)
+        red, green, blue = layer._slice.image.raw[24, 32]
+        assert (red > 240 and green < 15 and blue < 15) == (index == 3)
+
+
+def test_scrubbing_forward_decodes_each_frame_once(
+    make_napari_viewer: Callable[[], Viewer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none when stepping back over them."""
+    decoded: list[int] = []
+    put = movie._FrameCache.put
+    monkeypatch.setattr(
+        movie._FrameCache, "put", lambda self, i, f: (decoded.append(i), put(self, i, f))
+    )
+    viewer = make_napari_viewer()
+    viewer.open(SAMPLES / "roto.mp4", plugin="napari-frtm")
+    viewer.dims.set_current_step(0, 30)
+    decoded.clear()
+
+    for index in range(31, 60):
+        viewer.dims.set_current_step(0, index)
+    for index in reversed(range(60)):
+        viewer.dims.set_current_step(0, index)
+
+    assert decoded == sorted(set(decoded))
+    assert decoded[-1] == 59
+
+
+def test_tiff_stack_is_lazy_and_measured_in_micrometres(tmp_path: Path) -> None:
+    """With its axes named, and a contrast that shows 12 bits in 16."""
+    path = str(tmp_path / "cells.ome.tif")
+    pixels = np.random.default_rng(0).integers(100, 4000, (6, 2, 40, 50)).astype(np.uint16)
+    size = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "TimeIncrement": 4}
+    tifffile.imwrite(path, pixels, metadata={"axes": "TCYX", **size})
+    reader = get_reader(path)
+    assert reader is not None
+
+    layer = Layer.create(*reader(path)[0])
+
+    assert isinstance(layer.data, da.Array)
+    assert (layer.name, layer.axis_labels) == ("cells", ("t", "c", "y", "x"))
+    assert [str(unit) for unit in layer.units] == ["pixel", "pixel", "micrometer", "micrometer"]
+    np.testing.assert_allclose(layer.scale, (1, 1, 0.5, 0.5))
+    assert layer.metadata["fps"] == 0.25
+    assert 90 < layer.contrast_limits[0] < layer.contrast_limits[1] < 4000
+    np.testing.assert_array_equal(video_frames(layer)[5], pixels[5, 0])
+
+
+@pytest.mark.parametrize("plugin", ["napari", "napari-frtm"])
+@pytest.mark.parametrize("kind", ["array", "levels"])
+def test_zarr_is_lazy_with_either_reader(
+    make_napari_viewer: Callable[[], Viewer], tmp_path: Path, plugin: str, kind: str
+) -> None:
+    """Ours names the axes, too."""
+    pixels = np.random.default_rng(0).integers(0, 4000, (6, 40, 50)).astype(np.uint16)
+    path = tmp_path / "a.zarr"
+    if kind == "array":
+        zarr.create_array(path, data=pixels, chunks=(1, 40, 50))
+    else:
+        group = zarr.open_group(path, mode="w")
+        for name, step in (("0", 1), ("1", 2)):
+            group.create_array(name, data=pixels[:, ::step, ::step])
+        datasets = [{"path": "0"}, {"path": "1"}]
+        group.attrs["multiscales"] = [{"axes": ["t", "y", "x"], "datasets": datasets}]
+
+    (layer,) = make_napari_viewer().open(path, plugin=plugin)
+
+    frames = video_frames(layer)
+    assert isinstance(frames.data, da.Array)
+    assert layer.multiscale == (kind == "levels")
+    assert frames.shape == pixels.shape
+    np.testing.assert_array_equal(frames[4], pixels[4])
+    assert plugin == "napari" or layer.axis_labels == ("t", "y", "x")
+
+
+def test_single_tiff_and_npy_of_napari(
+    make_napari_viewer: Callable[[], Viewer], tmp_path: Path
+) -> None:
+    """One picture is one picture; arrays that napari's own reader gives are videos."""
+    tifffile.imwrite(tmp_path / "one.tif", np.eye(9, dtype=np.uint8))
+    np.save(tmp_path / "a.npy", np.zeros((6, 40, 50), np.uint16))
+    reader = get_reader(str(tmp_path / "one.tif"))
+    assert reader is not None
+
+    layer = Layer.create(*reader(str(tmp_path / "one.tif"))[0])
+    (stack,) = make_napari_viewer().open(tmp_path / "a.npy", plugin="napari")
+
+    np.testing.assert_array_equal(layer.data, np.eye(9))
+    assert video_frames(stack).shape == (6, 40, 50)
 
 
 def test_others_are_left_to_other_readers(tmp_path: Path) -> None:

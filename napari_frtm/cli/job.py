@@ -172,9 +172,11 @@ def _introduce(job: Job, config: FrtmConfig, network: FrtmNetwork) -> None:
         print(
             f"Coarse masks only: there are no weights of the segmentation network for "
             f"{config.backbone} here, so variant '{config.variant}' runs. For fine masks give "
-            "--checkpoint."
+            "--checkpoint, or import some once ('napari-frtm weights import')."
         )
-    print(f"{config.backbone}, variant {config.variant}, on {network.device}.")
+    weights = job.method.checkpoint
+    source = f" with {weights.name}" if weights is not None and config.variant.refines else ""
+    print(f"{config.backbone}, variant {config.variant}{source}, on {network.device}.")
 
 
 def _some(objects: list[int]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_frtm.config import PRESETS, FrtmConfig, Variant, preset
 from napari_frtm.errors import FrtmError
+from napari_frtm.io.library import find_checkpoint
 
 if TYPE_CHECKING:
     from napari_frtm.engine.network import FrtmNetwork
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What the options of a command say; see ``napari-frtm segment --help``."""
+    """What the options of a command say; see ``napari-frtm segment --help``.
+
+    `checkpoint` is the file that the segmentation network comes from, unless it is embedded.
+    """
 
     config: FrtmConfig
     variant_chosen: bool
@@ -62,9 +66,9 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="segmentation network: .safetensors of this program or .pth of the authors",
+        metavar="FILE|NAME",
+        help="segmentation network: .safetensors of this program, .pth of the authors, or the name "
+        "of an imported one (see 'napari-frtm weights --help')",
     )
     add(
         "--backbone-weights",
@@ -89,11 +93,12 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
 
 def method(options: argparse.Namespace) -> Method:
     """Return what the options describe."""
+    config = _config(options)
     return Method(
-        config=_config(options),
+        config=config,
         variant_chosen=options.variant is not None,
         device=options.device,
-        checkpoint=options.checkpoint,
+        checkpoint=find_checkpoint(config, options.checkpoint),
         backbone_weights=options.backbone_weights,
     )
 

@@ -17,7 +17,7 @@ from napari_frtm.io.library import embedded, file_digest, imported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from console import Outcome
+    from console import Outcome, Shot
 
     Command = Callable[..., Outcome]
 
@@ -211,3 +211,18 @@ def test_refusals_say_what_to_do(command: Command, small: Path, tmp_path: Path) 
     assert [path.stem for path in imported()] == ["narrow", "taken"]
     assert there.read_bytes() == b""
     assert command("weights", "export", "taken", there, "--overwrite").code == 0
+
+
+def test_imported_weights_are_segmented_with_by_name(
+    command: Command, shot: Shot, small: Path, tmp_path: Path
+) -> None:
+    """The run says which, and remembers their hash."""
+    command("weights", "import", small, "--name", "cells")
+    start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", tmp_path / "masks")
+
+    outcome = command(*start, "--range", "0:2", "--checkpoint", "cells", "--short-side", "48")
+
+    assert outcome.code == 0, outcome.err
+    assert "variant full with cells.safetensors" in outcome.out
+    run = (tmp_path / "masks" / ".frtm" / "run.json").read_text()
+    assert f'"checkpoint": "{file_digest(imported()[0])[:16]}"' in run

@@ -166,7 +166,7 @@ class SessionFolder:
             self.settings = json.loads(json.dumps(settings))
 
     def save_timeline(self, timeline: Timeline) -> None:
-        """Save what is known of the frames."""
+        """Save what is known of the frames; it must not be changed meanwhile."""
         with self._writing:
             save_timeline(self.path / _TIMELINE, timeline)
             self.timeline = timeline

@@ -82,7 +82,9 @@ class FrameArray:
         OutputError
             If it cannot be written; one that was there is as before.
         """
-        dtype = self._dtypes[0] if dtype is None else np.dtype(dtype)
+        wanted = self._dtypes[0] if dtype is None else np.dtype(dtype)
+        wide = [each for each in self._dtypes if each.itemsize >= wanted.itemsize]
+        dtype = wide[0] if wide else self._dtypes[-1]
         old = self.array
         if old is not None and old.shape == shape and old.dtype.itemsize >= dtype.itemsize:
             return old

@@ -84,7 +84,7 @@ def load_timeline(path: Path, length: int) -> Timeline:
     remedy = (
         "Delete it to open the session without frozen frames and confidence; the masks are kept."
     )
-    with reading(path, remedy), np.load(path, allow_pickle=False) as saved:
+    with reading(path, remedy), path.open("rb") as file, np.load(file) as saved:
         timeline.filled[:] = saved["filled"]
         timeline.frozen[:] = saved["frozen"]
         for name in ("confidence", "area"):

@@ -44,11 +44,11 @@ class SessionLock:
         OutputError
             If the folder cannot be written.
         """
-        try:
-            with reporting(self._folder):
+        with reporting(self._folder):
+            try:
                 self._lock.acquire()
-        except Timeout as timeout:
-            raise SessionError(f"{self._folder} is in use {self._holder()}") from timeout
+            except Timeout as timeout:  # an OSError itself
+                raise SessionError(f"{self._folder} is in use {self._holder()}") from timeout
         try:
             write_json(self._owner_file, {"pid": os.getpid(), "host": socket.gethostname()})
         except OutputError:

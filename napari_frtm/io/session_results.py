@@ -118,7 +118,7 @@ class SessionResults:
         LabelsError
             If an id is negative or above 65535.
         OutputError
-            If they cannot be written; what was there before is there still.
+            If they cannot be written; each of them is as before or as given then.
         """
         largest = _largest_id(labels)
         if scores is None and largest == 0:

@@ -94,9 +94,18 @@ def guess_axes(shape: Sequence[int], axis_labels: Sequence[str] = ()) -> Guess |
     return Guess(VideoAxes(time, extra, Take.MAX if names[extra] in _PLANE else 0, ndim), is_clear)
 
 
-def time_axes(shape: Sequence[int]) -> list[int]:
-    """Return the axes that can be time: those before height and width with several positions."""
-    return [axis for axis in range(len(shape) - 2) if shape[axis] > 1]
+def swapped(axes: VideoAxes) -> VideoAxes:
+    """Return the axes with time and the channels or planes exchanged."""
+    if axes.extra is None:
+        raise ValueError(f"{axes} has no axis to exchange with time.")
+    return VideoAxes(axes.extra, axes.time, 0, axes.ndim)
+
+
+def kind_of_axis(label: str, length: int) -> str:
+    """Return what an axis besides time holds, ``Channel`` or ``Plane``, by its label or length."""
+    name = label.strip().lower()
+    few = length <= _FEW
+    return "Plane" if name in _PLANE or (name not in _CHANNEL and not few) else "Channel"
 
 
 def _time_of_two(

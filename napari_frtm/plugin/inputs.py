@@ -8,15 +8,16 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
+    QPushButton,
     QSizePolicy,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_frtm.plugin.results import is_result
+from napari_frtm.plugin.axes_box import AxesBox as AxesBox
+from napari_frtm.plugin.result_layers import is_result
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -79,6 +80,9 @@ class LayerCombo(QComboBox):  # type: ignore[misc]
 class RangeBox(QWidget):  # type: ignore[misc]
     """First and last frame, both included; the whole video unless the user says otherwise."""
 
+    in_pressed = Signal()
+    out_pressed = Signal()
+
     def __init__(self) -> None:
         super().__init__()
         self.whole = QCheckBox("Whole video")
@@ -86,16 +90,22 @@ class RangeBox(QWidget):  # type: ignore[misc]
         self.first, self.last = QSpinBox(), QSpinBox()
         self.first.setToolTip("First frame to fill, counted from 0 as on napari's slider.")
         self.last.setToolTip("Last frame to fill, counted from 0 as on napari's slider.")
-        row = QHBoxLayout()
-        row.addWidget(self.first, 1)
-        row.addWidget(QLabel("to"))
-        row.addWidget(self.last, 1)
-        layout = QVBoxLayout(self)
+        self.in_button, self.out_button = QPushButton("In"), QPushButton("Out")
+        self.in_button.setToolTip("Set In to the current frame: the first one to fill.")
+        self.out_button.setToolTip("Set Out to the current frame: the last one to fill.")
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.whole)
-        layout.addLayout(row)
+        layout.addWidget(self.whole, 0, 0, 1, 3)
+        for column, widget in enumerate((self.first, QLabel("to"), self.last)):
+            layout.addWidget(widget, 1, column)
+        layout.addWidget(self.in_button, 2, 0)
+        layout.addWidget(self.out_button, 2, 2)
+        for column in (0, 2):
+            layout.setColumnStretch(column, 1)
         self.whole.toggled.connect(self._set_whole)
         self.first.valueChanged.connect(self.last.setMinimum)
+        self.in_button.clicked.connect(self.in_pressed)
+        self.out_button.clicked.connect(self.out_pressed)
         self._length = 0
         self.whole.setChecked(True)
 
@@ -109,6 +119,16 @@ class RangeBox(QWidget):  # type: ignore[misc]
         self.whole.setChecked(False)
         self.first.setValue(span.start)
         self.last.setValue(span.stop - 1)
+
+    def set_first(self, frame: int) -> None:
+        """Begin at `frame`; go to the end of the video if the range ended before."""
+        last = self.last.value()
+        self.span = range(frame, (last if last >= frame else self._length - 1) + 1)
+
+    def set_last(self, frame: int) -> None:
+        """End at `frame`; begin at the start of the video if the range began after."""
+        first = self.first.value()
+        self.span = range(first if first <= frame else 0, frame + 1)
 
     def set_length(self, length: int) -> None:
         """Take the number of frames of another video; 0 if there is none."""

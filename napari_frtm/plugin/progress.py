@@ -11,26 +11,33 @@ class Progress:
     Parameters
     ----------
     total : int
-        Frames that will come.
+        Frames of the run.
+    done : int
+        Frames that are there already when it begins.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, done: int = 0) -> None:
         self.total = total
-        self.done = 0
+        self.done = done
+        self.restart()
+
+    def restart(self) -> None:
+        """Measure the speed from now on, after a pause."""
+        self._before = self.done
         self._started = monotonic()
 
-    def advance(self, frames: int) -> None:
-        """Count frames that have come."""
-        self.done += frames
+    def reach(self, done: int) -> None:
+        """Note that so many frames are done in all."""
+        self.done = done
 
     @property
     def text(self) -> str:
         """For example ``12 / 96 frames, 8.1 fps, 10 s left``."""
         counted = f"{self.done} / {self.total} frames"
-        seconds = monotonic() - self._started
-        if not 0 < self.done < self.total or seconds <= 0:
+        seconds, came = monotonic() - self._started, self.done - self._before
+        if came <= 0 or self.done >= self.total or seconds <= 0:
             return counted
-        speed = self.done / seconds
+        speed = came / seconds
         return f"{counted}, {speed:.1f} fps, {duration((self.total - self.done) / speed)} left"
 
 

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin import layers
-from napari_frtm.plugin.form import PropagateForm
-from napari_frtm.plugin.progress import Progress
-from napari_frtm.plugin.request import Plan, Request, carry_out
-from napari_frtm.plugin.results import Results
-from napari_frtm.plugin.worker import start_worker
+from napari_frtm.plugin.course import Reach
+from napari_frtm.plugin.form import PropagateForm, Way
+from napari_frtm.plugin.request import Request
+from napari_frtm.plugin.run_panel import RunPanel
+from napari_frtm.plugin.runner import Runner
+from napari_frtm.plugin.sessions import save_in, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import napari.viewer
-    from napari.layers import Image, Labels, Layer
     from napari.utils.events import Event
 
-    from napari_frtm.plugin.worker import Worker
-    from napari_frtm.types import Prediction
-
-logger = logging.getLogger(__name__)
-
-_REFRESH = 100  # milliseconds between two updates of the canvas
-_KINDS = {True: "refined masks", False: "coarse masks (target model only)"}
-_DEVICES = {"cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
-
-
-@dataclass(slots=True, eq=False)
-class _Run:
-    """A run under way, as the viewer sees it; results and progress come with its plan."""
-
-    request: Request
-    video: Image
-    labels: Labels
-    worker: Worker
-    stopping: bool = False
-    error: str = ""
-    results: Results | None = None
-    progress: Progress | None = None
-
-    def needs(self, layer: Layer) -> bool:
-        """Whether the run makes no sense without a layer."""
-        masks = self.results.masks if self.results else None
-        return layer in (self.video, self.labels, masks)
+    from napari_frtm.plugin.session import Session
 
 
 class Propagate(QWidget):  # type: ignore[misc]
@@ -66,53 +36,71 @@ class Propagate(QWidget):  # type: ignore[misc]
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self._run: _Run | None = None
+        self.sessions = watch(viewer)
+        self.runner = Runner(self)
         self.form = PropagateForm(viewer)
-        self.start_button = QPushButton("Start")
-        self.cancel_button = QPushButton("Cancel")
-        self.bar = QProgressBar()
-        self.progress_text = QLabel()
-        self.status = QLabel()
-        self._timer = QTimer(self)
+        self.panel = RunPanel()
         self._lay_out()
         self._connect()
-        self._show_idle()
-        self._show_ready()
+        self._show_video()
 
     @property
     def running(self) -> bool:
         """Whether a run is under way."""
-        return self._run is not None
+        return self.runner.run is not None
 
-    def start(self) -> None:
+    @property
+    def session(self) -> Session | None:
+        """The session of the video chosen, if one has begun."""
+        return self.sessions.find(self.form.video.layer)
+
+    def start(self, reach: Reach = Reach.RANGE, *, continues: bool = False) -> None:
         """Start a run with what the form says; a message says why if it cannot be."""
-        if self._run is not None:
+        if self.running:
             return
-        video, labels = self.form.video.layer, self.form.labels.layer
         try:
-            request = self._request(video, labels)
+            request = self._request(reach, continues)
         except FrtmError as error:
             show_error(str(error))
-            self.status.setText(str(error))
+            self.panel.status.setText(str(error))
             return
-        self._show_busy()
-        connect: dict[str, Callable[..., None]] = {
-            "yielded": self._receive,
-            "errored": self._fail,
-            "finished": self._finish,
-        }
-        worker = start_worker(carry_out, "the propagation of masks (FRTM)", connect, request)
-        self.destroyed.connect(worker.quit)
-        self._run = _Run(request, video, labels, worker)
+        self.form.setEnabled(False)
+        self.panel.show_busy()
+        video, labels = self.form.video.layer, self.form.labels.layer
+        self.runner.start(request, (video, None if request.labels is None else labels))
+
+    def start_range(self) -> None:
+        """Fill the frames from In to Out, or the displayed one if the form says so."""
+        self.start()
+
+    def start_here(self) -> None:
+        """Compute again what depends on the displayed frame only."""
+        self.start(Reach.FROM_HERE)
+
+    def toggle_pause(self) -> None:
+        """Pause the run, or go on with it."""
+        if not self.running:
+            return
+        if self.runner.is_paused:
+            self.runner.resume()
+        else:
+            self.runner.pause()
+            self.panel.show_pausing()
 
     def cancel(self) -> None:
         """Stop after the frames that are being computed; finished frames stay."""
-        if self._run is None:
+        if not self.running:
             return
-        self._run.stopping = True
-        self._run.worker.quit()
-        self.cancel_button.setEnabled(False)
-        self.status.setText("Stopping after the current frames…")
+        self.runner.cancel()
+        self.panel.show_stopping()
+
+    def set_in(self) -> None:
+        """Let the range begin at the displayed frame."""
+        self.form.frames.set_first(self._displayed())
+
+    def set_out(self) -> None:
+        """Let the range end at the displayed frame."""
+        self.form.frames.set_last(self._displayed())
 
     def changeEvent(self, event: QEvent) -> None:
         """Stop when the dock is closed: napari then takes the widget out of it."""
@@ -120,130 +108,120 @@ class Propagate(QWidget):  # type: ignore[misc]
             self.cancel()
         super().changeEvent(event)
 
-    def _request(self, video: Image, labels: Labels) -> Request:
-        if self.form.missing:
-            raise FrtmError(self.form.missing)
-        frames = layers.video_frames(video)
-        layers.check_annotation(labels, frames, video.name)
+    def _request(self, reach: Reach, continues: bool) -> Request:
+        form = self.form
+        video, labels = form.video.layer, form.labels.layer
+        if video is None:
+            raise FrtmError(form.missing)
+        frames = layers.video_frames(video, form.axes.axes)
+        if labels is not None:
+            layers.check_annotation(labels, frames, video.name)
+        settings = form.settings
+        session = self.sessions.of(video, frames.axes)
+        if labels is None and not session.keyframes:
+            raise FrtmError(form.missing)
+        if form.folder.path is not None:
+            save_in(session, form.folder.path)
+        session.span = settings.span
+        session.layers.like = session.layers.like or labels
         return Request(
-            frames=frames,
-            labels=labels.data,
-            labels_name=labels.name,
-            current=layers.displayed_frame(video, self._viewer.dims.point),
-            contrast=layers.contrast_of(video),
-            settings=self.form.settings,
+            session=session,
+            labels=None if labels is None else labels.data,
+            labels_name="" if labels is None else labels.name,
+            here=session.current,
+            reach=Reach.FRAME if reach is Reach.RANGE and form.way is Way.FRAME else reach,
+            contrast=layers.contrast_of(video, frames.axes),
+            settings=settings,
+            continues=continues,
         )
 
-    def _receive(self, item: Plan | list[Prediction]) -> None:
-        """Take what the worker has yielded."""
-        run = self._run
-        if run is None or (run.stopping and run.results is None):
+    def _displayed(self) -> int:
+        video = self.form.video.layer
+        if video is None:
+            return 0
+        return layers.displayed_frame(video, self._viewer.dims.point, self.form.axes.axes)
+
+    def _show_plan(self) -> None:
+        run = self.runner.run
+        if run is None or run.plan is None:
             return
-        try:
-            self._begin(run, item) if isinstance(item, Plan) else self._store(run, item)
-        except (FrtmError, OSError, MemoryError) as error:
-            self.cancel()
-            self._fail(error)
+        self.panel.show_plan(run)
+        runs = run.session.layers.runs
+        run.session.saver.settings({"form": self.form.state(), "runs": runs})
+        if not run.plan.course.annotated and run.request.reach is Reach.RANGE:
+            show_info(
+                "No frame of this range is painted; the masks come from painted frames outside."
+            )
 
-    def _begin(self, run: _Run, plan: Plan) -> None:
-        run.results = Results(self._viewer, run.video, run.labels, run.request, plan)
-        run.progress = Progress(plan.total)
-        kind = _KINDS[plan.config.variant.refines]
-        device = _DEVICES.get(plan.device.split(":")[0], plan.device)
-        self.status.setText(f"{device}, {run.request.settings.preset}: {kind}")
-        self.bar.setRange(0, plan.total)
-        self.progress_text.setText("Learning the objects…")
-
-    def _store(self, run: _Run, predictions: Sequence[Prediction]) -> None:
-        if run.results is None or run.progress is None:
-            return
-        run.results.write(predictions)
-        run.progress.advance(len(predictions))
-        self.bar.setValue(run.progress.done)
-        self.progress_text.setText(run.progress.text)
-        if not self._timer.isActive():
-            self._timer.start(_REFRESH)
-
-    def _refresh(self) -> None:
-        if self._run and self._run.results:
-            self._run.results.refresh()
-
-    def _fail(self, error: Exception) -> None:
-        """Tell the user; at length in the status line, as napari's notifications are short."""
-        text = str(error)
-        if not isinstance(error, FrtmError):
-            logger.error("Propagation failed.", exc_info=error)
-            text = f"Something unexpected went wrong ({type(error).__name__}: {text})."
-        show_error(text)
-        if self._run is not None:
-            self._run.error = text
-
-    def _finish(self) -> None:
-        """Come to rest; the worker's last signal, after an error too."""
-        run = self._run
-        self._timer.stop()
+    def _show_progress(self) -> None:
+        run = self.runner.run
         if run is None:
             return
-        self._refresh()
-        self._run = None
-        self.destroyed.disconnect(run.worker.quit)
-        self._show_idle()
-        self.status.setText(_outcome(run))
+        self.panel.show_progress(run)
+        if run.session.layers.scores is not None and self.form.scores.isChecked():
+            run.session.layers.scores.visible = True
+        if self.form.follow.isChecked() and run.newest is not None:
+            run.session.go_to(run.newest)
+
+    def _show_paused(self) -> None:
+        if self.runner.run is not None:
+            self.panel.show_paused(self.runner.run)
+
+    def _show_end(self, outcome: str) -> None:
+        self.form.setEnabled(True)
+        self.panel.show_idle(unfinished=self._is_unfinished())
+        self.panel.status.setText(outcome)
 
     def _layer_removed(self, event: Event) -> None:
-        if self._run is not None and not self._run.stopping and self._run.needs(event.value):
+        run = self.runner.run
+        if run is None or run.stopping:
+            return
+        if event.value in run.needed or run.session.layers.owns(event.value):
             self.cancel()
             show_warning(f"'{event.value.name}' was removed, so its propagation was stopped.")
 
-    def _show_busy(self) -> None:
-        self.start_button.setEnabled(False)
-        self.form.setEnabled(False)
-        self.cancel_button.setEnabled(True)
-        self.bar.setRange(0, 0)
-        self.bar.show()
-        self.progress_text.setText("Loading the network…")
-        self.progress_text.show()
-        self.status.clear()
+    def _show_video(self) -> None:
+        """Take up earlier work on the video chosen, and its settings."""
+        video, axes = self.form.video.layer, self.form.axes.axes
+        self.panel.status.setText(self.form.missing)
+        if video is None or axes is None:
+            return
+        session = self.sessions.resume(video, axes)
+        folder = session.results.folder if session is not None else None
+        if folder is not None:
+            self.form.folder.path = folder.path
+            self.form.set_state(folder.settings.get("form", {}))
+        self.panel.show_idle(unfinished=self._is_unfinished())
 
-    def _show_idle(self) -> None:
-        self.form.setEnabled(True)
-        self.start_button.setEnabled(True)
-        self.cancel_button.setEnabled(False)
-        self.bar.hide()
-        self.progress_text.hide()
+    def _is_unfinished(self) -> bool:
+        """Whether a run on this video was broken off."""
+        folder = self.session.results.folder if self.session is not None else None
+        return folder is not None and folder.has_run
 
-    def _show_ready(self) -> None:
-        self.status.setText(self.form.missing)
+    def _show_missing(self) -> None:
+        if not self.running:
+            self.panel.status.setText(self.form.missing)
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.start_button)
-        buttons.addWidget(self.cancel_button)
         layout = QVBoxLayout(self)
         layout.addWidget(self.form)
-        layout.addLayout(buttons)
-        for widget in (self.bar, self.progress_text, self.status):
-            layout.addWidget(widget)
+        layout.addWidget(self.panel)
         layout.addStretch(1)
-        self.bar.setTextVisible(False)
-        self.progress_text.setWordWrap(True)
-        self.status.setWordWrap(True)
-        self.start_button.setToolTip("Learn the painted objects and find them in every frame.")
-        self.cancel_button.setToolTip("Stop; the frames that are finished stay.")
 
     def _connect(self) -> None:
-        self.start_button.clicked.connect(self.start)
-        self.cancel_button.clicked.connect(self.cancel)
-        self.form.changed.connect(self._show_ready)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._refresh)
+        panel = self.panel
+        panel.start_button.clicked.connect(self.start_range)
+        panel.here_button.clicked.connect(self.start_here)
+        panel.continue_button.clicked.connect(lambda: self.start(continues=True))
+        panel.pause_button.clicked.connect(self.toggle_pause)
+        panel.cancel_button.clicked.connect(self.cancel)
+        self.form.changed.connect(self._show_missing)
+        self.form.video_changed.connect(self._show_video)
+        self.form.frames.in_pressed.connect(self.set_in)
+        self.form.frames.out_pressed.connect(self.set_out)
+        self.runner.planned.connect(self._show_plan)
+        self.runner.advanced.connect(self._show_progress)
+        self.runner.paused.connect(self._show_paused)
+        self.runner.resumed.connect(panel.show_resumed)
+        self.runner.ended.connect(self._show_end)
         self._viewer.layers.events.removed.connect(self._layer_removed)
-
-
-def _outcome(run: _Run) -> str:
-    if run.progress is None:
-        return run.error or "Cancelled."
-    count = f"{run.progress.done} of {run.progress.total} frames"
-    if run.error:
-        return f"Failed after {count}: {run.error}"
-    return f"Cancelled after {count}." if run.stopping else f"Finished: {count}."

@@ -1,21 +1,16 @@
-"""One run of *Propagate*: what it needs, and the generator that does it in a thread."""
+"""What one run of *Propagate* reads, and what it says of itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_frtm.plugin.layers import painted_frames
-from napari_frtm.plugin.preload import prepare_for_torch
-
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
-
     from napari_frtm.config import Direction, FrtmConfig
-    from napari_frtm.plugin.layers import LayerFrames
-    from napari_frtm.types import Labels, Prediction
+    from napari_frtm.plugin.course import Course, Reach
+    from napari_frtm.plugin.results import Finished
+    from napari_frtm.plugin.session import Session
+    from napari_frtm.types import Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +26,13 @@ class Settings:
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     span : range
-        Frames to fill.
+        In to Out.
     direction : Direction
         Which way to go.
+    objects : frozenset of int or None
+        Objects to follow; None for all.
+    soft : bool
+        Whether probabilities are kept.
     """
 
     preset: str
@@ -41,6 +40,8 @@ class Settings:
     device: str
     span: range
     direction: Direction
+    objects: frozenset[int] | None = None
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,27 +50,31 @@ class Request:
 
     Attributes
     ----------
-    frames : LayerFrames
-        The video.
-    labels : array of shape (T, H, W) or (H, W)
-        The user's labels; an image without time belongs to the frame `current`.
+    session : Session
+        Has the video, the keyframes drawn on the result, and takes the masks.
+    labels : array or None
+        The user's labels, see `painted_frames`; None for the keyframes of the session alone.
     labels_name : str
         Of the user's layer, for messages.
-    current : int
+    here : int
         The frame that is displayed.
     contrast : tuple of float, optional
         Intensities that count as black and white; found from the frames if not given.
+    continues : bool
+        Whether to go on with the run in the session folder that was broken off.
     """
 
-    frames: LayerFrames
+    session: Session
     labels: Any
     labels_name: str
-    current: int
+    here: int
+    reach: Reach
     contrast: tuple[float, float] | None
     settings: Settings
+    continues: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """What a run is going to do, known once everything is loaded.
 
@@ -77,8 +82,12 @@ class Plan:
     ----------
     total : int
         Frames that will come.
-    annotated : tuple of int
-        Frames that the user painted.
+    done : int
+        Frames of them that are there already.
+    course : Course
+        Where it goes.
+    painted : dict of int to array of shape (H, W)
+        Frames that are painted on the user's layer.
     largest_id : int
         Of the painted objects.
     config : FrtmConfig
@@ -90,59 +99,18 @@ class Plan:
     """
 
     total: int
-    annotated: tuple[int, ...]
+    done: int
+    course: Course
+    painted: dict[int, Labels]
     largest_id: int
     config: FrtmConfig
     device: str
     contrast: tuple[float, float]
 
 
-def carry_out(request: Request) -> Generator[Plan | list[Prediction], None, None]:
-    """Yield the plan of a run, then its predictions, chunk by chunk.
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """Frames that have been written, and how many of the plan's are done."""
 
-    Raises
-    ------
-    FrtmError
-        If nothing is painted, weights are missing, or a frame cannot be read.
-    """
-    prepare_for_torch()
-    from napari_frtm.engine.propagate import Propagation
-    from napari_frtm.io.checkpoint import available_variant, load_network
-    from napari_frtm.io.video import robust_contrast
-
-    settings = request.settings
-    annotations = _annotations(request)
-    contrast = request.contrast or robust_contrast(request.frames)
-    config = available_variant(settings.config, None)
-    run = Propagation(
-        load_network(config, device=settings.device),
-        config,
-        request.frames,
-        annotations,
-        contrast=contrast,
-        span=settings.span,
-        direction=settings.direction,
-    )
-    yield Plan(
-        total=len(run.order),
-        annotated=tuple(annotations),
-        largest_id=max(int(labels.max()) for labels in annotations.values()),
-        config=config,
-        device=str(run.network.device),
-        contrast=contrast,
-    )
-    for chunk in run.chunks():
-        yield [_light(prediction) for prediction in chunk]
-
-
-def _light(prediction: Prediction) -> Prediction:
-    """Drop the probabilities, which nobody shows: a slow viewer would let them pile up."""
-    none = np.empty((0, *prediction.probabilities.shape[1:]), np.float32)
-    return replace(prediction, probabilities=none)
-
-
-def _annotations(request: Request) -> Mapping[int, Labels]:
-    if request.labels.ndim == 3:
-        return painted_frames(request.labels, request.settings.span, request.labels_name)
-    image = np.asarray(request.labels)[None]
-    return {request.current: painted_frames(image, range(1), request.labels_name)[0]}
+    frames: list[Finished]
+    done: int

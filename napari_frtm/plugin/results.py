@@ -1,187 +1,226 @@
-"""The layers that a run fills: masks, and the coarse scores under them."""
+"""The arrays that runs fill, in the thread of a run; what a session folder keeps of them."""
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
-from copy import copy
-from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
+from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
-from napari.utils.transforms import Affine
 
-from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.plugin.layers import displayed_frame, placement
+from napari_frtm.plugin.history import Packed
+from napari_frtm.plugin.storage import fits_in_memory, new_array
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from napari.layers import Layer
-    from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
-    from napari_frtm.plugin.request import Plan, Request
-    from napari_frtm.types import Prediction
-
-METADATA = "napari-frtm"
-IN_MEMORY = 512 * 2**20  # bytes; larger masks go to a temporary zarr
+    from napari_frtm.io.session import SessionFolder
+    from napari_frtm.types import Labels, Prediction
 
 
-def is_result(layer: Layer) -> bool:
-    """Whether a layer was made by this package."""
-    return METADATA in layer.metadata
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """A frame that a run has written, without its pixels.
+
+    Attributes
+    ----------
+    index : int
+        Of the frame.
+    confidence, area : dict of int to float
+        By object: in [0, 1]; pixels of the video.
+    before : Packed or None
+        Its masks before the run; None for none.
+    """
+
+    index: int
+    confidence: dict[int, float]
+    area: dict[int, float]
+    before: Packed | None
 
 
 class Results:
-    """Masks and scores of a video in the viewer; those of an earlier run are filled further.
+    """Masks, coarse scores and soft masks of one video.
+
+    Frames may be written in one thread while others are painted or read in another.
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-        Where the layers are, or will be.
-    video : napari.layers.Image
-        The video.
-    like : napari.layers.Labels
-        Gives the colours of the objects.
-    request : Request
-        The run that fills the layers.
-    plan : Plan
-        What that run is going to do.
+    size : tuple of int
+        (T, H, W) of the video.
+    folder : SessionFolder or None
+        Where everything is kept as well.
+
+    Attributes
+    ----------
+    masks : array of shape (T, H, W), uint8 or uint16, or None
+        Object ids; None before anything is written.
+    scores : array of shape (T, h, w), float16, or None
+        The largest coarse score of all objects, one per 16 x 16 pixels of the working size.
+    probabilities : dict of int to array of shape (T, h, w), uint8
+        Soft masks at the working size, 255 for certain, by object.
+    working : tuple of int or None
+        The working size (h, w), pixels; None before anything is written.
     """
 
-    def __init__(
-        self, viewer: Viewer, video: Image, like: Labels, request: Request, plan: Plan
-    ) -> None:
-        self._viewer = viewer
-        self._video = video
-        self._shape: tuple[int, int, int] = request.frames.data.shape[:3]
-        self._run = _provenance(request, plan)
-        self._stale: set[int] = set()
-        self.masks: Labels = self._masks(like, plan.largest_id)
-        self.scores: Image | None = None
+    def __init__(self, size: tuple[int, int, int], folder: SessionFolder | None = None) -> None:
+        self.size = size
+        self.folder = folder
+        self.masks: Any = None
+        self.scores: Any = None
+        self.probabilities: dict[int, Any] = {}
+        self.working: tuple[int, int] | None = None
+        self._lock = Lock()
 
-    def write(self, predictions: Sequence[Prediction]) -> None:
-        """Store finished frames; they are shown by `refresh`."""
-        for prediction in predictions:
-            self.masks.data[prediction.index] = prediction.labels
-            self._write_scores(prediction)
-            self._stale.add(prediction.index)
+    def load(self) -> None:
+        """Take what the session folder holds; the frames in `folder.timeline` that are filled."""
+        assert self.folder is not None
+        filled = np.flatnonzero(self.folder.timeline.filled)
+        if not filled.size:
+            return
+        self.masks = self._loaded(self.folder.masks(), filled)
+        if (scores := self.folder.scores()) is not None:
+            self.scores = self._loaded(scores, filled, np.nan)
+        for object_id in self.folder.probability_ids():
+            self.probabilities[object_id] = self.folder.probabilities(object_id)
 
-    def refresh(self) -> None:
-        """Draw the displayed frame again if it has changed."""
-        shown = displayed_frame(self.masks, self._viewer.dims.point)
-        if shown in self._stale:
-            for layer in (self.masks, self.scores):
-                if layer is not None:
-                    layer.refresh(extent=False, highlight=False)
-        self._stale.clear()
+    def keep_in(self, folder: SessionFolder) -> None:
+        """Keep everything in a folder from now on, what is there already included.
 
-    def _write_scores(self, prediction: Prediction) -> None:
-        if self.scores is None:
-            self.scores = self._score_layer(prediction)
-        self.scores.data[prediction.index] = np.fmax.reduce(prediction.scores, axis=0)
-
-    def _masks(self, like: Labels, largest_id: int) -> Labels:
-        dtype = np.dtype(np.uint8 if largest_id < 256 else np.uint16)
-        layer = self._earlier("masks", self._shape)
-        if layer is None or layer.dtype.itemsize < dtype.itemsize:
-            layer = Labels(
-                _storage(self._shape, dtype),
-                name=f"{self._video.name} masks",
-                colormap=copy(like.colormap),
-                metadata=self._metadata("masks"),
-                **placement(self._video),
-            )
-            self._add(layer)
-        layer.metadata[METADATA]["runs"].append(self._run)
-        return layer
-
-    def _score_layer(self, prediction: Prediction) -> Image:
-        shape = (self._shape[0], *prediction.scores.shape[1:])
-        layer = self._earlier("scores", shape)
-        if layer is None:
-            layer = Image(
-                np.full(shape, np.nan, np.float32),
-                name=f"{self._video.name} scores",
-                colormap="PiYG",
-                contrast_limits=(-0.5, 1.5),
-                opacity=0.6,
-                interpolation2d="nearest",
-                visible=False,
-                metadata=self._metadata("scores"),
-                **self._score_placement(prediction.probabilities.shape[-2:]),
-            )
-            self._add(layer)
-        layer.metadata[METADATA]["runs"].append(self._run)
-        return layer
-
-    def _score_placement(self, working: tuple[int, ...]) -> dict[str, Any]:
-        """Lay the scores, one per 16 x 16 pixels of the working size, over the video's pixels.
-
-        napari puts whole coordinates at the centres of pixels, so the centre of the first score
-        is half a score less half a pixel away from the first pixel's.
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written.
         """
-        stretch = TARGET_STRIDE * np.array(self._shape[1:]) / working
-        place = placement(self._video)
-        linear = Affine(
-            scale=place["scale"], rotate=place["rotate"], shear=place["shear"]
-        ).linear_matrix
-        offset = linear @ (0, *((stretch - 1) / 2))
-        return place | {
-            "scale": place["scale"] * (1, *stretch),
-            "translate": place["translate"] + offset,
-        }
+        self.folder = folder
+        if self.masks is None:
+            return
+        for index in range(self.size[0]):
+            labels = np.asarray(self.masks[index])
+            if labels.any():
+                scores = None if self.scores is None else np.asarray(self.scores[index])
+                folder.write_frame(index, labels, scores, None)
 
-    def _earlier(self, kind: str, shape: tuple[int, ...]) -> Any:  # a Labels or Image layer
-        """Return the layer of an earlier run on this video, if there is one that can be used."""
-        for layer in self._viewer.layers:
-            known = layer.metadata.get(METADATA, {})
-            if (known.get("kind"), known.get("video_id")) != (kind, str(self._video.unique_id)):
-                continue
-            if layer.data.shape == shape and not hasattr(layer.data, "dask"):
-                return layer
-        return None
+    def prepare(self, largest_id: int) -> None:
+        """Make masks that can hold an object id; wider ones in place of those that cannot."""
+        dtype = np.dtype(np.uint8 if largest_id < 256 else np.uint16)
+        with self._lock:
+            if self.masks is not None and self.masks.dtype.itemsize >= dtype.itemsize:
+                return
+            before = self.masks
+            if self.folder is not None and not fits_in_memory(self.size, dtype):
+                self.masks = self.folder.masks(dtype)
+                return
+            masks = new_array(self.size, dtype)
+            if before is not None:
+                for index in range(self.size[0]):
+                    masks[index] = before[index]
+            self.masks = masks
 
-    def _metadata(self, kind: str) -> dict[str, Any]:
-        origin = {"kind": kind, "video": self._video.name, "video_id": str(self._video.unique_id)}
-        return {METADATA: origin | {"runs": []}}
+    def labels(self, index: int) -> NDArray[Any]:
+        """Return a copy of the masks of a frame, of shape (H, W)."""
+        if self.masks is None:
+            return np.zeros(self.size[1:], np.uint8)
+        return np.array(self.masks[index])
 
-    def _add(self, layer: Layer) -> None:
-        """Add a layer and leave the user's selection as it is."""
-        active = self._viewer.layers.selection.active
-        self._viewer.add_layer(layer)
-        if active is not None:
-            self._viewer.layers.selection.active = active
+    def put(self, index: int, labels: Labels) -> None:
+        """Replace the masks of a frame.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        self.prepare(int(labels.max(initial=0)))
+        with self._lock:
+            self.masks[index] = labels
+            if self.folder is not None:
+                self.folder.write_frame(index, np.asarray(labels, self.masks.dtype), None, None)
+
+    def write(
+        self, prediction: Prediction, *, soft: bool, only: frozenset[int] | None = None
+    ) -> Finished:
+        """Store a prediction.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            Of one frame.
+        soft : bool
+            Whether to store its probabilities as well.
+        only : frozenset of int, optional
+            The objects that were followed; the masks of others stay, where none of these are.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        index = prediction.index
+        self.prepare(max(prediction.object_ids, default=0))
+        old = self.labels(index)
+        new = prediction.labels if only is None else _among(old, prediction.labels, only)
+        scores = _largest(prediction.scores)
+        height, width = prediction.probabilities.shape[1:]
+        self.working = height, width
+        levels = _levels(prediction) if soft else {}
+        with self._lock:
+            self.masks[index] = new
+            self._score_array(scores.shape)[index] = scores
+            for object_id, values in levels.items():
+                self._soft_array(object_id, values.shape)[index] = values
+            if self.folder is not None:
+                labels = np.asarray(new, self.masks.dtype)
+                self.folder.write_frame(index, labels, scores, levels or None)
+        return Finished(
+            index=index,
+            confidence={
+                i: float(c)
+                for i, c in zip(prediction.object_ids, prediction.confidence, strict=True)
+            },
+            area=areas(new, prediction.object_ids),
+            before=Packed.of(old) if old.any() else None,
+        )
+
+    def _score_array(self, shape: tuple[int, ...]) -> Any:
+        if self.scores is None or self.scores.shape[1:] != shape:
+            self.scores = new_array((self.size[0], *shape), np.float16, np.nan)
+        return self.scores
+
+    def _soft_array(self, object_id: int, shape: tuple[int, ...]) -> Any:
+        known = self.probabilities.get(object_id)
+        if known is None or known.shape[1:] != shape:
+            known = new_array((self.size[0], *shape), np.uint8)
+            self.probabilities[object_id] = known
+        return known
+
+    def _loaded(self, saved: Any, filled: NDArray[np.intp], fill: float = 0) -> Any:
+        """Return an array of the folder, in memory if it is small."""
+        if not fits_in_memory(saved.shape, saved.dtype):
+            return saved
+        array = new_array(saved.shape, saved.dtype, fill)
+        for index in filled:
+            array[index] = saved[int(index)]
+        return array
 
 
-def _storage(shape: tuple[int, int, int], dtype: np.dtype[Any]) -> Any:
-    """Return empty masks of shape (T, H, W), in a temporary zarr if they are large."""
-    if np.prod(shape, dtype=np.int64) * dtype.itemsize <= IN_MEMORY:
-        return np.zeros(shape, dtype)
-    import zarr
-
-    folder = Path(tempfile.mkdtemp(prefix="napari-frtm-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return zarr.create_array(
-        store=folder / "masks.zarr", shape=shape, dtype=dtype, chunks=(1, *shape[1:]), fill_value=0
-    )
+def areas(labels: Labels, object_ids: Iterable[int]) -> dict[int, float]:
+    """Return the area of each object in labels of shape (H, W), pixels."""
+    return {i: float(np.count_nonzero(labels == i)) for i in object_ids}
 
 
-def _provenance(request: Request, plan: Plan) -> dict[str, Any]:
-    """Return how a run was made, as plain values."""
-    settings = request.settings
-    return {
-        "version": version("napari-frtm"),
-        "preset": settings.preset,
-        "variant": plan.config.variant.value,
-        "config": asdict(plan.config),
-        "device": plan.device,
-        "contrast": plan.contrast,
-        "range": (settings.span.start, settings.span.stop - 1),
-        "direction": settings.direction.value,
-        "annotated": plan.annotated,
-    }
+def _among(old: Labels, new: Labels, followed: frozenset[int]) -> Labels:
+    """Return new masks of some objects over the old ones of the others."""
+    others = np.isin(old, sorted(followed), invert=True)
+    return np.where((new == 0) & others, old, new)
+
+
+def _largest(scores: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Return the largest score of all objects, of shape (h, w); NaN where none is known."""
+    return np.asarray(np.fmax.reduce(scores, axis=0), np.float16)
+
+
+def _levels(prediction: Prediction) -> dict[int, NDArray[np.uint8]]:
+    levels = (prediction.probabilities * 255).round().astype(np.uint8)
+    return dict(zip(prediction.object_ids, levels, strict=True))

@@ -12,7 +12,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_frtm.errors import VideoError
 from napari_frtm.evaluation.metrics import jaccard
-from napari_frtm.plugin.results import METADATA
+from napari_frtm.plugin.result_layers import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def _start_and_halt(desk: Desk, qtbot: QtBot) -> Event:
     go_on = Event()
     _on_read(desk, lambda frame: frame < 6 or go_on.wait(30))
     desk.widget.start()
-    qtbot.waitUntil(lambda: desk.widget.bar.value() > 0, timeout=SECONDS)
+    qtbot.waitUntil(lambda: desk.widget.panel.bar.value() > 0, timeout=SECONDS)
     return go_on
 
 
@@ -73,7 +73,7 @@ def test_masks_and_scores_appear_over_the_video(desk: Desk, qtbot: QtBot, clip: 
     assert np.isfinite(scores.data).all()
     assert not scores.visible
     assert desk.viewer.layers.selection.active is desk.labels
-    assert "12 of 12 frames" in desk.widget.status.text()
+    assert "12 of 12 frames" in desk.widget.panel.status.text()
 
 
 def test_masks_are_refined_if_wanted(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
@@ -88,7 +88,10 @@ def test_masks_are_refined_if_wanted(desk: Desk, qtbot: QtBot, clip: Clip) -> No
 
 
 def test_second_run_fills_its_range_only(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
-    """In the layers of the first, whose other frames stay; both runs are on record."""
+    """In the layers of the first, whose other frames stay; both runs are on record.
+
+    What lies before the painted frame comes from the one painted outside the range.
+    """
     _run(desk, qtbot)
     masks = desk.viewer.layers["clip masks"]
     masks.data[:] = 9
@@ -100,10 +103,10 @@ def test_second_run_fills_its_range_only(desk: Desk, qtbot: QtBot, clip: Clip) -
     assert len(desk.viewer.layers) == 4
     np.testing.assert_array_equal(masks.data[6], clip.truth[6])
     changed = [t for t in range(12) if (masks.data[t] != 9).all()]
-    assert changed == [6, 7, 8]
+    assert changed == [5, 6, 7, 8]
     runs = masks.metadata[METADATA]["runs"]
-    assert [run["range"] for run in runs] == [(0, 11), (5, 8)]
-    assert [run["annotated"] for run in runs] == [(0,), (6,)]
+    assert [run["range"] for run in runs] == [[0, 11], [5, 8]]
+    assert [run["keyframes"] for run in runs] == [[0], [0, 6]]
     assert {run["variant"] for run in runs} == {"d-only"}
 
 
@@ -132,9 +135,9 @@ def test_cancel_keeps_finished_frames(desk: Desk, qtbot: QtBot) -> None:
     masks = desk.viewer.layers["clip masks"]
     assert masks.data[0].any()
     assert not masks.data[9:].any()
-    assert desk.widget.status.text().startswith("Cancelled after ")
-    assert desk.widget.start_button.isEnabled()
-    assert not desk.widget.cancel_button.isEnabled()
+    assert desk.widget.panel.status.text().startswith("Cancelled after ")
+    assert desk.widget.panel.start_button.isEnabled()
+    assert not desk.widget.panel.cancel_button.isEnabled()
 
 
 @pytest.mark.parametrize("name", ["clip", "mine", "clip masks"])
@@ -149,7 +152,7 @@ def test_removing_a_layer_stops_the_run(
     qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
 
     assert any(f"'{name}' was removed" in message for message in messages)
-    assert desk.widget.start_button.isEnabled()
+    assert desk.widget.panel.start_button.isEnabled()
 
 
 def test_removing_the_scores_does_not_stop_the_run(desk: Desk, qtbot: QtBot) -> None:
@@ -184,12 +187,21 @@ def test_closing_the_dock_stops_the_run(desk: Desk, qtbot: QtBot) -> None:
     assert not desk.viewer.layers["clip masks"].data[11].any()
 
 
+def test_frames_painted_outside_the_range_are_used(
+    desk: Desk, qtbot: QtBot, messages: list[str]
+) -> None:
+    """The user is told where the masks come from."""
+    desk.widget.form.frames.span = range(3, 9)
+
+    _run(desk, qtbot)
+
+    masks = desk.viewer.layers["clip masks"]
+    assert [bool(frame.any()) for frame in masks.data] == [3 <= t < 9 for t in range(12)]
+    assert any("painted frames outside" in message for message in messages)
+
+
 def _unpaint(desk: Desk) -> None:
     desk.labels.data[:] = 0
-
-
-def _shift_range(desk: Desk) -> None:
-    desk.widget.form.frames.span = range(3, 9)
 
 
 def _other_shape(desk: Desk) -> None:
@@ -212,7 +224,6 @@ def _no_gpu(desk: Desk) -> None:
     ("spoil", "message"),
     [
         (_unpaint, "Nothing is painted on 'mine'"),
-        (_shift_range, "painted on frame 0, but not on frames 3 to 8"),
         (_other_shape, "has shape (12, 9, 9), but 'clip' has (12, 120, 160)"),
         (_single_image, "'still' is a single image"),
         (_no_labels, "Add a Labels layer"),
@@ -229,9 +240,9 @@ def test_mistakes_are_explained(
     _run(desk, qtbot)
 
     assert any(message in text for text in messages)
-    assert message in desk.widget.status.text()
+    assert message in desk.widget.panel.status.text()
     assert len(desk.viewer.layers) == layers
-    assert desk.widget.start_button.isEnabled()
+    assert desk.widget.panel.start_button.isEnabled()
 
 
 def test_unreadable_frame_is_explained(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
@@ -247,4 +258,4 @@ def test_unreadable_frame_is_explained(desk: Desk, qtbot: QtBot, messages: list[
 
     assert messages == ["Frame 10 cannot be read."]
     assert desk.viewer.layers["clip masks"].data[8].any()
-    assert desk.widget.status.text().startswith("Failed after 9 of 12")
+    assert desk.widget.panel.status.text().startswith("Failed after 9 of 12")

@@ -1,0 +1,196 @@
+"""A session as a user has it, in a real napari window; leaves pictures and checks the layers.
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/tour.py [rotoscoping|microscopy] [--out docs/images]
+
+Open, paint, propagate, pause, correct, propagate from there, review, clean up, undo, close, reopen.
+The pictures of the tutorials in docs/ are made by it. QT_API chooses the Qt binding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import napari
+import numpy as np
+import tifffile
+from PIL import Image
+from qtpy import API_NAME
+from qtpy.QtWidgets import QApplication
+
+from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.plugin.sessions import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Labels
+
+SAMPLES = Path(__file__).parents[1] / "sample_data"
+PATIENCE = 600  # seconds
+
+
+def wait(done: Callable[[], object], what: str) -> None:
+    """Let napari work until something is true."""
+    end = time.monotonic() + PATIENCE
+    while not done():
+        QApplication.processEvents()
+        time.sleep(0.005)
+        if time.monotonic() > end:
+            raise TimeoutError(f"Waited {PATIENCE} s for: {what}.")
+
+
+def rest(seconds: float = 0.5) -> None:
+    """Let napari draw and save."""
+    end = time.monotonic() + seconds
+    wait(lambda: time.monotonic() > end, "a moment")
+
+
+class Camera:
+    """Takes pictures of a window."""
+
+    def __init__(self, folder: Path | None, prefix: str) -> None:
+        self._folder = folder
+        self._prefix = prefix
+
+    def take(self, viewer: napari.Viewer, name: str) -> None:
+        """Save a picture of the window."""
+        rest()
+        if self._folder is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        picture = viewer.window.screenshot(canvas_only=False, flash=False)
+        path = self._folder / f"{self._prefix}_{name}.png"
+        Image.fromarray(picture[..., :3]).quantize(128).save(path, optimize=True)
+        print(path)
+
+
+def paint(layer: Labels, frame: int, truth: np.ndarray) -> None:
+    """Draw the outlines of all objects on a frame, as with napari's polygon tool."""
+    for object_id in np.unique(truth[truth > 0]):
+        layer.selected_label = int(object_id)
+        mask = (truth == object_id).astype(np.uint8)
+        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for outline in outlines:
+            points = outline[:, 0, ::-1].astype(float)
+            if len(points) > 2:
+                place = np.full((len(points), 1), float(frame))
+                layer.paint_polygon(np.concatenate([place, points], 1), int(object_id))
+
+
+def open_docks(viewer: napari.Viewer) -> tuple[object, object]:
+    """Open *Propagate* at the right and *Review* below."""
+    _, propagate = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
+    _, review = viewer.window.add_plugin_dock_widget("napari-frtm", "Review")
+    rest()
+    return propagate, review
+
+
+def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scale: float) -> None:
+    """Go through a whole session with one video, twice opened."""
+    viewer = napari.Viewer(title="napari")
+    viewer.window.resize(1500, 950)
+    (video,) = viewer.open(str(movie), plugin="napari-frtm" if movie.suffix == ".mp4" else None)
+    if scale != 1:
+        video.scale, video.units = (1, scale, scale), ("pixel", "micrometer", "micrometer")
+    labels = viewer.add_labels(
+        np.zeros(truth.shape, np.uint8), name="painted", scale=video.scale, units=video.units
+    )
+    viewer.dims.set_current_step(0, 0)
+    camera.take(viewer, "1_open")
+
+    paint(labels, 0, first)
+    assert jaccard(labels.data[0] > 0, first > 0) > 0.95
+    propagate, review = open_docks(viewer)
+    camera.take(viewer, "2_painted")
+
+    propagate.start()
+    wait(lambda: propagate.panel.bar.value() >= 16, "the first frames")
+    propagate.toggle_pause()
+    wait(lambda: propagate.runner.is_paused, "the pause")
+    session = watch(viewer).find(video)
+    viewer.dims.set_current_step(0, 12)
+    camera.take(viewer, "3_paused")
+    propagate.toggle_pause()
+    wait(lambda: not propagate.running, "the end of the run")
+    assert session.timeline.filled.all()
+    camera.take(viewer, "4_finished")
+
+    doubtful = session.timeline.next_doubtful(0) or len(truth) // 2
+    session.go_to(doubtful)
+    rest()
+    before = session.masks.data[:].copy()
+    session.masks.mode = "paint"
+    wrong = (before[doubtful] > 0) & (truth[doubtful] == 0)
+    session.masks.data_setitem((np.full(wrong.sum(), doubtful), *np.nonzero(wrong)), 0)
+    paint(session.masks, doubtful, np.where(before[doubtful] > 0, 0, truth[doubtful]))
+    wait(lambda: doubtful in session.keyframes, "the keyframe")
+    session.masks.mode = "pan_zoom"
+    camera.take(viewer, "5_corrected")
+
+    drawn = session.masks.data[doubtful].copy()
+    propagate.start_here()
+    wait(lambda: not propagate.running, "the run from here")
+    changed = [t for t in range(len(truth)) if (session.masks.data[t] != before[t]).any()]
+    assert min(changed) >= doubtful, changed
+    np.testing.assert_array_equal(session.masks.data[doubtful], drawn)
+    camera.take(viewer, "6_from_here")
+
+    assert session.undo().startswith("Propagate")
+    later = [t for t in changed if t != doubtful]
+    assert all((session.masks.data[t] == before[t]).all() for t in later)
+    propagate.start_here()
+    wait(lambda: not propagate.running, "the run from here again")
+    assert {layer.name for layer in viewer.layers} >= {f"{video.name} masks"}
+    np.testing.assert_allclose(session.masks.scale, video.scale)
+    final = session.masks.data[:].copy()
+    overlap = jaccard(final > 0, truth > 0)
+    rest(2)
+    viewer.close()
+    rest()
+
+    viewer = napari.Viewer(title="napari")
+    viewer.window.resize(1500, 950)
+    (video,) = viewer.open(str(movie), plugin="napari-frtm" if movie.suffix == ".mp4" else None)
+    if scale != 1:
+        video.scale, video.units = (1, scale, scale), ("pixel", "micrometer", "micrometer")
+    propagate, review = open_docks(viewer)
+    session = watch(viewer).find(video)
+    np.testing.assert_array_equal(session.masks.data[:], final)
+    assert set(session.keyframes) == {0, doubtful}
+    session.go_to(doubtful)
+    camera.take(viewer, "7_reopened")
+    print(f"{API_NAME}: corrected frame {doubtful}; J of the union of all objects {overlap:.3f}.")
+    viewer.close()
+
+
+def main() -> None:
+    """Take the tour with one of the samples, or both."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("which", nargs="*", default=["rotoscoping", "microscopy"])
+    parser.add_argument("--out", type=Path, help="folder for pictures; none are taken without it")
+    options = parser.parse_args()
+    clips = {
+        "rotoscoping": ("roto.mp4", "roto_mask.png", 1.0),
+        "microscopy": ("cells.tif", "cells_mask.tif", 0.325),
+    }
+    for which in options.which:
+        clip, mask, scale = clips[which]
+        with tempfile.TemporaryDirectory() as folder:
+            movie = Path(shutil.copy(SAMPLES / clip, folder))
+            first = (
+                np.asarray(Image.open(SAMPLES / mask))
+                if mask.endswith("png")
+                else tifffile.imread(SAMPLES / mask)
+            )
+            truth = tifffile.imread(SAMPLES / f"{movie.stem}_truth.tif")
+            tour(Camera(options.out, which), movie, first, truth, scale)
+
+
+if __name__ == "__main__":
+    main()

@@ -62,8 +62,8 @@ class SessionFolder:
 
     All methods may be called in any thread; those that write wait for each other. The arrays that
     `masks`, `scores` and `probabilities` return may be read and written in any thread, as long as
-    no two write the same frame at once. Only while masks are widened, writes to the array of
-    before are lost.
+    no two write the same frame at once. When masks are widened, what is written to the array of
+    before is lost.
 
     All that write raise `OutputError` if they cannot, for a full disk for example; then what was
     saved before is there still. Labels that are no label image raise `LabelsError`.

@@ -151,15 +151,19 @@ class FrameArray:
             temporary.rename(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        self._tidy()
+        self._remove_hidden()  # a narrower one may still be on display
         return zarr.open_array(path, mode="r+")
+
+    def _remove_hidden(self) -> None:
+        for path in self._path.parent.glob(f".{'[0-9a-f]' * 32}.zarr"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _tidy(self) -> None:
         """Remove arrays that were replaced, and the temporaries of a killed program."""
+        self._remove_hidden()
         made = [path for path in map(self._folder, self._dtypes) if (path / "zarr.json").exists()]
         old = [path for path in map(self._folder, self._dtypes) if made and path != made[-1]]
-        hidden = list(self._path.parent.glob(f".{'[0-9a-f]' * 32}.zarr"))
-        for path in [*old, *hidden]:
+        for path in old:
             shutil.rmtree(path, ignore_errors=True)
         for partial in [path for folder in made for path in folder.glob("*.partial")]:
             with suppress(OSError):

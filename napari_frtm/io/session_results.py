@@ -67,8 +67,8 @@ class SessionResults:
     def masks(self, dtype: DTypeLike | None = None) -> zarr.Array:
         """Return the masks: object ids of shape (T, H, W), uint8 or uint16.
 
-        The array is made when it is first asked for, and widened if it cannot hold `dtype`; arrays
-        that were returned before are of no use then.
+        The array is made when it is first asked for, and widened if it cannot hold `dtype`: an
+        array that was returned before can still be read then, but what is written to it is lost.
 
         Raises
         ------

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QGridLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QSpinBox,
@@ -95,13 +94,12 @@ class RangeBox(QWidget):  # type: ignore[misc]
         self.out_button.setToolTip("Set Out to the current frame: the last one to fill.")
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.whole, 0, 0, 1, 3)
-        for column, widget in enumerate((self.first, QLabel("to"), self.last)):
-            layout.addWidget(widget, 1, column)
-        layout.addWidget(self.in_button, 2, 0)
-        layout.addWidget(self.out_button, 2, 2)
-        for column in (0, 2):
-            layout.setColumnStretch(column, 1)
+        layout.addWidget(self.whole, 0, 0, 1, 2)
+        rows = ((self.in_button, self.first), (self.out_button, self.last))
+        for row, (button, box) in enumerate(rows, start=1):
+            layout.addWidget(button, row, 0)
+            layout.addWidget(box, row, 1)
+        layout.setColumnStretch(1, 1)
         self.whole.toggled.connect(self._set_whole)
         self.first.valueChanged.connect(self.last.setMinimum)
         self.in_button.clicked.connect(self.in_pressed)

@@ -17,7 +17,7 @@ from PIL import Image
 import napari_frtm
 from napari_frtm.errors import FrtmError
 from napari_frtm.io import movie
-from napari_frtm.plugin.layers import video_frames
+from napari_frtm.plugin.layers import displayed_frame, video_frames
 from napari_frtm.plugin.reader import get_reader
 from napari_frtm.plugin.sample_data import cells, roto
 
@@ -206,3 +206,21 @@ def test_cells_are_measured_in_micrometres() -> None:
     assert [str(unit) for unit in image.units] == ["pixel", "micrometer", "micrometer"]
     assert image.units == labels.units
     assert image.contrast_limits[1] < 3000
+
+
+@pytest.mark.parametrize("sample", ["roto", "cells"])
+def test_samples_open_at_the_painted_frame(
+    make_napari_viewer: Callable[[], Viewer], sample: str
+) -> None:
+    """Also beside layers that are there already; what is opened later moves nothing."""
+    viewer = make_napari_viewer()
+    for _ in range(2):
+        image, labels = viewer.open_sample("napari-frtm", sample)
+
+        assert viewer.dims.current_step[0] == 0
+        assert displayed_frame(image, viewer.dims.point) == 0
+        assert labels._slice.image.raw.any()
+        viewer.dims.set_current_step(0, 20)
+
+    viewer.add_labels(np.zeros((65, 9, 9), np.uint8))
+    assert viewer.dims.current_step[0] == 20

@@ -7,31 +7,21 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.movie_index import (
-    Key,
-    MovieIndex,
-    decode,
-    open_container,
-    packets,
-    picture,
-    scan,
-    video_stream,
-)
+from napari_frtm.io.movie_cursor import Cursor
+from napari_frtm.io.movie_index import MovieIndex, picture, scan
 from napari_frtm.io.reading import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
 _CACHE_BYTES = 128 * 2**20
+_CURSORS = 2
 _BACKWARD_BYTES = 512 * 2**20  # 41 pictures of 4K: each miss decodes a whole group up to it
 
 
@@ -49,7 +39,8 @@ def open_movie(path: Path) -> Movie:
 class Movie:
     """Frames of a movie file, by index; safe to share between threads and to pickle.
 
-    Reading forward never seeks. Decoded pictures are kept up to a bound, so that stepping
+    Reading forward never seeks, also if two read at once in different places, as a run and the
+    viewer do. Decoded pictures are kept up to a bound, so that stepping
     backward decodes a group of pictures once and not once per step. The bound is higher once
     someone steps backward: whoever only reads forward needs little memory.
     """
@@ -61,28 +52,23 @@ class Movie:
         self.dtype: np.dtype[np.generic] = np.dtype(np.uint8)
         self.names = tuple(f"{i:05d}" for i in range(len(index.times)))
         self._index = index
-        self._lookup = {time: i for i, time in enumerate(index.times)}
-        self._keys = {key.time: key.frame for key in index.keys}
         self._lock = Lock()
-        self._container: InputContainer | None = None
-        self._decoded: Iterator[tuple[int, VideoFrame]] = iter(())
-        self._next = 0
+        self._cursors: list[Cursor] = []
         self._cache = _FrameCache(_CACHE_BYTES)
 
     def __reduce__(self) -> tuple[type[Movie], tuple[Path, MovieIndex]]:
         return Movie, (self.path, self._index)
 
     def __del__(self) -> None:
-        if getattr(self, "_container", None) is not None:
+        if getattr(self, "_cursors", None):
             self.close()
 
     def close(self) -> None:
         """Close the file; the next `read` opens it again."""
-        self._decoded = iter(())
+        for cursor in self._cursors:
+            cursor.close()
+        self._cursors.clear()
         self._cache.clear()
-        if self._container is not None:
-            self._container.close()
-        self._container = None
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """Return frame `index` as an RGB image of shape (H, W, 3).
@@ -99,19 +85,22 @@ class Movie:
             return picture(frame, self._index.size)
 
     def _find(self, index: int) -> VideoFrame:
-        if index < self._next:
-            self._cache.limit = _BACKWARD_BYTES
         nearest = bisect_right(self._index.keys, index, key=lambda key: key.frame)
         keys = self._index.keys[max(0, nearest - 3) : nearest][::-1]
-        if self._next <= index and (not keys or keys[0].frame <= self._next):
-            frame = self._advance(index)
+        group = keys[0].frame if keys else 0
+        running = [cursor for cursor in self._cursors if group <= cursor.next <= index]
+        if running:
+            cursor = max(running, key=lambda cursor: cursor.next)
+            frame = self._advance(cursor, index)
             if frame is not None:
                 return frame
+        else:
+            cursor = self._spare(index)
         # A seek may land too late, and decoders drop pictures until they have recovered: if
         # the nearest start does not give the frame, an earlier one does, or the very first.
         for start in (*keys, None):
-            self._restart(start)
-            frame = self._advance(index)
+            cursor.restart(start)
+            frame = self._advance(cursor, index)
             if frame is not None:
                 return frame
         raise VideoError(
@@ -119,56 +108,23 @@ class Movie:
             "Use the frames before or after it, or convert the movie again from its source."
         )
 
-    def _advance(self, index: int) -> VideoFrame | None:
+    def _spare(self, index: int) -> Cursor:
+        """Return a cursor to start elsewhere: a new one, or the one used longest ago."""
+        if any(cursor.next > index for cursor in self._cursors):
+            self._cache.limit = _BACKWARD_BYTES
+        if len(self._cursors) < _CURSORS:
+            self._cursors.append(Cursor(self.path, self._index))
+            return self._cursors[-1]
+        return self._cursors[0]
+
+    def _advance(self, cursor: Cursor, index: int) -> VideoFrame | None:
         """Decode up to frame `index`; None if the decoder does not give it."""
-        for i, frame in self._decoded:
-            self._next = i + 1
+        self._cursors.sort(key=lambda other: other is cursor)  # the one used last to the end
+        found = None
+        for i, frame in cursor.until(index):
             self._cache.put(i, frame)
-            if i >= index:
-                return frame if i == index else None
-        self._next = len(self._index.times)
-        return None
-
-    def _restart(self, key: Key | None) -> None:
-        """Go on at a key picture, or at the start of the file."""
-        self._next = 0
-        if key is None or self._container is None:
-            if self._container is not None:
-                self._container.close()
-            last_resort = key is None and self._index.seekable
-            self._container = open_container(self.path, self._index.damaged or last_resort)
-        if key is not None:
-            try:
-                self._container.seek(key.seek, stream=video_stream(self._container))
-            except av.FFmpegError:
-                self._decoded = iter(())
-                return
-        self._decoded = self._frames(self._container, None if key is not None else 0)
-
-    def _frames(
-        self, container: InputContainer, first: int | None
-    ) -> Iterator[tuple[int, VideoFrame]]:
-        """Yield frames and their indices; after a seek (`first` is None) from a key picture on.
-
-        Pictures shown before the key picture, but decoded after it, lack what they refer to.
-        """
-        count = 0
-        for packet in packets(container):
-            if first is None:
-                if not packet.is_keyframe or packet.pts not in self._keys:
-                    continue
-                first = self._keys[packet.pts]
-            for frame in decode(packet):
-                i = self._index_of(frame, count)
-                count += 1
-                if i >= first:
-                    yield i, frame
-
-    def _index_of(self, frame: VideoFrame, count: int) -> int:
-        """Return the index of the `count`-th decoded frame; -1 if it is not a shown one."""
-        if not self._index.seekable:
-            return count
-        return -1 if frame.pts is None else self._lookup.get(frame.pts, -1)
+            found = frame if i == index else None
+        return found
 
 
 class _FrameCache:

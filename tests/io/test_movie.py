@@ -14,6 +14,7 @@ import pytest
 from napari_frtm.errors import VideoError
 from napari_frtm.io import movie as movie_module
 from napari_frtm.io.movie import Movie, open_movie
+from napari_frtm.io.movie_cursor import Cursor
 from napari_frtm.io.movie_index import picture
 
 if TYPE_CHECKING:
@@ -178,8 +179,8 @@ def test_reading_forward_never_seeks_and_stepping_back_decodes_a_group_once(
     """Counted in restarts of the decoder: one per key picture."""
     movie = open_movie(write_movie(tmp_path / "a.mp4"))
     restarts = []
-    restart = Movie._restart
-    monkeypatch.setattr(Movie, "_restart", lambda self, key: restarts.append(restart(self, key)))
+    restart = Cursor.restart
+    monkeypatch.setattr(Cursor, "restart", lambda self, key: restarts.append(restart(self, key)))
 
     for index in range(COUNT):
         movie.read(index)
@@ -190,6 +191,26 @@ def test_reading_forward_never_seeks_and_stepping_back_decodes_a_group_once(
 
     assert forward == 1
     assert len(restarts) - forward == len(movie._index.keys) >= 4
+
+
+def test_two_may_read_forward_at_once_in_one_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run in its middle, and a viewer at its start: neither decodes a frame twice."""
+    monkeypatch.setattr(movie_module, "_CACHE_BYTES", 20_000)
+    monkeypatch.setattr(movie_module, "_BACKWARD_BYTES", 20_000)
+    path = write_movie(tmp_path / "a.mp4", options={"g": str(COUNT)})
+    expected = decode_all(path)
+    movie = open_movie(path)
+    decoded = []
+    put = movie._cache.put
+    monkeypatch.setattr(movie._cache, "put", lambda i, frame: decoded.append(put(i, frame)))
+
+    for index in range(15):
+        for place in (20 + index, index):
+            np.testing.assert_array_equal(movie.read(place), expected[place])
+
+    assert len(decoded) <= 35 + 15
 
 
 def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,8 @@ class FrameArray:
     """A zarr array of shape (T, H, W) on disk, made when it is first written.
 
     A chunk is a frame and a file in one folder. zarr writes it beside the old one and then
-    replaces that (since its version 3.1.3), and keeps no chunk that is all `fill`. The array is in
-    a folder called by its dtype, so that a wider one can be made while the narrower is still there.
+    replaces that (since its version 3.1.3). The array is in a folder called by its dtype, so that a
+    wider one can be made while the narrower is still there.
 
     Parameters
     ----------
@@ -65,10 +65,8 @@ class FrameArray:
         path = next((p for p in map(self._folder, self._dtypes[::-1]) if p.exists()), None)
         if path is None:
             return
-        import zarr
-
         with reading(path, _DAMAGED):
-            self.array = zarr.open_array(path, mode="r+")
+            self.array = _opened(path)
             if self.array.shape != (length, *(size or self.array.shape[1:])):
                 raise ValueError(f"its shape is {self.array.shape}")
 
@@ -114,11 +112,12 @@ class FrameArray:
             If it cannot be removed.
         """
         if self.array is not None:
-            with reporting(self._folder(self.array.dtype)):
-                self.array[index] = self._fill
+            path = self._folder(self.array.dtype)
+            with reporting(path):
+                (path / f"c.{index}.0.0").unlink(missing_ok=True)
 
     def written(self) -> list[int]:
-        """Return the frames that hold anything."""
+        """Return the frames that were written and not cleared."""
         if self.array is None:
             return []
         return _chunks(self._folder(self.array.dtype))
@@ -142,6 +141,7 @@ class FrameArray:
                 compressors=ZstdCodec(level=1),
                 chunk_key_encoding={"name": "default", "separator": "."},
                 dimension_names=("t", "y", "x"),
+                config={"write_empty_chunks": True},
             )
             if self.array is not None and self.array.shape == shape:
                 for index in self.written():
@@ -152,7 +152,7 @@ class FrameArray:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         self._remove_hidden()  # a narrower one may still be on display
-        return zarr.open_array(path, mode="r+")
+        return _opened(path)
 
     def _remove_hidden(self) -> None:
         for path in self._path.parent.glob(f".{'[0-9a-f]' * 32}.zarr"):
@@ -168,6 +168,14 @@ class FrameArray:
         for partial in [path for folder in made for path in folder.glob("*.partial")]:
             with suppress(OSError):
                 partial.unlink()
+
+
+def _opened(path: Path) -> zarr.Array:
+    import zarr
+
+    # to look whether a chunk is empty takes zarr several times as long as to write it
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        return zarr.open_array(path, mode="r+")
 
 
 def _chunks(path: Path) -> list[int]:

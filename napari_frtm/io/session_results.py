@@ -125,8 +125,11 @@ class SessionResults:
             for array in (self.scores, *list(self._soft.values()), self._masks):
                 array.clear(index)
             return
-        self.masks(np.min_scalar_type(largest))
-        self._masks.write(index, labels)
+        if largest:
+            self.masks(np.min_scalar_type(largest))
+            self._masks.write(index, labels)
+        else:
+            self._masks.clear(index)
         for object_id, levels in probabilities.items():
             with reporting(self._soft_folder):
                 self._soft_folder.mkdir(exist_ok=True)

@@ -86,7 +86,7 @@ def paint(layer: Labels, frame: int, truth: np.ndarray) -> None:
 def open_docks(viewer: napari.Viewer) -> tuple[object, object]:
     """Open *Propagate* at the right and *Review* below."""
     _, propagate = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
-    _, review = viewer.window.add_plugin_dock_widget("napari-frtm", "Review")
+    review = None
     rest()
     return propagate, review
 

@@ -36,6 +36,7 @@ from napari_frtm.io.session_run import delete_run, has_run, load_run, save_run
 from napari_frtm.io.session_video import (
     VideoIdentity,
     check_free,
+    is_session,
     load_header,
     save_header,
     session_path,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.types import Labels
 
-__all__ = ["SessionError", "SessionFolder", "VideoIdentity", "session_path"]
+__all__ = ["SessionError", "SessionFolder", "VideoIdentity", "is_session", "session_path"]
 
 _TIMELINE = "timeline.npz"
 

@@ -62,7 +62,12 @@ class VideoIdentity:
         return cls(source=source, shape=shape, dtype=dtype, digest=digest.hexdigest())
 
 
-def session_path(source: Path | None, name: str) -> Path:
+def is_session(folder: Path) -> bool:
+    """Whether a folder is that of a session, intact or not."""
+    return (folder / _HEADER).is_file()
+
+
+def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path:
     """Return where the session of a video belongs.
 
     That is next to its file, ``movie.frtm`` for ``movie.mp4``; in the user's data folder if
@@ -74,15 +79,17 @@ def session_path(source: Path | None, name: str) -> Path:
         File or folder that the video was opened from.
     name : str
         What the user calls the video.
+    beside : bool
+        Whether next to the video is wanted; if not, the data folder is taken.
     """
     name = re.sub(r"[^\w .-]", "_", name).strip(" .") or "video"
     sessions = Path(platformdirs.user_data_dir("napari-frtm", appauthor=False)) / "sessions"
     if source is None:
         return sessions / f"{name}{_SUFFIX}"
     source = Path(source).absolute()
-    beside = source.with_name((source.name if source.is_dir() else source.stem) + _SUFFIX)
-    if os.access(beside if beside.is_dir() else beside.parent, os.W_OK):
-        return beside
+    near = source.with_name((source.name if source.is_dir() else source.stem) + _SUFFIX)
+    if beside and os.access(near if near.is_dir() else near.parent, os.W_OK):
+        return near
     digest = hashlib.sha256(str(source).encode(errors="surrogateescape")).hexdigest()
     return sessions / f"{name}-{digest[:8]}{_SUFFIX}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import contextmanager
 from dataclasses import asdict
 from time import monotonic
@@ -136,11 +137,11 @@ def _description(
     contrast: tuple[float, float],
     drawn: Mapping[int, Labels],
 ) -> dict[str, Any]:
-    """Return all that a run depends on, as plain values."""
+    """Return all that a run depends on, as it comes back from JSON."""
     digest = hashlib.sha256()
     for index in sorted(drawn):
         digest.update(f"{index}".encode() + np.ascontiguousarray(drawn[index], np.int32).tobytes())
-    return {
+    description = {
         "reach": str(request.reach),
         "here": request.here,
         "direction": str(course.direction),
@@ -149,6 +150,8 @@ def _description(
         "contrast": list(contrast),
         "keyframes": digest.hexdigest(),
     }
+    plain: dict[str, Any] = json.loads(json.dumps(description))
+    return plain
 
 
 def _go_on(run: Propagation, session: Session, described: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
@@ -22,14 +21,20 @@ from superqt import QCollapsible
 
 from napari_frtm.config import PRESETS, Direction, Variant, preset
 from napari_frtm.errors import FrtmError
+from napari_frtm.plugin.axes_box import AxesBox
 from napari_frtm.plugin.entries import FolderEdit, parse_objects
-from napari_frtm.plugin.inputs import AxesBox, LayerCombo, RangeBox
+from napari_frtm.plugin.inputs import LayerCombo, RangeBox
 from napari_frtm.plugin.layers import video_frames
+from napari_frtm.plugin.preferences import preferences
 from napari_frtm.plugin.request import Settings
 from napari_frtm.plugin.sessions import folder_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.viewer import Viewer
+
+    from napari_frtm.plugin.preferences import Preferences
 
 _PRESET_TIPS = {
     "lite": "lite: small network (MobileNetV2) that comes with the plugin; works offline. "
@@ -95,6 +100,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.folder = FolderEdit()
         self._lay_out()
         self._describe()
+        self._prefer(preferences())
         self.video.chosen.connect(self._follow_video)
         self.labels.chosen.connect(self.changed)
         self.axes.changed.connect(self._follow_axes)
@@ -222,6 +228,12 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             "Folder in which your work on this video is saved as you go: masks, keyframes, "
             "settings. Empty: it is not saved."
         )
+
+    def _prefer(self, wanted: Preferences) -> None:
+        self.preset.setCurrentText(wanted.preset)
+        self.masks.setCurrentText(wanted.masks)
+        self.device.setCurrentText(wanted.device)
+        self.short_side.setValue(wanted.short_side)
 
     def _follow_video(self) -> None:
         video = self.video.layer

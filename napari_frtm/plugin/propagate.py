@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -147,7 +148,8 @@ class Propagate(QWidget):  # type: ignore[misc]
             return
         self.panel.show_plan(run)
         runs = run.session.layers.runs
-        run.session.saver.settings({"form": self.form.state(), "runs": runs})
+        axes = asdict(run.session.axes)
+        run.session.saver.settings({"form": self.form.state(), "runs": runs, "axes": axes})
         if not run.plan.course.annotated and run.request.reach is Reach.RANGE:
             show_info(
                 "No frame of this range is painted; the masks come from painted frames outside."
@@ -182,15 +184,14 @@ class Propagate(QWidget):  # type: ignore[misc]
 
     def _show_video(self) -> None:
         """Take up earlier work on the video chosen, and its settings."""
-        video, axes = self.form.video.layer, self.form.axes.axes
-        self.panel.status.setText(self.form.missing)
-        if video is None or axes is None:
-            return
-        session = self.sessions.resume(video, axes)
-        folder = session.results.folder if session is not None else None
-        if folder is not None:
+        video = self.form.video.layer
+        session = None if video is None else self.sessions.resume(video)
+        folder = None if session is None else session.results.folder
+        if session is not None and folder is not None:
             self.form.folder.path = folder.path
+            self.form.axes.axes = session.axes
             self.form.set_state(folder.settings.get("form", {}))
+        self._show_missing()
         self.panel.show_idle(unfinished=self._is_unfinished())
 
     def _is_unfinished(self) -> bool:
@@ -199,8 +200,14 @@ class Propagate(QWidget):  # type: ignore[misc]
         return folder is not None and folder.has_run
 
     def _show_missing(self) -> None:
-        if not self.running:
-            self.panel.status.setText(self.form.missing)
+        """Say what the user has to do before a run, or where it starts from."""
+        if self.running:
+            return
+        text = self.form.missing
+        if self.session is not None and self.session.keyframes and self.form.labels.layer is None:
+            frames = ", ".join(map(str, sorted(self.session.keyframes)[:8]))
+            text = f"Starts from the keyframes of this session: {frames}."
+        self.panel.status.setText(text)
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_frtm.io.hyperstack import is_hyperstack, open_hyperstack
+from napari_frtm.io.session import is_session
 from napari_frtm.io.video import open_video, robust_contrast, supported
+from napari_frtm.plugin.reopen import read_session, with_earlier_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,9 +22,20 @@ Read: TypeAlias = "Callable[[str], list[LayerData]]"
 
 
 def get_reader(path: str | Sequence[str]) -> Read | None:
-    """Return a function that opens `path`; None if it is no video, or several files."""
+    """Return a function that opens `path`; None if it is no video, or several files.
+
+    Earlier work on the video comes with it, and a session folder opens with its video.
+    """
     if not isinstance(path, str | Path):
         return None
+    if is_session(Path(path)):
+        return lambda path: with_earlier_work(read_session(path, find_reader))
+    read = find_reader(path)
+    return None if read is None else lambda path: with_earlier_work(read(path))
+
+
+def find_reader(path: str | Path) -> Read | None:
+    """Return a function that reads a video alone; None if it is none."""
     return next((read for opens, read in _READERS if opens(path)), None)
 
 

@@ -215,6 +215,8 @@ class Session(QObject):  # type: ignore[misc]
         self.complete = set(folder.complete)
         self.timeline.keyframes = set(self.keyframes)
         self.results.load()
+        for frame in self.complete:  # a kill may have come between the two
+            self.results.put(frame, self.keyframes[frame])
         self.layers.runs[:] = folder.settings.get("runs", [])
         self.layers.show()
         self.touch()

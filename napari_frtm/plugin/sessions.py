@@ -10,15 +10,17 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.session import SessionFolder, VideoIdentity, session_path
+from napari_frtm.io.session import SessionFolder, VideoIdentity, is_session, session_path
+from napari_frtm.io.session_video import load_header
+from napari_frtm.plugin.axes import VideoAxes
+from napari_frtm.plugin.layers import video_frames
+from napari_frtm.plugin.preferences import Place, preferences
 from napari_frtm.plugin.session import Session
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils.events import Event
     from napari.viewer import Viewer
-
-    from napari_frtm.plugin.axes import VideoAxes
 
 SESSION = "napari-frtm session"
 """Key of a video layer's metadata: the folder that it was opened from."""
@@ -68,13 +70,18 @@ class Sessions(QObject):  # type: ignore[misc]
         self.changed.emit()
         return session
 
-    def resume(self, video: Image, axes: VideoAxes) -> Session | None:
+    def resume(self, video: Image) -> Session | None:
         """Return the session of a video if there is one, here or saved where it belongs."""
         known = self.find(video)
-        if known is not None:
-            return known
         path = folder_of(video)
-        return self.of(video, axes) if path is not None and path.is_dir() else None
+        if known is not None or path is None or not is_session(path):
+            return known
+        try:
+            saved = load_header(path)[1].get("axes")
+            return self.of(video, video_frames(video, saved and VideoAxes(**saved)).axes)
+        except FrtmError as error:
+            show_error(str(error))
+            return None
 
     def close(self) -> None:
         """Save what is left to save."""
@@ -83,7 +90,7 @@ class Sessions(QObject):  # type: ignore[misc]
 
     def _take_up(self, session: Session) -> None:
         path = folder_of(session.video)
-        if path is None or not path.is_dir():
+        if path is None or not is_session(path):
             return
         try:
             folder = SessionFolder.open(path)
@@ -124,11 +131,16 @@ def open_sessions(viewer: Viewer) -> list[Session]:
 
 
 def folder_of(video: Image) -> Path | None:
-    """Return where work on a video is saved by default; None for what came from no file."""
+    """Return where work on a video is saved if the user says nothing; None for nowhere.
+
+    Nowhere, that is for what came from no file, or if the user prefers it so.
+    """
     if SESSION in video.metadata:
         return Path(video.metadata[SESSION])
-    source = source_of(video)
-    return None if source is None else session_path(source, video.name)
+    source, wanted = source_of(video), preferences()
+    if source is None or not wanted.saves:
+        return None
+    return session_path(source, source.stem, beside=wanted.place is Place.BESIDE)
 
 
 def source_of(video: Image) -> Path | None:
@@ -148,9 +160,10 @@ def save_in(session: Session, path: Path) -> None:
         If the folder cannot be written, or holds something else.
     """
     current = session.results.folder
-    if current is not None and current.path == path:
-        return
-    session.keep_in(SessionFolder.create(path, identity(session)))
+    if current is None or current.path != path:
+        session.keep_in(SessionFolder.create(path, identity(session)))
+        if current is not None:
+            current.release()
 
 
 def identity(session: Session) -> VideoIdentity:

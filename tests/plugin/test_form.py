@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_frtm.plugin.propagate import Propagate
-from napari_frtm.plugin.results import METADATA
+from napari_frtm.plugin.result_layers import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +40,13 @@ def test_empty_viewer_says_what_to_do(make_napari_viewer: Callable[[], Viewer]) 
     """First the video, then the labels."""
     viewer = make_napari_viewer()
     widget = Propagate(viewer)
-    assert widget.status.text().startswith("Open a video")
+    assert widget.panel.status.text().startswith("Open a video")
 
     viewer.add_image(np.zeros((3, 9, 9)), name="video")
-    assert widget.status.text().startswith("Add a Labels layer")
+    assert widget.panel.status.text().startswith("Add a Labels layer")
     viewer.add_labels(np.zeros((3, 9, 9), np.uint8), name="labels")
 
-    assert widget.status.text() == ""
+    assert widget.panel.status.text() == ""
 
 
 def test_names_follow_the_layer_list(desk: Desk) -> None:

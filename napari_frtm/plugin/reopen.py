@@ -1,0 +1,71 @@
+"""Opens a session folder, or a video that has one, with all that was done on it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import napari
+from qtpy.QtCore import QTimer
+
+from napari_frtm.io.session import SessionError
+from napari_frtm.io.session_video import load_header
+from napari_frtm.plugin.sessions import SESSION, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.utils.events import Event
+
+    from napari_frtm.plugin.reader import LayerData, Read
+
+
+def read_session(path: str | Path, find_reader: Callable[[str], Read | None]) -> list[LayerData]:
+    """Return the video of a session folder; masks and keyframes come once it is shown.
+
+    Parameters
+    ----------
+    path : path
+        The session folder.
+    find_reader : callable
+        Gives the function that reads the video.
+
+    Raises
+    ------
+    SessionError
+        If the folder is damaged, or its video is not where it was.
+    """
+    video, _ = load_header(Path(path))
+    if video.source is None or not Path(video.source).exists():
+        raise SessionError(
+            f"The video of {path}, {video.source}, is not there any more. Put it back; or open it "
+            "where it is now and choose this folder in Propagate, Advanced, Save in."
+        )
+    read = find_reader(video.source)
+    if read is None:
+        raise SessionError(f"The video of {path}, {video.source}, cannot be opened by FRTM.")
+    layers = read(video.source)
+    return [(data, _with_session(options, Path(path)), kind) for data, options, kind in layers]
+
+
+def with_earlier_work(layers: list[LayerData]) -> list[LayerData]:
+    """Return layers as read; earlier work on the video comes once it is shown, if there is any."""
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return layers
+    source = layers[0][1]["metadata"]["source"]
+
+    def take_up(event: Event) -> None:
+        layer = event.value
+        if layer.metadata.get("source") == source:
+            viewer.layers.events.inserted.disconnect(take_up)
+            # later: napari is in the middle of adding the video
+            QTimer.singleShot(0, partial(watch(viewer).resume, layer))
+
+    viewer.layers.events.inserted.connect(take_up)
+    return layers
+
+
+def _with_session(options: dict[str, Any], path: Path) -> dict[str, Any]:
+    return options | {"metadata": options["metadata"] | {SESSION: str(path)}}

@@ -1,0 +1,114 @@
+"""Work that comes back when a video or its session folder is opened again."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_frtm.plugin.axes import VideoAxes
+from napari_frtm.plugin.sessions import folder_of, save_in, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Image
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+    from napari_frtm.plugin.session import Session
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Path:
+    """Return a copy of the bundled movie in a folder of its own."""
+    return Path(shutil.copy(Path(str(files("napari_frtm") / "sample_data" / "roto.mp4")), tmp_path))
+
+
+def _open(viewer: Viewer, path: Path) -> Image:
+    (video,) = viewer.open(str(path), plugin="napari-frtm")
+    return video
+
+
+def _work(viewer: Viewer, video: Image) -> Session:
+    """Fill two frames, draw one of them, freeze another."""
+    session = watch(viewer).of(video, VideoAxes())
+    save_in(session, folder_of(video))
+    for frame in (3, 4):
+        labels = np.zeros(session.results.size[1:], np.uint8)
+        labels[10:20, 10 : 20 + frame] = 2
+        session.results.put(frame, labels)
+        session.timeline.record(frame, {2: 0.5}, {2: 100.0 + 10 * frame})
+    session.layers.show()
+    session.make_keyframe(4)
+    session.freeze([3], True)
+    return session
+
+
+@pytest.mark.parametrize("what", ["movie", "session"])
+def test_all_comes_back(
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot, movie: Path, what: str
+) -> None:
+    """With the movie or with the folder, without any dock."""
+    viewer = make_napari_viewer()
+    video = _open(viewer, movie)
+    masks = _work(viewer, video).masks.data[3:5].copy()
+    viewer.layers.clear()
+    assert not watch(viewer).open
+    viewer = make_napari_viewer()
+
+    video = _open(viewer, movie if what == "movie" else movie.with_suffix(".frtm"))
+    qtbot.waitUntil(lambda: watch(viewer).find(video) is not None, timeout=5000)
+
+    session = watch(viewer).find(video)
+    np.testing.assert_array_equal(session.masks.data[3:5], masks)
+    assert session.complete == {4}
+    assert np.flatnonzero(session.timeline.frozen).tolist() == [3]
+    assert session.timeline.confidence[2][3] == 0.5
+    assert [layer.name for layer in viewer.layers] == ["roto", "roto masks"]
+
+
+def test_a_session_whose_video_is_gone_says_so(
+    make_napari_viewer: Callable[[], Viewer], movie: Path
+) -> None:
+    """And what to do."""
+    viewer = make_napari_viewer()
+    _work(viewer, _open(viewer, movie))
+    viewer.layers.clear()
+    movie.rename(movie.with_name("elsewhere.mp4"))
+
+    with pytest.raises(Exception, match="is not there any more"):
+        viewer.open(str(movie.with_suffix(".frtm")), plugin="napari-frtm")
+
+
+def test_work_on_another_video_of_that_name_is_left_alone(
+    make_napari_viewer: Callable[[], Viewer], movie: Path, messages: list[str]
+) -> None:
+    """Its masks do not fit."""
+    viewer = make_napari_viewer()
+    _work(viewer, _open(viewer, movie))
+    viewer.layers.clear()
+    other = movie.with_suffix(".tif")
+    tifffile.imwrite(other, np.zeros((9, 40, 50), np.uint8))
+    movie.unlink()
+    (video,) = viewer.open(str(other))
+
+    session = watch(viewer).resume(video)
+
+    assert "belongs to another video" in messages[-1]
+    assert not session.timeline.filled.any()
+
+
+def test_samples_and_arrays_are_not_saved(make_napari_viewer: Callable[[], Viewer]) -> None:
+    """Unless the user chooses a folder."""
+    viewer = make_napari_viewer()
+    viewer.open_sample("napari-frtm", "roto")
+    array = viewer.add_image(np.zeros((3, 10, 10)))
+
+    assert folder_of(viewer.layers["roto"]) is None
+    assert folder_of(array) is None

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.movie_cursor import Cursor
-from napari_frtm.io.movie_index import MovieIndex, picture, scan
+from napari_frtm.io.movie_index import MovieIndex, scan
+from napari_frtm.io.movie_picture import picture
 from napari_frtm.io.reading import reading
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Movie:
             frame = self._cache.get(index)
             if frame is None:
                 frame = self._find(index)
-            return picture(frame, self._index.size)
+            return picture(frame, self._index.matrix, self._index.size)
 
     def _find(self, index: int) -> VideoFrame:
         nearest = bisect_right(self._index.keys, index, key=lambda key: key.frame)

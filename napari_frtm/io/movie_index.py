@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import av
-import numpy as np
-from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.movie_picture import display_matrix, picture
 from napari_frtm.io.reading import reading
 
 if TYPE_CHECKING:
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
-    from numpy.typing import NDArray
+
+    from napari_frtm.io.movie_picture import Matrix
 
 
 # These demuxers seek by presentation times, the others by decoding times. With an edit list the
@@ -56,6 +56,8 @@ class MovieIndex:
         False where times mean nothing: frames are then counted from the start.
     damaged : bool
         Packets are cut short or missing.
+    matrix : tuple of int
+        How pictures are turned to be shown, see `display_matrix`.
     """
 
     size: tuple[int, int]
@@ -64,6 +66,7 @@ class MovieIndex:
     keys: tuple[Key, ...]
     seekable: bool
     damaged: bool
+    matrix: Matrix
 
 
 class _Entry(NamedTuple):
@@ -94,7 +97,7 @@ def scan(path: Path) -> MovieIndex:
             by_pts = container.format.name.startswith(_SEEK_BY_PTS)
         with open_container(path, damaged) as container:
             first_key = next((e.pts for e in entries if e.key), None) if trusted else None
-            size, times = _decoded_times(container, until=first_key)
+            size, matrix, times = _decoded_times(container, until=first_key)
     if not times:
         raise VideoError(f"No frame of {path.name} can be decoded. The file is damaged or empty.")
     last = times[-1]
@@ -110,6 +113,7 @@ def scan(path: Path) -> MovieIndex:
         keys=_keys(entries, known, trusted, by_pts) if seekable else (),
         seekable=seekable,
         damaged=damaged,
+        matrix=matrix,
     )
 
 
@@ -144,23 +148,24 @@ def _reliable(entries: Sequence[_Entry], container: InputContainer) -> bool:
 
 def _decoded_times(
     container: InputContainer, until: int | None
-) -> tuple[tuple[int, int], list[int | None]]:
-    """Decode from the start; return the size and the times of the pictures.
+) -> tuple[tuple[int, int], Matrix, list[int | None]]:
+    """Decode from the start; return size, display matrix and times of the pictures.
 
     Stops at the first picture at or after the time `until`: what is decoded before the first key
     picture of a file that was cut out of a longer one cannot be told from the packets.
     """
-    size = (0, 0)
+    size, matrix = (0, 0), (1, 0, 0, 1)
     times: list[int | None] = []
     for packet in packets(container):
         for frame in decode(packet):
             if not times:
-                height, width, _ = picture(frame).shape
+                matrix = display_matrix(frame)
+                height, width, _ = picture(frame, matrix).shape
                 size = (height, width)
             times.append(frame.pts)
             if until is not None and frame.pts is not None and frame.pts >= until:
-                return size, times
-    return size, times
+                return size, matrix, times
+    return size, matrix, times
 
 
 def _keys(
@@ -218,29 +223,3 @@ def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame]:
         return packet.decode() if streamed or not packet.is_corrupt else ()
     except av.error.InvalidDataError:
         return ()
-
-
-def picture(frame: VideoFrame, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Return a decoded frame as RGB of shape (H, W, 3), turned as the file says.
-
-    It is scaled to `size`, if given: some movies change their size on the way.
-    """
-    a, b, c, d = _display_matrix(frame)
-    upright = abs(a) + abs(d) >= abs(b) + abs(c)
-    height, width = (size if upright else size[::-1]) if size else (frame.height, frame.width)
-    image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
-    if not upright:
-        image = image.transpose(1, 0, 2)
-    flip_x, flip_y = (a < 0, d < 0) if upright else (c < 0, b < 0)
-    image = image[:, ::-1] if flip_x else image
-    image = image[::-1] if flip_y else image
-    return np.ascontiguousarray(image)
-
-
-def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
-    """Return (a, b, c, d): a picture's (x, y) is shown at (a x + c y, b x + d y)."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if not isinstance(data, SideData):
-        return 1, 0, 0, 1
-    a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
-    return a, b, c, d

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -15,7 +16,7 @@ from napari_frtm.errors import VideoError
 from napari_frtm.io import movie as movie_module
 from napari_frtm.io.movie import Movie, open_movie
 from napari_frtm.io.movie_cursor import Cursor
-from napari_frtm.io.movie_index import picture
+from napari_frtm.io.movie_picture import display_matrix, picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -226,6 +227,25 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert 1 < max(forward) < len(movie._cache._frames) < 12
 
 
+def test_no_frame_waits_for_the_garbage_collector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames of 4K are 12 MB each, and Python knows nothing of that."""
+    monkeypatch.setattr(movie_module, "_CACHE_BYTES", 20_000)
+    movie = open_movie(write_movie(tmp_path / "a.mp4"))
+    gc.collect()
+    gc.disable()
+
+    try:
+        for index in range(COUNT):
+            movie.read(index)
+        alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+
+    assert len(movie._cache._frames) <= alive < COUNT // 2
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 @pytest.mark.parametrize("rotation", [90, 180, -90])
 def test_frames_are_turned_as_the_file_says(tmp_path: Path, name: str, rotation: int) -> None:
@@ -255,7 +275,8 @@ def test_mirrored_movies_are_mirrored_back(
         container.mux(stream.encode())
     stored = decode_all(path)[0]
     with av.open(str(path)) as container:
-        shown = picture(next(container.decode(video=0)))
+        frame = next(container.decode(video=0))
+        shown = picture(frame, display_matrix(frame))
 
     expected = stored[:: -1 if vertical else 1, :: -1 if horizontal else 1]
 

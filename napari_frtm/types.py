@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -45,6 +45,8 @@ class Prediction:
     scores : array of shape (N, ceil(h / 16), ceil(w / 16)), float32
         Coarse scores of the target models; about 1 on the target, 0 elsewhere. NaN for objects
         that the pass which delivered the frame does not know.
+    confidence : array of shape (N,), float32, in [0, 1]
+        How sure the engine is of each mask; 1 where the user drew it, NaN if not known.
     """
 
     index: int
@@ -52,3 +54,9 @@ class Prediction:
     labels: NDArray[np.uint8] | NDArray[np.uint16]
     probabilities: NDArray[np.float32]
     scores: NDArray[np.float32]
+    confidence: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+
+    def __post_init__(self) -> None:
+        if not self.confidence.size:
+            unknown = np.full(len(self.object_ids), np.nan, np.float32)
+            object.__setattr__(self, "confidence", unknown)

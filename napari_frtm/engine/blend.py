@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_frtm.engine.confidence import Judge
     from napari_frtm.types import Labels
 
 _LEVELS = 255
@@ -30,6 +31,7 @@ class Held:
     object_ids: tuple[int, ...]
     size: tuple[int, int]
     packed: bytes
+    confidence: tuple[float, ...]
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
@@ -44,13 +46,19 @@ class Held:
             "ids": torch.tensor(self.object_ids),
             "size": torch.tensor(self.size),
             "packed": torch.from_numpy(np.frombuffer(self.packed, np.uint8).copy()),
+            "confidence": torch.tensor(self.confidence),
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Held:
         """Return what `state_dict` was taken from."""
         height, width = state["size"].tolist()
-        return cls(tuple(state["ids"].tolist()), (height, width), state["packed"].numpy().tobytes())
+        return cls(
+            tuple(state["ids"].tolist()),
+            (height, width),
+            state["packed"].numpy().tobytes(),
+            tuple(state["confidence"].tolist()),
+        )
 
 
 def hold(prediction: Prediction) -> Held:
@@ -58,16 +66,23 @@ def hold(prediction: Prediction) -> Held:
     soft = prediction.probabilities
     levels = (soft * _LEVELS).round().astype(np.uint8)
     size = (soft.shape[1], soft.shape[2])
-    return Held(prediction.object_ids, size, zlib.compress(levels.tobytes(), 1))
+    confidence = tuple(prediction.confidence.tolist())
+    return Held(prediction.object_ids, size, zlib.compress(levels.tobytes(), 1), confidence)
 
 
 def blend(
-    held: Held, prediction: Prediction, shares: Mapping[int, float], size: tuple[int, int]
+    held: Held,
+    prediction: Prediction,
+    shares: Mapping[int, float],
+    judges: Mapping[int, Judge],
+    size: tuple[int, int],
 ) -> Prediction:
     """Return the mean of two predictions of one frame, in log-odds.
 
     An object that only one pass knows is taken from that one; its scores are NaN if it is the
-    other pass's.
+    other pass's. Of the others, the mean is judged anew: where the passes contradict each other,
+    it is uncertain by itself. (That tells no less than the mean of both confidences, and more than
+    the lower one, or either of them times the overlap of the two masks.)
 
     Parameters
     ----------
@@ -77,6 +92,8 @@ def blend(
         This pass's prediction.
     shares : mapping of int to float
         Weight of `prediction` by object, in [0, 1]: how near the frame is to its keyframe.
+    judges : mapping of int to Judge
+        This pass's.
     size : tuple of int
         (H, W) of the labels.
     """
@@ -92,12 +109,18 @@ def blend(
     objects = objects / objects.sum(0).clamp(min=1)
     partition = torch.cat([1 - objects.sum(0, keepdim=True), objects])
     unknown = np.full(prediction.scores.shape[1:], np.nan, np.float32)
+    sure = dict(zip(held.object_ids, held.confidence, strict=True))
+    sure |= dict(zip(prediction.object_ids, prediction.confidence.tolist(), strict=True))
+    for i, mask in zip(ids, objects.numpy(), strict=True):
+        if i in theirs and i in ours:
+            sure[i] = judges[i].confidence(mask, scores[i])
     return Prediction(
         index=prediction.index,
         object_ids=ids,
         labels=to_labels(partition, ids, size),
         probabilities=objects.numpy(),
         scores=np.stack([scores.get(i, unknown) for i in ids]),
+        confidence=np.array([sure[i] for i in ids], np.float32),
     )
 
 
@@ -113,7 +136,9 @@ def with_annotation(prediction: Prediction, drawn: Labels, *, complete: bool = F
     else:
         labels[np.isin(labels, np.unique(drawn))] = 0
     labels[drawn > 0] = drawn[drawn > 0]
-    return replace(prediction, labels=labels)
+    known = np.isin(prediction.object_ids, np.unique(drawn)) | complete
+    sure = np.where(known, np.float32(1), prediction.confidence)
+    return replace(prediction, labels=labels, confidence=sure)
 
 
 def _logit(probabilities: NDArray[np.float32] | None) -> Tensor:

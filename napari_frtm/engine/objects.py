@@ -8,6 +8,7 @@ import torch
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.augment import altered_copies
+from napari_frtm.engine.confidence import Judge
 from napari_frtm.engine.images import Geometry, to_images
 from napari_frtm.engine.memory import SampleMemory, initial_weights
 from napari_frtm.engine.stencil import Quadratic
@@ -34,12 +35,17 @@ class TrackedObject:
         What the model is optimised on.
     kappa_min : float
         Least influence of the object's pixels, eq. (4).
+    judge : Judge
+        What says how sure its masks are.
     """
 
-    def __init__(self, model: TargetModel, memory: SampleMemory, kappa_min: float) -> None:
+    def __init__(
+        self, model: TargetModel, memory: SampleMemory, kappa_min: float, judge: Judge
+    ) -> None:
         self.model = model
         self.memory = memory
         self.kappa_min = kappa_min
+        self.judge = judge
 
     @classmethod
     def start(cls, features: Tensor, masks: Tensor, config: FrtmConfig) -> TrackedObject:
@@ -61,7 +67,9 @@ class TrackedObject:
         model = model.to(features.device)
         model.fit(features, loss, initial_weights(len(features)).to(features))
         memory = SampleMemory(model.project(features), loss, config.memory)
-        started = cls(model, memory, config.target.kappa_min)
+        judge = Judge(config.variant.refines)
+        judge.learn(masks[0].cpu().numpy())
+        started = cls(model, memory, config.target.kappa_min, judge)
         started.update()
         return started
 
@@ -80,6 +88,8 @@ class TrackedObject:
         size = (projected.shape[-2], projected.shape[-1])
         loss = sample_loss(masks, self.kappa_min, size)
         for b in range(len(projected)):
+            if permanent:
+                self.judge.learn(masks[b].cpu().numpy())
             one = Quadratic(loss.stencil[b : b + 1], loss.target[b : b + 1])
             self.memory.add(projected[b : b + 1], one, permanent=permanent)
 
@@ -90,14 +100,29 @@ class TrackedObject:
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned; see `from_state`."""
         model = {"projection": self.model.projection, "taps": self.model.taps}
-        return model | self.memory.state_dict()
+        return model | self.judge.state_dict() | self.memory.state_dict()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], config: FrtmConfig) -> TrackedObject:
         """Return the object whose `state_dict` this is."""
         model = TargetModel(state["projection"], state["taps"], config.target)
         memory = SampleMemory.from_state(state, config.memory)
-        return cls(model, memory, config.target.kappa_min)
+        judge = Judge.from_state(state, refined=config.variant.refines)
+        return cls(model, memory, config.target.kappa_min, judge)
+
+
+def objects_from_state(
+    state: Mapping[str, Tensor], config: FrtmConfig, device: torch.device
+) -> dict[int, TrackedObject]:
+    """Return the objects whose states have the names ``object.part``, by id."""
+    parts: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        object_id, dot, part = name.partition(".")
+        if dot:
+            learned = tensor.dtype == torch.float32  # counters and weights stay on the CPU
+            moved = tensor.to(device) if learned else tensor
+            parts.setdefault(int(object_id), {})[part] = moved
+    return {i: TrackedObject.from_state(parts[i], config) for i in sorted(parts)}
 
 
 def altered_samples(

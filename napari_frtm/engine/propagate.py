@@ -184,7 +184,7 @@ class Propagation:
         ids = {*held.object_ids, *prediction.object_ids}
         shares = {i: self._plan.share(i, index) for i in ids}
         height, width = self.frames.shape[1:3]
-        blended = blend(held, prediction, shares, (height, width))
+        blended = blend(held, prediction, shares, self._tracker.judges, (height, width))
         drawn = self.annotations.get(index)
         if drawn is None:
             return blended

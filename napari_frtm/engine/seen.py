@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_frtm.engine.images import Geometry, to_labels
 from napari_frtm.types import Prediction
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import Tensor
+
+    from napari_frtm.engine.confidence import Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,10 @@ class Seen:
         return replace(self, probabilities=probabilities)
 
     def predictions(
-        self, indices: Sequence[int], object_ids: tuple[int, ...], geometry: Geometry
+        self,
+        indices: Sequence[int],
+        judges: Mapping[int, Judge],
+        geometry: Geometry,
     ) -> list[Prediction]:
         """Return the predictions of the B frames with these indices.
 
@@ -50,22 +57,28 @@ class Seen:
         ----------
         indices : sequence of int
             Frame indices in the video.
-        object_ids : tuple of int
-            The N objects.
+        judges : mapping of int to Judge
+            What says how sure the masks of the N objects are; they see one frame after the other.
         geometry : Geometry
             Of the frames.
         """
         height, width = geometry.visible_scores
         scores = self.scores[..., :height, :width].cpu().numpy()
-        return [
-            Prediction(
-                index=index,
-                object_ids=object_ids,
-                labels=to_labels(probabilities, object_ids, geometry.video),
-                probabilities=probabilities[1:].cpu().numpy(),
-                scores=frame_scores,
+        predictions = []
+        for index, soft, coarse in zip(indices, self.probabilities, scores, strict=True):
+            masks = soft[1:].cpu().numpy()
+            sure = [
+                judge.follow(mask, its_scores)
+                for judge, mask, its_scores in zip(judges.values(), masks, coarse, strict=True)
+            ]
+            predictions.append(
+                Prediction(
+                    index=index,
+                    object_ids=tuple(judges),
+                    labels=to_labels(soft, tuple(judges), geometry.video),
+                    probabilities=masks,
+                    scores=coarse,
+                    confidence=np.array(sure, np.float32),
+                )
             )
-            for index, probabilities, frame_scores in zip(
-                indices, self.probabilities, scores, strict=True
-            )
-        ]
+        return predictions

@@ -14,7 +14,7 @@ from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.blend import with_annotation
 from napari_frtm.engine.images import Geometry, flaw, to_images, to_masks
 from napari_frtm.engine.merge import merge
-from napari_frtm.engine.objects import TrackedObject, altered_samples
+from napari_frtm.engine.objects import TrackedObject, altered_samples, objects_from_state
 from napari_frtm.engine.seen import Seen
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.backbone import Features
+    from napari_frtm.engine.confidence import Judge
     from napari_frtm.engine.network import FrtmNetwork
     from napari_frtm.types import Frame, Labels, Prediction
 
@@ -67,6 +68,11 @@ class Tracker:
         return tuple(self._objects)
 
     @property
+    def judges(self) -> dict[int, Judge]:
+        """What says how sure the masks of the known objects are."""
+        return {i: known.judge for i, known in self._objects.items()}
+
+    @property
     def until_update(self) -> int:
         """How many frames can be segmented before the target models change."""
         return self.config.update_interval - self._since_update
@@ -103,7 +109,7 @@ class Tracker:
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
         seen = self._see(features, geometry).with_masks(given, self.object_ids)
-        (prediction,) = seen.predictions([index], self.object_ids, geometry)
+        (prediction,) = seen.predictions([index], self.judges, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
     @torch.inference_mode()
@@ -143,7 +149,7 @@ class Tracker:
             images = self._images(indices[batch], frames[batch], geometry)
             features = self.network.features(images, refine=self.config.variant.refines)
             seen = self._see(features, geometry)
-            predictions += seen.predictions(indices[batch], self.object_ids, geometry)
+            predictions += seen.predictions(indices[batch], self.judges, geometry)
             if self.config.variant.updates:
                 self._remember(seen)
         self._advance(len(frames))
@@ -159,14 +165,7 @@ class Tracker:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on where another tracker with the same network and settings stood."""
         self._since_update = int(state["since_update"])
-        parts: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in state.items():
-            object_id, dot, part = name.partition(".")
-            if dot:
-                learned = tensor.dtype == torch.float32  # counters and weights stay on the CPU
-                moved = tensor.to(self.network.device) if learned else tensor
-                parts.setdefault(int(object_id), {})[part] = moved
-        self._objects = {i: TrackedObject.from_state(parts[i], self.config) for i in sorted(parts)}
+        self._objects = objects_from_state(state, self.config, self.network.device)
 
     def _learn(
         self, index: int, frame: Frame, labels: Labels, *, complete: bool

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from napari_frtm.engine.blend import Held, blend, hold, with_annotation
+from napari_frtm.engine.confidence import Judge
 from napari_frtm.types import Prediction
+
+JUDGES = {i: Judge(refined=True) for i in (1, 4)}
 
 
 def _prediction(**probabilities: float) -> Prediction:
@@ -30,7 +33,9 @@ def _prediction(**probabilities: float) -> Prediction:
 )
 def test_log_odds_are_averaged(first: float, second: float, share: float, expected: float) -> None:
     """By the distance to the keyframes."""
-    blended = blend(hold(_prediction(_1=first)), _prediction(_1=second), {1: share}, (8, 12))
+    blended = blend(
+        hold(_prediction(_1=first)), _prediction(_1=second), {1: share}, JUDGES, (8, 12)
+    )
 
     assert blended.probabilities[0, 0, 0] == pytest.approx(expected, abs=0.01)
     assert blended.labels.shape == (8, 12)
@@ -39,7 +44,9 @@ def test_log_odds_are_averaged(first: float, second: float, share: float, expect
 
 def test_an_object_of_one_pass_is_taken_from_it() -> None:
     """Its scores are unknown if the other pass came last."""
-    blended = blend(hold(_prediction(_1=0.9)), _prediction(_4=0.05), {1: 0.5, 4: 0.5}, (4, 6))
+    blended = blend(
+        hold(_prediction(_1=0.9)), _prediction(_4=0.05), {1: 0.5, 4: 0.5}, JUDGES, (4, 6)
+    )
 
     assert blended.object_ids == (1, 4)
     assert blended.probabilities[:, 0, 0] == pytest.approx([0.9, 0.05], abs=0.02)
@@ -52,7 +59,7 @@ def test_each_object_has_its_own_share() -> None:
     """One near its keyframe, one far from it."""
     first, second = _prediction(_1=0.4, _4=0.1), _prediction(_1=0.1, _4=0.4)
 
-    blended = blend(hold(first), second, {1: 0.0, 4: 1.0}, (4, 6))
+    blended = blend(hold(first), second, {1: 0.0, 4: 1.0}, JUDGES, (4, 6))
 
     assert blended.probabilities[:, 0, 0] == pytest.approx([0.4, 0.4], abs=0.01)
 
@@ -69,10 +76,47 @@ def test_what_was_drawn_stays_on_top() -> None:
     assert found.labels.dtype == np.uint8
 
 
+def test_what_was_drawn_is_certain() -> None:
+    """An object that was not drawn is not, unless the labels are complete."""
+    predicted = np.array([[1, 1, 4, 4, 0, 7]], np.uint8)
+    drawn = np.array([[0, 1, 1, 0, 0, 0]])
+    sure = np.array([0.5, 0.25], np.float32)
+    prediction = replace(_prediction(_1=0.5, _4=0.5), labels=predicted, confidence=sure)
+
+    found = with_annotation(prediction, drawn)
+    complete = with_annotation(prediction, drawn, complete=True)
+
+    assert found.confidence.tolist() == [1, 0.25]
+    assert complete.labels.tolist() == drawn.tolist()
+    assert complete.labels.dtype == np.uint8
+    assert complete.confidence.tolist() == [1, 1]
+
+
+def test_contradicting_passes_are_doubted() -> None:
+    """One is sure that an object is there, the other that it is not."""
+    agreed = blend(hold(_prediction(_1=0.9)), _prediction(_1=0.9), {1: 0.5}, JUDGES, (4, 6))
+    contradicted = blend(hold(_prediction(_1=0.9)), _prediction(_1=0.1), {1: 0.5}, JUDGES, (4, 6))
+
+    assert contradicted.confidence[0] < agreed.confidence[0]
+
+
+def test_the_confidence_of_an_object_of_one_pass_is_that_passs() -> None:
+    """Of either."""
+    one, other = (
+        replace(_prediction(**{name: 0.9}), confidence=np.array([sure], np.float32))
+        for name, sure in (("_1", 0.25), ("_4", 0.75))
+    )
+
+    blended = blend(hold(one), other, {1: 0.5, 4: 0.5}, JUDGES, (4, 6))
+
+    assert blended.confidence.tolist() == [0.25, 0.75]
+
+
 def test_what_is_held_survives_saving() -> None:
     """Within 8 bits."""
     soft = np.random.default_rng(0).random((2, 4, 6), np.float32)
-    held = hold(Prediction(0, (2, 5), np.zeros((4, 6), np.uint8), soft, np.zeros((2, 1, 1))))
+    sure = np.array([0.1, 0.9], np.float32)
+    held = hold(Prediction(0, (2, 5), np.zeros((4, 6), np.uint8), soft, np.zeros((2, 1, 1)), sure))
 
     again = Held.from_state(held.state_dict())
 

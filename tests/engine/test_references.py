@@ -224,6 +224,7 @@ def test_a_stopped_correction_goes_on_bit_by_bit(
         assert np.array_equal(one.labels, other.labels)
         assert np.array_equal(one.probabilities, other.probabilities)
         assert np.array_equal(one.scores, other.scores, equal_nan=True)
+        assert np.array_equal(one.confidence, other.confidence)
 
 
 @pytest.mark.parametrize("index", [5, -1, 24])

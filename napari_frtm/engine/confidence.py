@@ -1,0 +1,117 @@
+"""How sure the engine is of a mask: a guess at whether a frame is worth a look.
+
+Measured against the true overlap on DAVIS, two things tell most: how much of a soft mask is
+neither object nor background, and whether it falls to pieces. The agreement of mask and coarse
+scores, their peak, and jumps of the area told less, and nothing beyond these two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+
+from napari_frtm.timeline import DOUBTFUL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+# certainty times pieces below which the overlap with the true mask is likely less than 0.7,
+# of the segmentation network's masks and of those of scores alone
+_REFINED, _RAW = 0.92, 0.75
+_NOTHING = 0.05  # probability that does not count
+_ENOUGH = 1024  # pixels; see `certainty`
+_VANISHED = 0.7  # share of the former area that is not doubted
+_FADING = 0.85  # of the former area, per frame
+_LITTLE = 256  # pixels, added to areas that are compared
+
+
+class Judge:
+    """Says how sure the masks of one object are; knows what it looked like so far.
+
+    Parameters
+    ----------
+    refined : bool
+        The masks are the segmentation network's, which are sharper than those of scores alone.
+    """
+
+    def __init__(self, refined: bool) -> None:
+        self.refined = refined
+        self._whole = 1.0
+        self._area = 0.0
+
+    def learn(self, mask: NDArray[np.float32]) -> None:
+        """See a mask of shape (H, W) that the user drew, on any frame.
+
+        Several cells may be one object: it is then not doubted for being in pieces.
+        """
+        self._whole = min(self._whole, wholeness(mask > 0.5))
+        self._area = 0.0
+
+    def confidence(self, mask: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
+        """Return how sure a mask is by itself, in [0, 1].
+
+        Parameters
+        ----------
+        mask : array of shape (H, W), in [0, 1]
+            The object's probabilities.
+        scores : array of shape (h, w)
+            Its coarse scores.
+        """
+        found = mask > 0.5
+        pieces = min(1.0, wholeness(found) / self._whole)
+        knot = _REFINED if self.refined else _RAW
+        sure = np.interp(certainty(mask) * pieces**0.5, (0, knot, 1), (0, DOUBTFUL, 1))
+        if not found.any():  # then the scores must not say that there is something
+            sure = min(sure, 1 - np.clip(2 * scores.max() - 1, 0, 1))
+        return float(sure)
+
+    def follow(self, mask: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
+        """Return how sure the next frame's mask is; less if the object has just vanished."""
+        area = float((mask > 0.5).sum())
+        left = (area + _LITTLE) / (self._area + _LITTLE)
+        self._area = max(area, _FADING * self._area)
+        return self.confidence(mask, scores) * min(1.0, left / _VANISHED)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what it knows; see `from_state`."""
+        return {"look": torch.tensor([self._whole, self._area], dtype=torch.float64)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor], *, refined: bool) -> Judge:
+        """Return what `state_dict` was taken from."""
+        judge = cls(refined)
+        judge._whole, judge._area = state["look"].tolist()
+        return judge
+
+
+def certainty(mask: NDArray[np.float32]) -> float:
+    """Return the share of a soft mask of shape (H, W) that is not in doubt, in [0, 1].
+
+    That is the overlap of the soft mask with itself made hard. 1024 pixels that are not in doubt,
+    as many as lie under four coarse scores, are added: the edge of a small object is no news.
+    """
+    some = mask[mask > _NOTHING]
+    hard = some > 0.5
+    doubted = np.where(hard, 1 - some, some).sum(dtype=np.float64)
+    return float(1 - doubted / (np.where(hard, 1, some).sum(dtype=np.float64) + _ENOUGH))
+
+
+def wholeness(mask: NDArray[np.bool_]) -> float:
+    """Return the share of a mask of shape (H, W) that lies in its largest piece; 1 if empty.
+
+    At half the resolution, at which a gap of one pixel may close.
+    """
+    grown = cv2.dilate(mask.view(np.uint8), np.ones((2, 2), np.uint8), anchor=(0, 0))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(grown[::2, ::2]), connectivity=8
+    )
+    if count == 1:
+        return 1.0
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return float(areas.max() / areas.sum())

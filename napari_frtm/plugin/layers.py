@@ -37,6 +37,11 @@ def video_frames(layer: Image, axes: VideoAxes | None = None) -> LayerFrames:
     """
     data = layer.data[0] if layer.multiscale else layer.data
     shape = layer_shape(layer)
+    if len(shape) > 3 and shape[-1] in (3, 4) and shape[-2] > 16:
+        raise FrtmError(
+            f"'{layer.name}' shows its colours as an axis of length {shape[-1]}, the last one. "
+            "Open its files with FRTM, or add it with rgb=True."
+        )
     if axes is None or axes.ndim != len(shape):
         guess = guess_axes(shape, layer.axis_labels)
         if guess is None:

@@ -106,6 +106,7 @@ def test_video_frames(shape: tuple[int, ...], rgb: bool, expected: tuple[int, ..
         pytest.param((32, 40, 3), True, "single image", id="2d-rgb"),
         pytest.param((5, 2, 3, 32, 40), False, "too many axes", id="5d"),
         pytest.param((5, 2, 3, 32, 40, 3), True, "too many axes", id="5d-rgb"),
+        pytest.param((5, 32, 40, 3), False, "colours as an axis of length 3", id="colour-axis"),
         pytest.param((1, 32, 40), False, "one frame", id="one-frame"),
         pytest.param((1, 1, 32, 40), False, "one frame", id="one-frame-4d"),
     ],
@@ -256,3 +257,15 @@ def test_results_lie_over_every_channel(
             )
             assert masks.data[axes.frame_index(t)][3, 4] == 9
             masks.undo()
+
+
+def test_results_lie_over_a_turned_video() -> None:
+    """Their one position is in the middle of the video's channels."""
+    axes = VideoAxes(0, 1, 0, 4)
+    place = {"scale": (1, 2, 3, 4), "rotate": 30, "shear": [0.1, 0, 0.2, 0, 0, 0.3]}
+    video = Image(np.zeros((6, 4, 8, 9)), translate=(1, 2, 3, 4), **place)
+    masks = Labels(np.zeros(axes.results_shape(6, 8, 9), np.uint8), **placement(video, axes))
+
+    world = video.data_to_world((5, 1.5, 2, 7))
+
+    np.testing.assert_allclose(masks.data_to_world((5, 0, 2, 7)), world)

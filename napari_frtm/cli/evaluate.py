@@ -6,7 +6,8 @@ for example:
   napari-frtm evaluate DAVIS --split my_list.txt --out scores --results other_method/masks
 
 Without --results the sequences are followed from their first label image, and the masks are kept
-in OUT/masks. OUT gets scores.csv, scores.md and worst.png.
+in OUT/masks; the scores then say how well the confidence in each mask ranks them by J.
+OUT gets scores.csv, scores.md and worst.png.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import argparse
 
     from napari_frtm.evaluation.davis import Sequence
+    from napari_frtm.evaluation.trust import Confidence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,36 +44,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run this command."""
     from napari_frtm.evaluation.davis import find_sequences, score
+    from napari_frtm.evaluation.trust import trust
 
     sequences = find_sequences(options.root, options.split)
     with reporting(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
-    masks = options.results
+    masks, confidence = options.results, None
     if masks is None:
         masks = options.out / "masks"
-        _follow(sequences, masks, options)
+        confidence = _follow(sequences, masks, options)
     scores = {s.name: score(s, masks / s.name) for s in tqdm(sequences, desc="scoring")}
     table = rows(scores)
-    write_bytes(options.out / "scores.csv", as_csv(table).encode())
-    write_bytes(options.out / "scores.md", as_markdown(table).encode())
+    worth = None if confidence is None else trust(sequences, scores, confidence)
+    write_bytes(options.out / "scores.csv", as_csv(table, worth).encode())
+    write_bytes(options.out / "scores.md", as_markdown(table, worth).encode())
     with replacing(options.out / "worst.png") as path:
         Image.fromarray(worst_frames(scores, sequences, masks)).save(path)
-    print(as_markdown(table), end="")
+    print(as_markdown(table, worth), end="")
     print(f"\nWritten to {options.out}: scores.csv, scores.md, worst.png")
 
 
-def _follow(sequences: list[Sequence], masks: Path, options: argparse.Namespace) -> None:
-    """Segment every sequence and write its label images."""
+def _follow(
+    sequences: list[Sequence], masks: Path, options: argparse.Namespace
+) -> dict[str, Confidence]:
+    """Segment every sequence and write its label images; return the confidence in them."""
     from napari_frtm.evaluation.davis import follow
+    from napari_frtm.evaluation.trust import by_object
 
     config, network = method(options).load()
     print(f"{config.backbone}, variant {config.variant}, on {network.device}.")
+    confidence: dict[str, Confidence] = {}
     for sequence in tqdm(sequences, desc="sequences"):
         folder = masks / sequence.name
         with reporting(folder):
             folder.mkdir(parents=True, exist_ok=True)
         try:
+            sure = confidence[sequence.name] = {}
             for name, prediction in follow(sequence, network, config):
                 write_labels(folder / f"{name}.png", prediction.labels)
+                sure[name] = by_object(prediction)
         except (RuntimeError, MemoryError) as error:
             raise FrtmError(f"{sequence.name}: {error}") from error
+    return confidence

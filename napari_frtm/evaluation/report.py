@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.evaluation.davis import Sequence
     from napari_frtm.evaluation.metrics import ObjectScores
+    from napari_frtm.evaluation.trust import Trust
 
     Scores = Mapping[str, Mapping[int, ObjectScores]]
     """By sequence and object."""
@@ -48,24 +49,32 @@ def rows(scores: Scores) -> list[Row]:
     return [*table, _row("mean", every)]
 
 
-def as_csv(table: list[Row]) -> str:
-    """Return the rows as CSV, six digits."""
+def as_csv(table: list[Row], trust: Trust | None = None) -> str:
+    """Return the rows as CSV, six digits; with the rank correlation of confidence, if given."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["sequence", "objects", "J&F", "J", "F"])
+    writer.writerow(["sequence", "objects", "J&F", "J", "F", *(["rank correlation"] * bool(trust))])
     for row in table:
-        values = (row.mean, row.jaccard, row.boundary_f)
+        values = [row.mean, row.jaccard, row.boundary_f]
+        if trust:
+            values.append(trust.sequences.get(row.name, trust.mean))
         writer.writerow([row.name, row.objects, *(f"{v:.6f}" for v in values)])
     return text.getvalue()
 
 
-def as_markdown(table: list[Row]) -> str:
-    """Return the rows as a Markdown table, three digits."""
+def as_markdown(table: list[Row], trust: Trust | None = None) -> str:
+    """Return the rows as a Markdown table, three digits, and what confidence is worth below it."""
     lines = ["| sequence | objects | J&F | J | F |", "|---|---|---|---|---|"]
     lines += [
         f"| {r.name} | {r.objects} | {r.mean:.3f} | {r.jaccard:.3f} | {r.boundary_f:.3f} |"
         for r in table
     ]
+    if trust:
+        lines += [
+            "",
+            "Rank correlation of confidence with J (Spearman): "
+            f"{trust.pooled:.3f} pooled, {trust.mean:.3f} mean of sequences.",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -40,8 +40,13 @@ def test_a_benchmark_is_followed_and_scored(
 
     assert "| squares | 2 |" in first
     assert read_labels(out / "masks" / "squares" / "00004.png").max() == 4
-    assert (out / "scores.csv").read_text() == (tmp_path / "again" / "scores.csv").read_text()
+    lines = (out / "scores.csv").read_text().splitlines()
+    assert lines[0].endswith(",rank correlation")
+    scores = [line.rpartition(",")[0] for line in lines]
+    assert scores == (tmp_path / "again" / "scores.csv").read_text().splitlines()
     assert (out / "scores.md").read_text() in first
+    assert "Rank correlation of confidence with J (Spearman): " in first
+    assert "confidence" not in (tmp_path / "again" / "scores.md").read_text()
     with Image.open(out / "worst.png") as sheet:
         assert sheet.size[0] > 300
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.course import plan_course
+from napari_frtm.plugin.course import Reach, plan_course
 from napari_frtm.plugin.layers import painted_frames
 from napari_frtm.plugin.preload import prepare_for_torch
 from napari_frtm.plugin.request import Plan, Written
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_frtm.plugin.request import Request
     from napari_frtm.plugin.session import Session
     from napari_frtm.types import Labels
+
+    Unfinished: TypeAlias = tuple[dict[str, Any], Mapping[str, Any]]
 
 _SAVE_EVERY = 10.0  # seconds between two saved states of a run
 
@@ -62,6 +64,10 @@ def carry_out(request: Request, networks: Networks) -> Generator[Plan | Written,
     from napari_frtm.io.video import robust_contrast
 
     session, settings = request.session, request.settings
+    unfinished = _unfinished(session) if request.continues else None
+    if unfinished is not None:
+        before, _ = unfinished
+        request = replace(request, reach=Reach(before["reach"]), here=before["here"])
     painted = _painted(request)
     drawn = _wanted(painted | {t: session.keyframes[t] for t in session.complete}, request)
     course = plan_course(request.reach, settings.direction, settings.span, drawn, request.here)
@@ -79,8 +85,8 @@ def carry_out(request: Request, networks: Networks) -> Generator[Plan | Written,
         direction=course.direction,
     )
     described = _description(request, course, config, contrast, drawn)
-    if request.continues:
-        _go_on(run, session, described)
+    if unfinished is not None:
+        _go_on(run, unfinished, described)
     yield Plan(
         total=len(run.order),
         done=run.finished,
@@ -154,13 +160,18 @@ def _description(
     return plain
 
 
-def _go_on(run: Propagation, session: Session, described: dict[str, Any]) -> None:
-    """Put a run where the one in the session folder was broken off."""
+def _unfinished(session: Session) -> Unfinished:
+    """Return the run in the session folder that was broken off."""
     folder = session.results.folder
     saved = folder.load_run() if folder is not None else None
     if saved is None:
         raise FrtmError("There is no unfinished run here. Start a new one.")
-    before, state = saved
+    return saved
+
+
+def _go_on(run: Propagation, unfinished: Unfinished, described: dict[str, Any]) -> None:
+    """Put a run where one with the same settings was broken off."""
+    before, state = unfinished
     if before != described:
         different = next(key for key in described if before.get(key) != described[key])
         raise FrtmError(

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 _PRESET_TIPS = {
     "lite": "lite: small network (MobileNetV2) that comes with the plugin; works offline. "
-    "About 0.7 GB of memory.",
-    "fast": "fast: ResNet-18; its weights are downloaded once (45 MB). About 1 GB of memory.",
+    "About 1 GB of memory.",
+    "fast": "fast: ResNet-18; its weights are downloaded once (45 MB). About 1.1 GB of memory.",
     "accurate": "accurate: ResNet-101; its weights are downloaded once (171 MB); wants a GPU. "
-    "About 2 GB of memory.",
+    "About 1.5 GB of memory.",
 }
 _MASKS = {"Refined": Variant.FULL, "Coarse": Variant.D_ONLY}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,3 +75,24 @@ def test_settings_are_those_of_the_form(desk: Desk) -> None:
     assert settings.direction == "both"
     assert (form.frames.first.value(), form.frames.last.value()) == (2, 7)
     assert settings.span == range(2, 8)
+
+
+def test_the_state_of_the_form_comes_back(desk: Desk) -> None:
+    """As plain values, for a session folder; what is not offered any more is left out."""
+    form = desk.widget.form
+    before = form.state()
+    form.direction.setCurrentText("This frame only")
+    form.objects.setText("1, 4")
+    form.probabilities.setChecked(True)
+    form.frames.span = range(2, 8)
+    state = json.loads(json.dumps(form.state()))
+
+    form.set_state(before)
+    assert form.settings.objects is None
+    form.set_state(state | {"preset": "gone"})
+
+    assert form.way == "This frame only"
+    assert form.settings.objects == {1, 4}
+    assert form.settings.soft
+    assert form.settings.span == range(2, 8)
+    assert form.settings.preset == "lite"

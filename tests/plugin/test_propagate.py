@@ -166,6 +166,21 @@ def test_removing_the_scores_does_not_stop_the_run(desk: Desk, qtbot: QtBot) -> 
     assert desk.viewer.layers["clip masks"].data[11].any()
 
 
+def test_renaming_layers_changes_nothing(desk: Desk, qtbot: QtBot) -> None:
+    """In mid-run; the form follows."""
+    go_on = _start_and_halt(desk, qtbot)
+
+    for layer in list(desk.viewer.layers):
+        layer.name = f"renamed {layer.name}"
+    go_on.set()
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+
+    assert desk.viewer.layers["renamed clip masks"].data[11].any()
+    assert desk.widget.form.video.currentText() == "renamed clip"
+    _run(desk, qtbot)
+    assert len(desk.viewer.layers) == 4
+
+
 def test_closing_the_viewer_stops_the_run(desk: Desk, qtbot: QtBot) -> None:
     """Nothing goes on behind the user's back."""
     go_on = _start_and_halt(desk, qtbot)

@@ -117,3 +117,31 @@ def test_labels_take_the_likeliest_and_keep_ids() -> None:
     assert larger.dtype == np.uint8
     assert larger[:3].tolist() == [[3] * 8] * 3
     assert (larger[6:, 6:] == 7).all()
+
+
+@pytest.mark.parametrize("size", [(60, 90), (97, 201)])
+def test_the_largest_probability_wins_everywhere(size: tuple[int, int]) -> None:
+    """Against all layers upsampled together; one object is nowhere above the background."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = 4 * torch.randn(1, 4, 6, 9, generator=generator)
+    coarse[:, 2] = coarse[:, 0] - 0.1
+    probabilities = torch.nn.functional.interpolate(coarse, (60, 90), mode="bilinear")[0].softmax(0)
+
+    labels = to_labels(probabilities, (3, 5, 300), size)
+
+    logits = probabilities.clamp(min=1e-6).log()[None]
+    layers = torch.nn.functional.interpolate(logits, size, mode="bilinear")[0]
+    expected = np.array([0, 3, 5, 300])[layers.argmax(0).numpy()]
+    assert np.array_equal(labels, expected)
+    assert set(np.unique(labels)) == {0, 3, 300}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_frames_stay_as_they_are(dtype: type[np.generic]) -> None:
+    """Scaling happens on a copy."""
+    frame = np.arange(24 * 36, dtype=dtype).reshape(24, 36)
+    before = frame.copy()
+
+    to_images([frame], (10.0, 90.0), Geometry((24, 36), (12, 18)), CPU)
+
+    assert np.array_equal(frame, before)

@@ -63,6 +63,7 @@ class Judge:
         scores : array of shape (h, w)
             Its coarse scores.
         """
+        mask = _cut_out(mask)
         found = mask > 0.5
         pieces = min(1.0, wholeness(found) / self._whole)
         knot = _REFINED if self.refined else _RAW
@@ -73,7 +74,7 @@ class Judge:
 
     def follow(self, mask: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
         """Return how sure the next frame's mask is; less if the object has just vanished."""
-        area = float((mask > 0.5).sum())
+        area = float(np.count_nonzero(mask > 0.5))
         left = (area + _LITTLE) / (self._area + _LITTLE)
         self._area = max(area, _FADING * self._area)
         return self.confidence(mask, scores) * min(1.0, left / _VANISHED)
@@ -107,11 +108,19 @@ def wholeness(mask: NDArray[np.bool_]) -> float:
 
     At half the resolution, at which a gap of one pixel may close.
     """
-    grown = cv2.dilate(mask.view(np.uint8), np.ones((2, 2), np.uint8), anchor=(0, 0))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(
-        np.ascontiguousarray(grown[::2, ::2]), connectivity=8
-    )
-    if count == 1:
+    if not mask.any():
         return 1.0
+    grown = cv2.dilate(mask.view(np.uint8), np.ones((2, 2), np.uint8), anchor=(0, 0))
+    half = np.ascontiguousarray(grown[::2, ::2])
+    _, _, stats, _ = cv2.connectedComponentsWithStats(half, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     return float(areas.max() / areas.sum())
+
+
+def _cut_out(mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the part of a soft mask in which there is something."""
+    some = mask > _NOTHING
+    rows, columns = np.flatnonzero(some.any(1)), np.flatnonzero(some.any(0))
+    if not rows.size:
+        return mask[:0, :0]
+    return mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

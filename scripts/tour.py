@@ -65,8 +65,8 @@ class Camera:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         picture = viewer.window.screenshot(canvas_only=False, flash=False)
-        path = self._folder / f"{self._prefix}_{name}.png"
-        Image.fromarray(picture[..., :3]).quantize(128).save(path, optimize=True)
+        path = self._folder / f"{self._prefix}_{name}.jpg"
+        Image.fromarray(picture[..., :3]).resize((1200, 760)).save(path, quality=82)
         print(path)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_frtm.timeline import Timeline
 
 _STEPS = 10
+_BYTES = 256 * 2**20  # of all steps; older ones are forgotten first
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class Packed:
     @classmethod
     def of(cls, labels: NDArray[Any]) -> Packed:
         """Compress labels."""
-        return cls(zlib.compress(np.ascontiguousarray(labels).data, 1), labels.shape, labels.dtype.str)
+        return cls(
+            zlib.compress(np.ascontiguousarray(labels).data, 1), labels.shape, labels.dtype.str
+        )
 
     @property
     def labels(self) -> NDArray[Any]:
@@ -71,6 +74,12 @@ class Step:
     name: str
     before: dict[int, FrameBefore] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Bytes that its masks take."""
+        kept = (before.labels for before in self.before.values())
+        return sum(len(labels.data) for labels in kept if labels is not None)
+
 
 def frame_before(timeline: Timeline, index: int, labels: Packed | None) -> FrameBefore:
     """Return what is known of a frame, to be restored by `restore`."""
@@ -89,7 +98,7 @@ def restore(timeline: Timeline, index: int, before: FrameBefore) -> None:
 
 
 class History:
-    """The last steps; older ones are forgotten."""
+    """The last steps, as many as fit into a bounded memory."""
 
     def __init__(self) -> None:
         self._steps: deque[Step] = deque(maxlen=_STEPS)
@@ -101,6 +110,8 @@ class History:
 
     def begin(self, name: str) -> Step:
         """Return a new step, which is the last one from now on."""
+        while self._steps and sum(step.size for step in self._steps) > _BYTES:
+            self._steps.popleft()
         step = Step(name)
         self._steps.append(step)
         return step

@@ -8,7 +8,8 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.history import History, Packed, Step, frame_before, restore
+from napari_frtm.plugin.edits import Edits
+from napari_frtm.plugin.history import History, frame_before
 from napari_frtm.plugin.layers import displayed_frame, video_frames
 from napari_frtm.plugin.painting import Painting
 from napari_frtm.plugin.result_layers import ResultLayers
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.session import SessionFolder
     from napari_frtm.plugin.axes import VideoAxes
+    from napari_frtm.plugin.history import Step
     from napari_frtm.plugin.results import Finished
     from napari_frtm.types import Labels as LabelImage
 
@@ -73,6 +75,7 @@ class Session(QObject):  # type: ignore[misc]
         self.layers = ResultLayers(self)
         self.painting = Painting(self)
         self.saver = Saver(self)
+        self._edits = Edits(self)
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -167,38 +170,33 @@ class Session(QObject):  # type: ignore[misc]
             self.touch()
 
     def edit(self, pairs: Iterable[tuple[int, LabelImage]], name: str) -> None:
-        """Replace the masks of frames, as one step that can be undone.
+        """Replace the masks of frames, as one step that can be undone; see `Edits.apply`."""
+        self._edits.apply(pairs, name)
 
-        Keyframes among them stay keyframes, with their new masks.
+    def undo(self) -> str | None:
+        """Undo the last run or clean-up; return its name, or None; see `Edits.undo`."""
+        return self._edits.undo()
+
+    @property
+    def is_restoring(self) -> bool:
+        """Whether an undo still goes on."""
+        return self._edits.is_restoring
+
+    def replace(self, frame: int, labels: LabelImage) -> None:
+        """Replace the masks of a frame; if it is a keyframe, it stays one.
 
         Raises
         ------
         OutputError
             If the session folder cannot be written.
         """
-        step = self.history.begin(name)
-        for frame, labels in pairs:
-            old = self.labels(frame)
-            if np.array_equal(old, labels):
-                continue
-            step.before[frame] = frame_before(self.timeline, frame, Packed.of(old))
-            self._replace(frame, labels)
-        if not step.before:
-            self.history.forget(step)
-        self.touch()
-
-    def undo(self) -> str | None:
-        """Undo the last run or clean-up as a whole; return its name, or None if there is none."""
-        step = self.history.pop()
-        if step is None:
-            return None
-        for frame, before in step.before.items():
-            if not self.timeline.frozen[frame]:
-                empty = np.zeros(self.results.size[1:], np.uint8)
-                self._replace(frame, empty if before.labels is None else before.labels.labels)
-                restore(self.timeline, frame, before)
-        self.touch()
-        return step.name
+        self.results.put(frame, labels)
+        known = {i: float(values[frame]) for i, values in self.timeline.confidence.items()}
+        self.timeline.record(frame, known, areas(labels, self.timeline.object_ids))
+        if frame in self.complete:
+            self.keyframes[frame] = np.array(labels)
+            self.saver.keyframe(frame, self.keyframes[frame])
+        self.touch(frame)
 
     def touch(self, frame: int | None = None) -> None:
         """Show and save what has changed, a little later; the masks of a frame, if one is given."""
@@ -239,15 +237,6 @@ class Session(QObject):  # type: ignore[misc]
         self.viewer.dims.events.current_step.disconnect(self._moved)
         self._timer.stop()
         self.saver.close()
-
-    def _replace(self, frame: int, labels: LabelImage) -> None:
-        self.results.put(frame, labels)
-        known = {i: float(values[frame]) for i, values in self.timeline.confidence.items()}
-        self.timeline.record(frame, known, areas(labels, self.timeline.object_ids))
-        if frame in self.complete:
-            self.keyframes[frame] = np.array(labels)
-            self.saver.keyframe(frame, self.keyframes[frame])
-        self._stale.add(frame)
 
     def _know(self, frame: int, labels: LabelImage, confidence: float) -> None:
         """Note what a keyframe shows."""

@@ -137,6 +137,33 @@ def test_an_edit_is_one_step(session: Session) -> None:
     np.testing.assert_array_equal(session.labels(2), _square(1))
 
 
+def test_a_long_undo_leaves_room_for_others(
+    session: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frame after frame, until all are as before."""
+    monkeypatch.setattr("napari_frtm.plugin.edits._SLICE", -1.0)
+    session.edit([(t, _square(2)) for t in range(T)], "Grow")
+
+    assert session.undo() == "Grow"
+    assert session.is_restoring
+    assert (session.labels(5) == _square(2)).all()
+    assert session.undo() is None
+    qtbot.waitUntil(lambda: not session.is_restoring)
+
+    assert all((session.labels(t) == _square(1)).all() for t in range(T))
+
+
+def test_history_is_bounded(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest steps go first."""
+    monkeypatch.setattr("napari_frtm.plugin.history._BYTES", 0)
+
+    for object_id in (2, 3, 4):
+        session.edit([(0, _square(object_id))], f"Step {object_id}")
+
+    assert session.undo() == "Step 4"
+    assert session.undo() is None
+
+
 def test_changes_are_announced_soon(session: Session, qtbot: QtBot) -> None:
     """Once for many."""
     with qtbot.waitSignal(session.changed, timeout=2000):

@@ -1,0 +1,85 @@
+"""Changes of masks that are one step each, and how they are undone."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+
+from napari_frtm.plugin.history import Packed, frame_before, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from napari_frtm.plugin.history import FrameBefore
+    from napari_frtm.plugin.session import Session
+    from napari_frtm.types import Labels
+
+_SLICE = 0.03  # seconds of an undo at a time
+
+
+class Edits(QObject):  # type: ignore[misc]
+    """Applies and undoes the steps of a session."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._restoring: Iterator[tuple[int, FrameBefore]] | None = None
+
+    @property
+    def is_restoring(self) -> bool:
+        """Whether an undo still goes on."""
+        return self._restoring is not None
+
+    def apply(self, pairs: Iterable[tuple[int, Labels]], name: str) -> None:
+        """Replace the masks of frames, as one step; what does not change is no part of it.
+
+        Parameters
+        ----------
+        pairs : iterable of (int, array of shape (H, W))
+            Frames and their new masks. Keyframes among them stay keyframes.
+        name : str
+            Of the step, for the user.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        session = self._session
+        step = session.history.begin(name)
+        for frame, labels in pairs:
+            old = session.labels(frame)
+            if not np.array_equal(old, labels):
+                step.before[frame] = frame_before(session.timeline, frame, Packed.of(old))
+                session.replace(frame, labels)
+        if not step.before:
+            session.history.forget(step)
+
+    def undo(self) -> str | None:
+        """Undo the last step; return its name, or None if there is none.
+
+        Where it changed many frames, they follow little by little, so that napari can be used.
+        """
+        step = None if self.is_restoring else self._session.history.pop()
+        if step is None:
+            return None
+        self._restoring = iter(step.before.items())
+        self._restore_some()
+        return step.name
+
+    def _restore_some(self) -> None:
+        """Go on with an undo for a short time, and come back for the rest."""
+        session = self._session
+        end = monotonic() + _SLICE
+        for frame, before in self._restoring or ():
+            if not session.timeline.frozen[frame]:
+                empty = np.zeros(session.results.size[1:], np.uint8)
+                session.replace(frame, empty if before.labels is None else before.labels.labels)
+                restore(session.timeline, frame, before)
+            if monotonic() > end:
+                QTimer.singleShot(0, self._restore_some)
+                return
+        self._restoring = None

@@ -28,19 +28,19 @@ class Pass:
 
     Attributes
     ----------
-    references : dict of int to set of int
-        Frames that are learned first, in this order, and the objects that each one teaches.
+    lessons : list of (int, set of int)
+        Keyframes that are learned first, in this order, and the objects that each one teaches.
     frames : range
         The frames that are then segmented, in this order.
     """
 
-    references: dict[int, frozenset[int]]
+    lessons: list[tuple[int, frozenset[int]]]
     frames: range
 
     @cached_property
     def visits(self) -> list[int]:
-        """References, then frames."""
-        return [*self.references, *self.frames]
+        """Keyframes to learn, then frames."""
+        return [*(t for t, _ in self.lessons), *self.frames]
 
     @property
     def forward(self) -> bool:
@@ -138,19 +138,27 @@ class Plan:
         return [t for t in self.drawn if t not in self.span]
 
     def _pass(self, frames: range) -> Pass:
-        """Choose the references of a pass: the nearest, and the nearest that shows each object."""
+        """Choose what a pass learns first: the nearest references, and one that shows each object.
+
+        A target model is made for the frame on which it begins: it begins on the nearest one that
+        shows the object, or on the start of the pass if that is annotated. The farther ones
+        correct it; then the nearest one again, so that it counts most.
+        """
         start, step = frames[0], frames.step
         behind = [ids for t, ids in self.drawn.items() if (start - t) * step >= 0]
         known = frozenset[int]().union(*behind) or frozenset[int]().union(*self.drawn.values())
-        missing = known - self.drawn.get(start, frozenset())
-        chosen: dict[int, frozenset[int]] = {}
+        here = self.drawn.get(start, frozenset())
+        missing = known - here
+        lessons: list[tuple[int, frozenset[int]]] = []
         for t in sorted(self._references, key=lambda t: abs(t - start)):
             teaches = self.drawn[t] & known
             useful = teaches or t in self.complete
-            if (useful and len(chosen) < MOST_REFERENCES) or teaches & missing:
-                chosen[t] = teaches
+            if (useful and len(lessons) < MOST_REFERENCES) or teaches & missing:
+                lessons.append((t, teaches))
                 missing -= teaches
-        return Pass({t: chosen[t] for t in sorted(chosen, reverse=step < 0)}, frames)
+        if here and lessons:  # its own turn comes after them
+            return Pass([(start, here), *lessons], frames)
+        return Pass(lessons + lessons[:1] * (len(lessons) > 1), frames)
 
 
 def check_request(

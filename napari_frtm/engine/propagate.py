@@ -110,7 +110,7 @@ class Propagation:
         done = [(way, i) for way in passes[: self._pass] for i in way.frames]
         if self._pass < len(passes):
             way = passes[self._pass]
-            done += [(way, i) for i in way.frames[: max(0, self._position - len(way.references))]]
+            done += [(way, i) for i in way.frames[: max(0, self._position - len(way.lessons))]]
         return sum(self._plan.final(way, i) for way, i in done)
 
     def chunks(self) -> Generator[list[Prediction], None, None]:
@@ -149,15 +149,16 @@ class Propagation:
         self._held = {i: Held.from_state(_below(state, f"held.{i}.")) for i in indices}
 
     def _step(self, way: Pass, frames: Iterator[Frame]) -> list[Prediction]:
-        """Learn a reference or an annotation, or segment the frames up to the next update."""
-        ahead = way.visits[self._position : self._position + self._tracker.until_update]
-        index = ahead[0]
-        if index in way.references:
+        """Learn a keyframe, or segment the frames up to the next update."""
+        if self._position < len(way.lessons):
+            index, ids = way.lessons[self._position]
             self._position += 1
-            known = np.isin(self.references[index], list(way.references[index]))
-            labels = np.where(known, self.references[index], 0)
+            labels = (self.annotations | self.references)[index]
+            labels = np.where(np.isin(labels, list(ids)), labels, 0)
             self._tracker.learn(index, next(frames), labels, complete=index in self.complete)
             return []
+        ahead = way.visits[self._position : self._position + self._tracker.until_update]
+        index = ahead[0]
         if index in self.annotations:
             self._position += 1
             labels = self.annotations[index]

@@ -52,21 +52,33 @@ def test_passes_run_from_the_first_keyframe_or_the_edge(
 @pytest.mark.parametrize(
     ("direction", "drawn", "expected"),
     [
-        pytest.param("forward", {3: {1}, 7: {1, 2}}, {3: {1}, 7: {1, 2}}, id="behind: all objects"),
-        pytest.param("forward", {7: {1}, 25: {1, 2}}, {7: {1}, 25: {1}}, id="ahead: known ones"),
-        pytest.param("forward", {10: {2}, 25: {1, 2}}, {25: {2}}, id="drawn at the start"),
-        pytest.param("forward", {7: {1}, 12: {2}, 25: {2}}, {7: {1}}, id="drawn after the start"),
-        pytest.param("forward", {25: {1, 2}}, {25: {1, 2}}, id="nothing but ahead"),
-        pytest.param("backward", {7: {1, 2}, 25: {2}, 30: {3}}, {30: {3}, 25: {2}, 7: {2}}, id="b"),
+        pytest.param("forward", {3: {1}, 7: {1}}, [(7, {1}), (3, {1}), (7, {1})], id="nearest"),
+        pytest.param("forward", {7: {1, 2}}, [(7, {1, 2})], id="behind: all objects"),
+        pytest.param(
+            "forward",
+            {7: {1}, 25: {1, 2}},
+            [(7, {1}), (25, {1}), (7, {1})],
+            id="ahead: known ones",
+        ),
+        pytest.param("forward", {10: {2}, 25: {1, 2}}, [(10, {2}), (25, {2})], id="the start"),
+        pytest.param("forward", {10: {2}, 12: {1}}, [], id="no references"),
+        pytest.param("forward", {7: {1}, 12: {2}, 25: {2}}, [(7, {1})], id="after the start"),
+        pytest.param("forward", {25: {1, 2}}, [(25, {1, 2})], id="nothing but ahead"),
+        pytest.param(
+            "backward",
+            {7: {1, 2}, 25: {2}, 30: {3}},
+            [(25, {2}), (30, {3}), (7, {2}), (25, {2})],
+            id="backward",
+        ),
     ],
 )
 def test_references_teach_what_may_be_known(
-    direction: str, drawn: dict[int, set[int]], expected: dict[int, set[int]]
+    direction: str, drawn: dict[int, set[int]], expected: list[tuple[int, set[int]]]
 ) -> None:
-    """In the order of the pass; objects that first appear ahead of its start are not invented."""
+    """The nearest first; objects that first appear ahead of the start are not invented."""
     (way,) = plan(direction, range(10, 20), drawn).passes
 
-    assert list(way.references.items()) == list(expected.items())
+    assert way.lessons == expected
 
 
 def test_the_nearest_references_are_learned_and_no_object_is_forgotten() -> None:
@@ -75,7 +87,7 @@ def test_the_nearest_references_are_learned_and_no_object_is_forgotten() -> None
 
     (way,) = plan("forward", range(40, 50), drawn).passes
 
-    assert list(way.references) == [1, *range(40 - MOST_REFERENCES, 40)]
+    assert [t for t, _ in way.lessons] == [40, *range(39, 39 - MOST_REFERENCES, -1), 1]
 
 
 def test_a_complete_reference_teaches_absence() -> None:
@@ -84,7 +96,7 @@ def test_a_complete_reference_teaches_absence() -> None:
 
     (way,) = plan("forward", range(10, 20), drawn, complete=(5,)).passes
 
-    assert way.references == {3: {1}, 5: set()}
+    assert way.lessons == [(5, set()), (3, {1}), (5, set())]
 
 
 @pytest.mark.parametrize(

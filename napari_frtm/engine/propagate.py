@@ -36,8 +36,8 @@ class Propagation:
 
     Annotated frames outside the range are references: a pass learns the nearest of them before it
     starts, so that a part of a video can be run again without the rest. With one behind its start
-    a pass begins at the edge of the range. An object of which the first annotation lies ahead of
-    the start is not known before it.
+    a pass begins at the edge of the range. An object that is drawn only ahead of the start is not
+    known before it; but if all that is drawn lies ahead, it is known from the start.
 
     Parameters
     ----------

@@ -6,11 +6,19 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from app_model.types import SubmenuItem
 from npe2 import PluginManifest
+from npe2.manifest.contributions import Submenu
 
 import napari_frtm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
 
 MANIFEST = Path(napari_frtm.__path__[0]) / "napari.yaml"
 
@@ -44,6 +52,60 @@ def test_menus_are_open_to_plugins(manifest: PluginManifest) -> None:
     assert all(is_menu_contributable(menu) for menu in manifest.contributions.menus)
 
 
+def test_menu_items_are_in_napari(
+    manifest: PluginManifest, make_napari_viewer: Callable[[], Viewer]
+) -> None:
+    """Commands, docks and submenus, where the manifest puts them."""
+    from napari._app_model import get_app_model
+
+    make_napari_viewer()
+    menus = get_app_model().menus
+
+    for menu, items in manifest.contributions.menus.items():
+        shown = [item for group in menus.iter_menu_groups(menu) for item in group]
+        found = {
+            item.submenu if isinstance(item, SubmenuItem) else item.command.id for item in shown
+        }
+        wanted = {item.submenu if isinstance(item, Submenu) else item.command for item in items}
+        assert wanted <= found, menu
+
+
+def test_commands_run_from_the_menus(
+    manifest: PluginManifest, make_napari_viewer: Callable[[], Viewer], messages: list[str]
+) -> None:
+    """With the viewer that napari hands them; in an empty one each says what is missing."""
+    from napari._app_model import get_app_model
+
+    viewer = make_napari_viewer()
+    docks = {widget.command for widget in manifest.contributions.widgets}
+    others = {
+        command.id: command
+        for command in manifest.contributions.commands
+        if command.python_name.startswith("napari_frtm.plugin.commands:")
+    }
+    assert docks
+    assert len(others) >= 12
+
+    for command in others:
+        messages.clear()
+        get_app_model().commands.execute_command(command)
+        assert len(messages) == 1, command
+    viewer.window.remove_dock_widget("all")
+    for count, command in enumerate(docks, start=1):
+        get_app_model().commands.execute_command(command)
+        assert len(viewer.window.dock_widgets) == count, command
+
+
+def test_every_command_of_the_menus_and_keys_is_in_the_manifest(manifest: PluginManifest) -> None:
+    """So that it is in napari's command palette; the list of keys is there as a dock."""
+    from napari_frtm.plugin.keys import KEYS
+
+    named = {command.python_name for command in manifest.contributions.commands}
+    of_keys = {f"napari_frtm.plugin.commands:{key.command.__name__}" for key in KEYS}
+
+    assert of_keys - named == {"napari_frtm.plugin.commands:show_keys"}
+
+
 def test_movie_patterns_are_those_of_open_video(manifest: PluginManifest) -> None:
     """Every pattern that napari asks the reader about is one that it opens."""
     from napari_frtm.io.video import supported
@@ -53,9 +115,12 @@ def test_movie_patterns_are_those_of_open_video(manifest: PluginManifest) -> Non
     assert all(supported(pattern.replace("*", "clip")) for pattern in reader.filename_patterns)
 
 
-@pytest.mark.parametrize(
-    "module", ["propagate", "reader", "sample_data", "layers", "request", "worker"]
-)
+_MODULES = """
+commands help keys layers preferences propagate reader request sample_data worker
+"""
+
+
+@pytest.mark.parametrize("module", _MODULES.split())
 def test_plugin_imports_no_torch(module: str) -> None:
     """So that napari starts, and docks open, without waiting for it."""
     code = f"import napari_frtm.plugin.{module}, sys; assert 'torch' not in sys.modules"
@@ -64,22 +129,29 @@ def test_plugin_imports_no_torch(module: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_widget_opens_without_torch() -> None:
+def test_widgets_open_without_torch(manifest: PluginManifest) -> None:
     """The network is loaded when a run starts, in its thread."""
     code = """
 import sys
+from importlib import import_module
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
-from napari_frtm.plugin.propagate import Propagate
 from napari_frtm.plugin.sample_data import cells
 app = QApplication([])
 viewer = ViewerModel()
 (image, _, _), (labels, _, _) = cells()
 viewer.add_image(image)
 viewer.add_labels(labels)
-Propagate(viewer)
+for place in sys.argv[1:]:
+    module, name = place.split(":")
+    getattr(import_module(module), name)(viewer)
+assert len(sys.argv) > 2
 assert "torch" not in sys.modules
 """
+    docks = {widget.command for widget in manifest.contributions.widgets}
+    places = [c.python_name for c in manifest.contributions.commands if c.id in docks]
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *places], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

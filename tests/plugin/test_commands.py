@@ -1,0 +1,242 @@
+"""Commands of menus and keys: what they do, and what they say where they cannot."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_frtm.plugin import commands
+from napari_frtm.plugin.axes import VideoAxes
+from napari_frtm.plugin.help import Keys
+from napari_frtm.plugin.keys import KEYS, is_bound
+from napari_frtm.plugin.propagate import Propagate
+from napari_frtm.plugin.sessions import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.viewer import Viewer
+
+    from napari_frtm.plugin.session import Session
+    from tests.plugin.conftest import Desk
+
+LENGTH = 12
+COMMANDS = [key.command for key in KEYS]
+
+
+@pytest.fixture
+def work(make_napari_viewer: Callable[[], Viewer]) -> Iterator[Session]:
+    """Return a session with masks on all frames but the last; doubtful are 2-4, 7 and 9."""
+    viewer = make_napari_viewer()
+    video = viewer.add_image(np.zeros((LENGTH, 20, 30), np.uint8), name="clip")
+    session = watch(viewer).of(video, VideoAxes())
+    doubtful = {2: 0.5, 3: 0.2, 4: 0.5, 7: 0.4, 9: 0.1}
+    for frame in range(LENGTH - 1):
+        session.timeline.record(frame, {1: doubtful.get(frame, 0.9)}, {1: 0.0})
+    session.layers.show()
+    session.go_to(0)
+    yield session
+    watch(viewer).close()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_empty_viewer(
+    command: Callable[[Viewer], None],
+    make_napari_viewer: Callable[[], Viewer],
+    messages: list[str],
+) -> None:
+    """There is a message for every command but the list of keys, and no traceback."""
+    viewer = make_napari_viewer()
+
+    command(viewer)
+
+    assert len(messages) == (command is not commands.show_keys)
+    assert all(message.endswith(".") for message in messages)
+
+
+def test_start_opens_the_dock(
+    make_napari_viewer: Callable[[], Viewer], messages: list[str]
+) -> None:
+    """Once, under the name that napari's menu gives it, which then hides it."""
+    viewer = make_napari_viewer()
+
+    commands.start_or_pause(viewer)
+    commands.start_or_pause(viewer)
+
+    (name,) = (n for n, dock in viewer.window.dock_widgets.items() if isinstance(dock, Propagate))
+    assert name == "Propagate (FRTM)"
+    assert "Open a video" in messages[0]
+
+
+def test_a_hidden_dock_is_shown(make_napari_viewer: Callable[[], Viewer]) -> None:
+    """And not built again."""
+    viewer = make_napari_viewer()
+    dock, _ = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
+    dock.setVisible(False)
+
+    commands.start_or_pause(viewer)
+
+    assert not dock.isHidden()
+    assert sum(isinstance(w, Propagate) for w in viewer.window.dock_widgets.values()) == 1
+
+
+def test_the_range_is_set_to_the_displayed_frame(desk: Desk) -> None:
+    """In and Out."""
+    desk.viewer.dims.set_current_step(0, 3)
+    commands.set_in(desk.viewer)
+    desk.viewer.dims.set_current_step(0, 8)
+    commands.set_out(desk.viewer)
+
+    assert desk.widget.form.frames.span == range(3, 9)
+
+
+def test_keyframe_on_and_off(work: Session) -> None:
+    """Of the displayed frame."""
+    work.go_to(5)
+
+    commands.toggle_keyframe(work.viewer)
+    assert set(work.keyframes) == {5}
+    assert work.viewer.status == "Frame 5 is a keyframe."
+
+    commands.toggle_keyframe(work.viewer)
+    assert not work.keyframes
+    assert work.viewer.status == "Frame 5 is no longer a keyframe."
+
+
+def test_a_frame_without_masks_is_no_keyframe(work: Session, messages: list[str]) -> None:
+    """It would say that there is no object on it."""
+    work.go_to(LENGTH - 1)
+
+    commands.toggle_keyframe(work.viewer)
+
+    assert not work.keyframes
+    assert "Frame 11 has no masks yet" in messages[0]
+
+
+def test_frozen_on_and_off(work: Session) -> None:
+    """Of the displayed frame."""
+    work.go_to(5)
+
+    commands.toggle_frozen(work.viewer)
+    assert np.flatnonzero(work.timeline.frozen).tolist() == [5]
+
+    commands.toggle_frozen(work.viewer)
+    assert not work.timeline.frozen.any()
+
+
+def test_from_keyframe_to_keyframe(work: Session) -> None:
+    """Round and round, both ways."""
+    for frame in (2, 6, 9):
+        work.make_keyframe(frame)
+
+    assert _visit(commands.next_keyframe, work, 4) == [2, 6, 9, 2]
+    assert _visit(commands.previous_keyframe, work, 4) == [9, 6, 2, 9]
+
+
+def test_from_doubtful_to_doubtful_frame(work: Session) -> None:
+    """The worst of each stretch, round and round, both ways; frozen ones are not doubtful."""
+    assert _visit(commands.next_doubtful, work, 4) == [3, 7, 9, 3]
+    assert _visit(commands.previous_doubtful, work, 4) == [9, 7, 3, 9]
+
+    work.freeze([7], True)
+    assert _visit(commands.previous_doubtful, work, 2) == [9, 3]
+
+
+def test_no_doubtful_frame(work: Session, messages: list[str]) -> None:
+    """That is said."""
+    work.freeze(range(LENGTH), True)
+
+    assert _visit(commands.next_doubtful, work, 1) == [0]
+    assert _visit(commands.previous_doubtful, work, 1) == [0]
+    assert messages == ["No frame is doubtful."] * 2
+
+
+def _visit(command: Callable[[Viewer], None], session: Session, times: int) -> list[int]:
+    """Return the frames that a command goes to, from frame 0 on."""
+    session.go_to(0)
+    visited = []
+    for _ in range(times):
+        command(session.viewer)
+        visited.append(session.current)
+    return visited
+
+
+def test_undo_names_what_was_undone(work: Session, messages: list[str]) -> None:
+    """And says when there is nothing left."""
+    work.edit([(1, np.ones((20, 30), np.uint8))], "Grow 1-1")
+
+    commands.undo(work.viewer)
+    assert not work.labels(1).any()
+    commands.undo(work.viewer)
+
+    assert messages[0] == "Undone: Grow 1-1."
+    assert "no run or clean-up to undo" in messages[1]
+
+
+def test_work_is_that_of_the_video_chosen(work: Session, messages: list[str]) -> None:
+    """Where *Propagate* is open, which names one."""
+    viewer = work.viewer
+    other = viewer.add_image(np.zeros((LENGTH, 8, 8), np.uint8), name="other")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
+    dock.form.video.layer = other
+
+    commands.toggle_frozen(viewer)
+    assert "There are no masks yet" in messages[0]
+
+    dock.form.video.layer = work.video
+    commands.toggle_frozen(viewer)
+    assert work.timeline.frozen[work.current]
+
+
+def test_keys_call_the_commands(desk: Desk) -> None:
+    """As typed, while the dock is open."""
+    from napari_frtm.plugin.keys import bind
+
+    bind(desk.viewer)
+    assert all(is_bound(desk.viewer, key) for key in KEYS)
+    handler = desk.viewer.window._qt_viewer._key_map_handler
+
+    for layer in (desk.video, desk.labels):
+        desk.viewer.layers.selection.active = layer
+        desk.viewer.dims.set_current_step(0, 4)
+        assert handler.press_key("Shift-I")
+        assert desk.widget.form.frames.span.start == 4
+        desk.widget.form.frames.span = range(12)
+
+
+def test_list_of_keys_is_shown_and_hidden(make_napari_viewer: Callable[[], Viewer]) -> None:
+    """By the same command."""
+    viewer = make_napari_viewer()
+
+    commands.show_keys(viewer)
+    (panel,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, Keys))
+    assert not panel.parentWidget().isHidden()
+
+    commands.show_keys(viewer)
+    assert panel.parentWidget().isHidden()
+    commands.show_keys(viewer)
+    assert not panel.parentWidget().isHidden()
+
+
+def test_while_a_run_is_under_way(
+    desk: Desk, messages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Start pauses and goes on, cancel stops; what would disturb the run says why it cannot be."""
+    called: list[str] = []
+    session = desk.widget.sessions.of(desk.video, desk.widget.form.axes.axes)
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.widget.runner, "run", SimpleNamespace(session=session))
+        patch.setattr(desk.widget, "toggle_pause", lambda: called.append("pause"))
+        patch.setattr(desk.widget, "cancel", lambda: called.append("cancel"))
+
+        commands.start_or_pause(desk.viewer)
+        commands.cancel(desk.viewer)
+        commands.undo(desk.viewer)
+        commands.propagate_from_here(desk.viewer)
+
+    assert called == ["pause", "cancel"]
+    assert "Cancel it first" in messages[0]
+    assert "A run is under way" in messages[1]

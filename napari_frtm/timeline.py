@@ -88,23 +88,30 @@ class Timeline:
         lowest[list(self.keyframes)] = np.nan
         return lowest
 
-    def next_doubtful(self, after: int, below: float = DOUBTFUL) -> int | None:
+    def next_doubtful(
+        self, here: int, below: float = DOUBTFUL, *, backward: bool = False
+    ) -> int | None:
         """Return the worst frame of the next stretch of doubtful ones; None if there is none.
 
         Parameters
         ----------
-        after : int
+        here : int
             Where the user is; the search goes on from there, and begins anew behind the end.
         below : float
             Confidence that is doubted.
+        backward : bool
+            Whether to look for the stretch before.
         """
         lowest = self.doubt
         worst = [
             stretch[int(np.argmin(lowest[stretch]))]
             for stretch in _stretches(np.flatnonzero(lowest < below))
         ]
-        later = [index for index in worst if index > after]
-        return int((later or worst)[0]) if worst else None
+        if not worst:
+            return None
+        if backward:
+            return int(([index for index in worst if index < here] or worst)[-1])
+        return int(([index for index in worst if index > here] or worst)[0])
 
 
 def _stretches(indices: NDArray[np.intp]) -> list[NDArray[np.intp]]:

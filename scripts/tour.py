@@ -86,7 +86,7 @@ def paint(layer: Labels, frame: int, truth: np.ndarray) -> None:
 def open_docks(viewer: napari.Viewer) -> tuple[object, object]:
     """Open *Propagate* at the right and *Review* below."""
     _, propagate = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
-    review = None
+    _, review = viewer.window.add_plugin_dock_widget("napari-frtm", "Review")
     rest()
     return propagate, review
 
@@ -142,12 +142,19 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     camera.take(viewer, "6_from_here")
 
     assert session.undo().startswith("Propagate")
+    wait(lambda: not session.is_restoring, "the undo")
     later = [t for t in changed if t != doubtful]
     assert all((session.masks.data[t] == before[t]).all() for t in later)
     propagate.start_here()
     wait(lambda: not propagate.running, "the run from here again")
     assert {layer.name for layer in viewer.layers} >= {f"{video.name} masks"}
     np.testing.assert_allclose(session.masks.scale, video.scale)
+    review.clean_up.operation.setCurrentText("Drop specks")
+    review.clean_up_fold.expand(animate=False)
+    review.clean_up.preview.setChecked(True)
+    camera.take(viewer, "7_clean_up")
+    review.clean_up.apply()
+    wait(lambda: not review.clean_up.running, "the clean-up")
     final = session.masks.data[:].copy()
     overlap = jaccard(final > 0, truth > 0)
     rest(2)
@@ -159,12 +166,12 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     (video,) = viewer.open(str(movie), plugin="napari-frtm" if movie.suffix == ".mp4" else None)
     if scale != 1:
         video.scale, video.units = (1, scale, scale), ("pixel", "micrometer", "micrometer")
-    propagate, review = open_docks(viewer)
+    open_docks(viewer)
     session = watch(viewer).find(video)
     np.testing.assert_array_equal(session.masks.data[:], final)
     assert set(session.keyframes) == {0, doubtful}
     session.go_to(doubtful)
-    camera.take(viewer, "7_reopened")
+    camera.take(viewer, "8_reopened")
     print(f"{API_NAME}: corrected frame {doubtful}; J of the union of all objects {overlap:.3f}.")
     viewer.close()
 

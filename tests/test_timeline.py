@@ -51,18 +51,20 @@ def test_the_worst_object_counts_and_what_the_user_did_is_not_doubted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "expected"),
+    ("here", "backward", "expected"),
     [
-        pytest.param(0, 2, id="the worst of the next stretch, not its first"),
-        pytest.param(2, 5, id="the next stretch"),
-        pytest.param(5, 2, id="from the beginning again"),
+        pytest.param(0, False, 2, id="the worst of the next stretch, not its first"),
+        pytest.param(2, False, 5, id="the next stretch"),
+        pytest.param(5, False, 2, id="from the beginning again"),
+        pytest.param(5, True, 2, id="the stretch before"),
+        pytest.param(2, True, 5, id="from the end again"),
     ],
 )
-def test_next_doubtful(after: int, expected: int) -> None:
+def test_next_doubtful(here: int, backward: bool, expected: int) -> None:
     """Stretches of doubtful frames are visited in turn."""
     timeline = _confident(0.9, 0.5, 0.1, 0.5, 0.9, 0.2)
 
-    assert timeline.next_doubtful(after) == expected
+    assert timeline.next_doubtful(here, backward=backward) == expected
 
 
 def test_nothing_is_doubtful() -> None:

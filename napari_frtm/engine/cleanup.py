@@ -114,7 +114,7 @@ def vote(window: Sequence[Labels], own: int, object_ids: Iterable[int]) -> Label
     votes = np.stack([labels[differs] for labels in window])
     owner = votes[own]
     result = owner.copy()
-    ids = sorted(set(object_ids))
+    ids = np.intersect1d(votes, list(object_ids))
     mine = np.isin(owner, ids)
     result[mine] = 0
     for object_id in ids:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info, show_warning
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,9 +124,7 @@ def next_doubtful(viewer: napari.viewer.Viewer) -> None:
 def previous_doubtful(viewer: napari.viewer.Viewer) -> None:
     """Display the worst frame of the stretch of doubtful ones before."""
     session = _session(viewer)
-    last = session.timeline.length - 1
-    found = _reversed(session.timeline).next_doubtful(last - session.current)
-    _show_doubtful(session, None if found is None else last - found)
+    _show_doubtful(session, session.timeline.next_doubtful(session.current, backward=True))
 
 
 @_command
@@ -209,14 +206,3 @@ def _show_doubtful(session: Session, frame: int | None) -> None:
         show_info("No frame is doubtful.")
         return
     session.go_to(frame)
-
-
-def _reversed(timeline: Timeline) -> Timeline:
-    """Return what decides on doubt, with time running backward."""
-    last = timeline.length - 1
-    return Timeline(
-        timeline.filled[::-1],
-        timeline.frozen[::-1],
-        {last - frame for frame in timeline.keyframes},
-        {i: values[::-1] for i, values in timeline.confidence.items()},
-    )

@@ -13,7 +13,7 @@ from napari_frtm.plugin.history import Packed, frame_before, restore
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from napari_frtm.plugin.history import FrameBefore
+    from napari_frtm.plugin.history import FrameBefore, Step
     from napari_frtm.plugin.session import Session
     from napari_frtm.types import Labels
 
@@ -34,7 +34,7 @@ class Edits(QObject):  # type: ignore[misc]
         return self._restoring is not None
 
     def apply(self, pairs: Iterable[tuple[int, Labels]], name: str) -> None:
-        """Replace the masks of frames, as one step; what does not change is no part of it.
+        """Replace the masks of frames, as one step.
 
         Parameters
         ----------
@@ -48,15 +48,27 @@ class Edits(QObject):  # type: ignore[misc]
         OutputError
             If the session folder cannot be written.
         """
-        session = self._session
-        step = session.history.begin(name)
+        step = self.begin(name)
         for frame, labels in pairs:
-            old = session.labels(frame)
-            if not np.array_equal(old, labels):
-                step.before[frame] = frame_before(session.timeline, frame, Packed.of(old))
-                session.replace(frame, labels)
+            self.change(step, frame, labels)
+        self.end(step)
+
+    def begin(self, name: str) -> Step:
+        """Return a step to which `change` adds frames, and which `end` ends."""
+        return self._session.history.begin(name)
+
+    def change(self, step: Step, frame: int, labels: Labels) -> None:
+        """Replace the masks of a frame as a part of a step, unless they are the same."""
+        session = self._session
+        old = session.labels(frame)
+        if not np.array_equal(old, labels):
+            step.before[frame] = frame_before(session.timeline, frame, Packed.of(old))
+            session.replace(frame, labels)
+
+    def end(self, step: Step) -> None:
+        """End a step; it is forgotten if it changed nothing."""
         if not step.before:
-            session.history.forget(step)
+            self._session.history.forget(step)
 
     def undo(self) -> str | None:
         """Undo the last step; return its name, or None if there is none.

@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin import layers
+from napari_frtm.plugin import keys, layers
 from napari_frtm.plugin.course import Reach
 from napari_frtm.plugin.form import PropagateForm, Way
 from napari_frtm.plugin.request import Request
@@ -44,6 +44,7 @@ class Propagate(QWidget):  # type: ignore[misc]
         self._lay_out()
         self._connect()
         self._show_video()
+        keys.follow(viewer, self)
 
     @property
     def running(self) -> bool:

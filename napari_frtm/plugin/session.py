@@ -75,7 +75,7 @@ class Session(QObject):  # type: ignore[misc]
         self.layers = ResultLayers(self)
         self.painting = Painting(self)
         self.saver = Saver(self)
-        self._edits = Edits(self)
+        self.edits = Edits(self)
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -171,16 +171,16 @@ class Session(QObject):  # type: ignore[misc]
 
     def edit(self, pairs: Iterable[tuple[int, LabelImage]], name: str) -> None:
         """Replace the masks of frames, as one step that can be undone; see `Edits.apply`."""
-        self._edits.apply(pairs, name)
+        self.edits.apply(pairs, name)
 
     def undo(self) -> str | None:
         """Undo the last run or clean-up; return its name, or None; see `Edits.undo`."""
-        return self._edits.undo()
+        return self.edits.undo()
 
     @property
     def is_restoring(self) -> bool:
         """Whether an undo still goes on."""
-        return self._edits.is_restoring
+        return self.edits.is_restoring
 
     def replace(self, frame: int, labels: LabelImage) -> None:
         """Replace the masks of a frame; if it is a keyframe, it stays one.

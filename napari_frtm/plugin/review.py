@@ -1,0 +1,224 @@
+"""Dock widget *Review*: look over what was found, go to what is doubtful, clean up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_info
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_frtm.plugin import commands, keys
+from napari_frtm.plugin.clean_up import CleanUpBox
+from napari_frtm.plugin.object_table import ObjectTable
+from napari_frtm.plugin.sessions import watch
+from napari_frtm.plugin.strip import TimeStrip
+from napari_frtm.timeline import DOUBTFUL
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_frtm.plugin.session import Session
+
+_EMPTY = "Nothing to review yet: open a video and propagate masks (dock Propagate)."
+
+
+class Review(QWidget):  # type: ignore[misc]
+    """A strip along time, a table of objects, and what can be done about them.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose sessions are reviewed.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._sessions = watch(viewer)
+        self._session: Session | None = None
+        self.video = QComboBox()
+        self.note = QLabel(_EMPTY)
+        self.strip = TimeStrip()
+        self.previous_button = QPushButton("◂ Doubtful")
+        self.next_button = QPushButton("Doubtful ▸")
+        self.threshold = QDoubleSpinBox()
+        self.keyframe_button = QPushButton("Keyframe")
+        self.freeze_button = QPushButton("Freeze")
+        self.freeze_range_button = QPushButton("Freeze In to Out")
+        self.undo_button = QPushButton("Undo")
+        self.table = ObjectTable()
+        self.clean_up = CleanUpBox()
+        self.clean_up_fold = QCollapsible("Clean up", expandedIcon="▾", collapsedIcon="▸")
+        self._lay_out()
+        self._describe()
+        self._connect()
+        self._choose_video()
+        keys.follow(viewer, self)
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is shown."""
+        return self._session
+
+    def look(self) -> None:
+        """Show everything as it is now."""
+        session = self._session
+        self.note.setVisible(session is None)
+        for widget in (self.strip, self.table, self._buttons):
+            widget.setVisible(session is not None)
+        colours = {} if session is None else _colours(session)
+        if session is None:
+            self.strip.show_timeline(None, range(0), {})
+        else:
+            self.strip.show_timeline(session.timeline, session.span, colours)
+        self.table.show_session(session, colours)
+        self.clean_up.set_session(session)
+        self._look_at_frame()
+
+    def go_to_doubtful(self, *, forward: bool) -> None:
+        """Go to the worst frame of the next doubtful stretch, or of the one before."""
+        if self._session is None:
+            return
+        timeline, here = self._session.timeline, self._session.current
+        frame = timeline.next_doubtful(here, self.threshold.value(), backward=not forward)
+        if frame is None:
+            show_info("No frame is doubtful.")
+        else:
+            self._session.go_to(frame)
+
+    def toggle_keyframe(self) -> None:
+        """Let the displayed frame count as drawn, or no longer."""
+        commands.toggle_keyframe(self._viewer)
+
+    def toggle_frozen(self) -> None:
+        """Protect the displayed frame, or give it free."""
+        commands.toggle_frozen(self._viewer)
+
+    def freeze_range(self) -> None:
+        """Protect all frames from In to Out, or give them free if all are."""
+        session = self._session
+        if session is not None:
+            span = slice(session.span.start, session.span.stop)
+            session.freeze(session.span, not session.timeline.frozen[span].all())
+
+    def _look_at_frame(self, event: object = None) -> None:
+        """Follow the displayed frame."""
+        session = self._session
+        if session is None:
+            return
+        frame = session.current
+        self.strip.set_current(frame)
+        self.table.show_frame(session)
+        is_keyframe, frozen = frame in session.timeline.keyframes, session.timeline.frozen[frame]
+        self.keyframe_button.setText("No keyframe" if is_keyframe else "Keyframe")
+        self.freeze_button.setText("Unfreeze" if frozen else "Freeze")
+        last = session.history.last
+        self.undo_button.setEnabled(last is not None)
+        self.undo_button.setToolTip(f"Undo: {last.name}. (U)" if last else "Nothing to undo.")
+        if self.clean_up.preview.isChecked():
+            self.clean_up.show_frame()
+
+    def _reload(self) -> None:
+        """Offer the sessions there are; keep the choice."""
+        open_now = self._sessions.open
+        chosen = self._session if self._session in open_now else None
+        self.video.blockSignals(True)
+        self.video.clear()
+        self.video.addItems([session.video.name for session in open_now])
+        if chosen is not None:
+            self.video.setCurrentIndex(open_now.index(chosen))
+        self.video.blockSignals(False)
+        self.video.setVisible(len(open_now) > 1)
+        self._choose_video()
+
+    def _choose_video(self) -> None:
+        open_now, index = self._sessions.open, max(0, self.video.currentIndex())
+        session = open_now[index] if index < len(open_now) else None
+        if session is not self._session:
+            if self._session is not None:
+                self._session.changed.disconnect(self.look)
+            if session is not None:
+                session.changed.connect(self.look)
+            self._session = session
+        self.look()
+
+    def _pick(self, frame: int) -> None:
+        if self._session is not None:
+            self._session.go_to(frame)
+
+    def _select(self, object_id: int) -> None:
+        if self._session is not None and self._session.masks is not None:
+            self._session.masks.selected_label = object_id
+            self.table.show_frame(self._session)
+
+    def _lay_out(self) -> None:
+        self._buttons = QWidget()
+        grid = QGridLayout(self._buttons)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.previous_button, 0, 0)
+        grid.addWidget(self.next_button, 0, 1)
+        grid.addWidget(self.threshold, 0, 2)
+        grid.addWidget(self.keyframe_button, 1, 0)
+        grid.addWidget(self.freeze_button, 1, 1)
+        grid.addWidget(self.undo_button, 1, 2)
+        grid.addWidget(self.freeze_range_button, 2, 0, 1, 2)
+        self.clean_up_fold.addWidget(self.clean_up)
+        layout = QVBoxLayout(self)
+        for widget in (self.video, self.note, self.strip, self._buttons):
+            layout.addWidget(widget)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.clean_up_fold)
+        self.note.setWordWrap(True)
+        self.video.setVisible(False)
+
+    def _describe(self) -> None:
+        self.video.setToolTip("Which video to review.")
+        self.strip.setToolTip("Click to go to a frame.")
+        self.previous_button.setToolTip("Go to the doubtful frame before this one. (Shift-N)")
+        self.next_button.setToolTip("Go to the worst frame of the next doubtful stretch. (N)")
+        self.threshold.setRange(0, 1)
+        self.threshold.setSingleStep(0.05)
+        self.threshold.setValue(DOUBTFUL)
+        self.threshold.setToolTip("Confidence below which a frame is doubtful, from 0 to 1.")
+        self.keyframe_button.setToolTip(
+            "Let this frame count as drawn by you: it is never overwritten, and others are "
+            "computed from it. (K)"
+        )
+        self.freeze_button.setToolTip("Protect this frame: no run overwrites it. (G)")
+        self.freeze_range_button.setToolTip("Protect all frames from In to Out, or free them.")
+
+    def _connect(self) -> None:
+        self.video.currentIndexChanged.connect(self._choose_video)
+        self.strip.picked.connect(self._pick)
+        self.previous_button.clicked.connect(lambda: self.go_to_doubtful(forward=False))
+        self.next_button.clicked.connect(lambda: self.go_to_doubtful(forward=True))
+        self.keyframe_button.clicked.connect(self.toggle_keyframe)
+        self.freeze_button.clicked.connect(self.toggle_frozen)
+        self.freeze_range_button.clicked.connect(self.freeze_range)
+        self.undo_button.clicked.connect(lambda: commands.undo(self._viewer))
+        self.table.chosen.connect(self._select)
+        self.table.frame_wanted.connect(self._pick)
+        self._sessions.changed.connect(self._reload)
+        self._viewer.dims.events.current_step.connect(self._look_at_frame)
+
+
+def _colours(session: Session) -> dict[int, QColor]:
+    """Return the colours of the objects in the masks layer."""
+    if session.masks is None:
+        return {}
+    found = {}
+    for object_id in session.timeline.object_ids:
+        colour = session.masks.get_color(object_id)
+        if colour is not None:
+            found[object_id] = QColor.fromRgbF(*(float(c) for c in colour))
+    return found

@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_frtm.plugin.telling import describe, least_sure
 from napari_frtm.plugin.timescale import (
     TimeScale,
     draw_cursor,
@@ -33,7 +34,6 @@ _FROZEN = QColor(80, 160, 220)
 _GAP = 2
 _ABOVE = 2  # rows over those of the objects: frame numbers and frames
 _MOST = 10  # objects that have a row; of more, those that are least sure
-_TOLD = 5  # objects in a tooltip
 
 
 class TimeStrip(QWidget):  # type: ignore[misc]
@@ -181,38 +181,6 @@ class TimeStrip(QWidget):  # type: ignore[misc]
             painter.fillRect(QRectF(left, row, right - left, self.height()), shade)
         painter.end()
         return picture
-
-
-def describe(timeline: Timeline, frame: int, object_id: int | None = None) -> str:
-    """Return what is known of a frame, and there of one object or of all."""
-    marks = {
-        "keyframe": frame in timeline.keyframes,
-        "frozen": timeline.frozen[frame],
-        "no masks": not timeline.filled[frame],
-    }
-    parts = [", ".join(mark for mark, there in marks.items() if there)]
-    ids = least_sure(timeline, _TOLD, frame) if object_id is None else [object_id]
-    for known in ids:
-        of_object = []
-        if known in timeline.confidence and not np.isnan(timeline.confidence[known][frame]):
-            of_object.append(f"confidence {timeline.confidence[known][frame]:.2f}")
-        if known in timeline.area and not np.isnan(timeline.area[known][frame]):
-            of_object.append(f"area {timeline.area[known][frame]:,.0f} px")
-        if of_object:
-            parts.append(f"object {known}: {', '.join(of_object)}")
-    if object_id is None and len(timeline.object_ids) > len(ids):
-        parts.append(f"{len(timeline.object_ids) - len(ids)} more objects")
-    return f"Frame {frame}: {'; '.join(part for part in parts if part)}"
-
-
-def least_sure(timeline: Timeline, most: int, frame: int | None = None) -> list[int]:
-    """Return up to `most` objects, of more those of least confidence, anywhere or on a frame."""
-    ids = timeline.object_ids
-    if len(ids) <= most:
-        return ids
-    where = slice(None) if frame is None else slice(frame, frame + 1)
-    lowest = {i: np.fmin.reduce(timeline.confidence[i][where]) for i in timeline.confidence}
-    return sorted(ids, key=lambda i: np.nan_to_num(lowest.get(i, np.nan), nan=2.0))[:most]
 
 
 def confidence_colours(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:

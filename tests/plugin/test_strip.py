@@ -9,7 +9,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 
-from napari_frtm.plugin.strip import TimeStrip, confidence_colours, describe, least_sure
+from napari_frtm.plugin.strip import TimeStrip, confidence_colours
+from napari_frtm.plugin.telling import least_sure
 from napari_frtm.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def test_frames_outside_the_range_are_dimmed(strip: TimeStrip) -> None:
     assert part[10 * frame] == whole[10 * frame]
 
 
-def test_a_click_and_a_drag_go_to_frames(strip: TimeStrip, qtbot: QtBot) -> None:
-    """Each frame on the way once; without a button nothing happens."""
+def test_clicks_go_to_frames(strip: TimeStrip, qtbot: QtBot) -> None:
+    """Without a button nothing happens."""
     _show(strip, _timeline(10))
     picked: list[int] = []
     strip.picked.connect(picked.append)
@@ -167,34 +168,6 @@ def test_many_objects_leave_the_strip_low(strip: TimeStrip) -> None:
     assert {20, 150} <= set(rows)
     assert rows == sorted(rows)
     assert least_sure(timeline, 2, frame=3) == [20, 150]
-
-
-def test_what_is_known_of_a_frame() -> None:
-    """In words."""
-    timeline = _timeline(50)
-    timeline.keyframes.add(41)
-    timeline.frozen[41] = True
-    timeline.confidence[2][41] = 0.434
-    timeline.confidence[1][41] = np.nan
-    timeline.area[1][41] = np.nan
-    timeline.filled[0] = False
-
-    assert describe(timeline, 41) == (
-        "Frame 41: keyframe, frozen; object 2: confidence 0.43, area 1,234 px"
-    )
-    assert describe(timeline, 7, 1) == "Frame 7: object 1: confidence 1.00, area 1,234 px"
-    assert describe(timeline, 0, 9) == "Frame 0: no masks"
-
-
-def test_of_many_objects_the_least_sure_are_told() -> None:
-    """And how many there are besides."""
-    timeline = _timeline(5, objects=30)
-    timeline.confidence[17][2] = DOUBT
-
-    text = describe(timeline, 2)
-
-    assert text.startswith("Frame 2: object 17: confidence 0.20")
-    assert text.endswith("25 more objects")
 
 
 def test_colours_tell_doubt_from_confidence() -> None:

@@ -1,6 +1,6 @@
 """A session as a user has it, in a real napari window; leaves pictures and checks the layers.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/tour.py [rotoscoping|microscopy] [--out docs/images]
+    xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/tour.py [WHICH] [--out docs/images]
 
 Open, paint, propagate, pause, correct, propagate from there, review, clean up, undo, close, reopen.
 The pictures of the tutorials in docs/ are made by it. QT_API chooses the Qt binding.

@@ -70,11 +70,25 @@ def test_progress_tells_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert progress.text == "0 / 96 frames"
 
     now += 10
-    progress.advance(20)
+    progress.reach(20)
 
     assert progress.text == "20 / 96 frames, 2.0 fps, 38 s left"
-    progress.advance(76)
+    progress.reach(96)
     assert progress.text == "96 / 96 frames"
+
+
+def test_speed_is_that_since_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames of an earlier run do not count either."""
+    now = 100.0
+    monkeypatch.setattr("napari_frtm.plugin.progress.monotonic", lambda: now)
+    progress = Progress(96, 40)
+
+    now += 1000
+    progress.restart()
+    now += 2
+    progress.reach(44)
+
+    assert progress.text == "44 / 96 frames, 2.0 fps, 26 s left"
 
 
 def test_triton_is_left_alone_without_a_driver_s_llvm(

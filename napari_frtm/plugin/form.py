@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QSpinBox,
     QWidget,
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
     from napari_frtm.plugin.preferences import Preferences
 
 _PRESET_TIPS = {
-    "lite": "lite: small network (MobileNetV2) that comes with the plugin; works offline. "
-    "About 1 GB of memory.",
-    "fast": "fast: ResNet-18; its weights are downloaded once (45 MB). About 1.1 GB of memory.",
-    "accurate": "accurate: ResNet-101; its weights are downloaded once (171 MB); wants a GPU. "
-    "About 1.5 GB of memory.",
+    "lite": "lite: small network (MobileNetV2) that comes with the plugin; works offline.",
+    "fast": "fast: ResNet-18; its weights are downloaded once (45 MB).",
+    "accurate": "accurate: ResNet-101; its weights are downloaded once (171 MB); wants a GPU.",
 }
+_MEMORY = {"lite": 1.0, "fast": 1.1, "accurate": 1.5}
+"""GB of a whole run on the CPU, one object at 480 x 854, beside napari itself."""
 _MASKS = {"Refined": Variant.FULL, "Coarse": Variant.D_ONLY}
 
 
@@ -82,6 +83,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             "frames, what comes from either side is blended.",
         )
         self.preset = _combo(PRESETS, "\n".join(_PRESET_TIPS[name] for name in PRESETS))
+        self.estimate = QLabel()
         self.scores = QCheckBox("Scores")
         self.probabilities = QCheckBox("Probabilities")
         self.follow = QCheckBox("Follow along")
@@ -104,6 +106,9 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.video.chosen.connect(self._follow_video)
         self.labels.chosen.connect(self.changed)
         self.axes.changed.connect(self._follow_axes)
+        self.preset.currentTextChanged.connect(self._estimate)
+        self.device.currentTextChanged.connect(self._estimate)
+        self._estimate()
         self._follow_video()
 
     @property
@@ -186,6 +191,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         layout.addRow("Frames", self.frames)
         layout.addRow("Direction", self.direction)
         layout.addRow("Preset", self.preset)
+        layout.addRow("", self.estimate)
         layout.addRow("Show", _row(self.scores, self.probabilities))
         layout.addRow("", self.follow)
         inner = QWidget()
@@ -210,6 +216,10 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             "Labels of the objects to follow, such as 1, 3-5; all if empty. The masks of the "
             "others stay as they are."
         )
+        self.estimate.setToolTip(
+            "Where it will run, and what memory a video of 480 x 854 pixels with one object takes. "
+            "More objects and a higher resolution take more."
+        )
         self.scores.setToolTip("Show how sure the target model is of each 16 x 16 pixels.")
         self.probabilities.setToolTip(
             "Keep the soft masks as well, one layer per object, for mattes and measurements."
@@ -228,6 +238,11 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             "Folder in which your work on this video is saved as you go: masks, keyframes, "
             "settings. Empty: it is not saved."
         )
+
+    def _estimate(self) -> None:
+        device = self.device.currentText()
+        where = "GPU if there is one" if device == "auto" else device.upper()
+        self.estimate.setText(f"{where}, {_MEMORY[self.preset.currentText()]} GB or more")
 
     def _prefer(self, wanted: Preferences) -> None:
         self.preset.setCurrentText(wanted.preset)

@@ -60,7 +60,11 @@ class RunPanel(QWidget):  # type: ignore[misc]
             return
         kind = _KINDS[run.plan.config.variant.refines]
         device = _DEVICES.get(run.plan.device.split(":")[0], run.plan.device)
-        self.status.setText(f"{device}, {run.request.settings.preset}: {kind}")
+        text = f"{device}, {run.request.settings.preset}: {kind}"
+        low, high = run.plan.contrast
+        if (low, high) != (0, 255):
+            text += f"\nIntensities {low:g} to {high:g} are seen as black to white."
+        self.status.setText(text)
         self.bar.setRange(0, run.plan.total)
         self.progress_text.setText("Learning the objects…")
 

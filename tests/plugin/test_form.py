@@ -96,3 +96,14 @@ def test_the_state_of_the_form_comes_back(desk: Desk) -> None:
     assert form.settings.soft
     assert form.settings.span == range(2, 8)
     assert form.settings.preset == "lite"
+
+
+def test_device_and_memory_are_estimated(desk: Desk) -> None:
+    """Before anything is loaded."""
+    form = desk.widget.form
+    assert form.estimate.text() == "GPU if there is one, 1.0 GB or more"
+
+    form.preset.setCurrentText("accurate")
+    form.device.setCurrentText("cpu")
+
+    assert form.estimate.text() == "CPU, 1.5 GB or more"

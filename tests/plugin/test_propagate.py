@@ -274,3 +274,18 @@ def test_unreadable_frame_is_explained(desk: Desk, qtbot: QtBot, messages: list[
     assert messages == ["Frame 10 cannot be read."]
     assert desk.viewer.layers["clip masks"].data[8].any()
     assert desk.widget.panel.status.text().startswith("Failed after 9 of 12")
+
+
+def test_the_contrast_in_use_is_shown(desk: Desk, qtbot: QtBot) -> None:
+    """For anything but 8 bits, where the layer's limits decide."""
+    dark = desk.viewer.add_image(desk.video.data[..., 0].astype(np.uint16) * 4, name="dark")
+    dark.contrast_limits = (0, 1020)
+    labels = desk.viewer.add_labels(desk.labels.data.copy(), name="own")
+    desk.widget.form.video.layer, desk.widget.form.labels.layer = dark, labels
+
+    desk.widget.start()
+    qtbot.waitUntil(lambda: "Intensities" in desk.widget.panel.status.text(), timeout=SECONDS)
+
+    assert "Intensities 0 to 1020 are seen as black to white." in desk.widget.panel.status.text()
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+    assert desk.viewer.layers["dark masks"].data[6].any()

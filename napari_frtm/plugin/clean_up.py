@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -19,17 +19,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.cleaning import CleanUp, Operation, cleaned
-from napari_frtm.plugin.result_layers import METADATA
+from napari_frtm.plugin.preview import Preview
 from napari_frtm.plugin.worker import start_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from napari_frtm.plugin.history import Step
     from napari_frtm.plugin.session import Session
     from napari_frtm.plugin.worker import Worker
-    from napari_frtm.types import Labels as LabelImage
+    from napari_frtm.types import Labels
 
 # smallest, largest, usual amount, unit, what it means
 _AMOUNTS = {
@@ -41,6 +40,15 @@ _AMOUNTS = {
 }
 _ALL, _ONE = "All", "Selected label"
 _RANGE, _HERE = "In to Out", "This frame"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """A clean-up under way, and whose masks it changes."""
+
+    session: Session
+    step: Step
+    worker: Worker
 
 
 class CleanUpBox(QWidget):  # type: ignore[misc]
@@ -57,14 +65,14 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.apply_button, self.cancel_button = QPushButton("Apply"), QPushButton("Cancel")
         self.bar = QProgressBar()
         self._session: Session | None = None
-        self._layer: Labels | None = None
-        self._worker: Worker | None = None
-        self._step: Step | None = None
+        self._outlines = Preview()
+        self._run: _Run | None = None
         self._lay_out()
         self.operation.currentTextChanged.connect(self._offer_amount)
-        self.preview.toggled.connect(self.show_frame)
-        for changed in (self.operation.currentTextChanged, self.objects.currentTextChanged):
-            changed.connect(self.show_frame)
+        for combo in (self.operation, self.objects):
+            combo.currentTextChanged.connect(self.show_frame)
+        for box in (self.preview, self.keyframes):
+            box.toggled.connect(self.show_frame)
         self.amount.valueChanged.connect(self.show_frame)
         self.apply_button.clicked.connect(self.apply)
         self.cancel_button.clicked.connect(self.cancel)
@@ -87,13 +95,12 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
     @property
     def running(self) -> bool:
         """Whether masks are being cleaned up."""
-        return self._worker is not None
+        return self._run is not None
 
     def set_session(self, session: Session | None) -> None:
         """Clean up the masks of another session."""
         if session is not self._session:
-            self.cancel()
-            self.preview.setChecked(False)
+            self.stop()
             self._session = session
         self.setEnabled(session is not None)
 
@@ -101,92 +108,80 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         """Show the displayed frame as it would be; nothing without *Preview*."""
         session = self._session
         if session is None or session.masks is None or not self.preview.isChecked():
-            self._remove_preview()
+            self._outlines.remove()
             return
-        clean = self.clean_up
-        around = range(
-            max(0, session.current - clean.radius),
-            min(session.timeline.length, session.current + clean.radius + 1),
+        here = session.current
+        left_alone, filled = self._left_alone(session), session.timeline.filled
+        ((_, clean),) = cleaned(
+            self.clean_up, session.labels, range(here, here + 1), filled, left_alone
         )
-        window = [session.labels(frame) for frame in around]
-        labels = clean.apply(window, session.current - around.start)
-        if self._layer is None or self._layer not in session.viewer.layers:
-            self._layer = self._preview_layer(session, labels)
-        else:
-            self._layer.data = labels
+        labels = session.labels(here) if clean is None else clean
+        self._outlines.show(labels, session.masks, session.viewer.layers)
 
     def apply(self) -> None:
         """Clean up, in a thread; one step that can be undone."""
         session = self._session
         if session is None or session.masks is None or self.running:
             return
-        here = range(session.current, session.current + 1)
-        frames = session.span if self.frames.currentText() == _RANGE else here
-        kept = set(np.flatnonzero(session.timeline.frozen).tolist())
-        if not self.keyframes.isChecked():
-            kept |= session.timeline.keyframes
-        kept |= set(np.flatnonzero(~session.timeline.filled).tolist())
-        self._step = session.edits.begin(self.clean_up.operation)
+        here = session.current
+        whole = self.frames.currentText() == _RANGE
+        frames = session.span if whole else range(here, here + 1)
+        step = session.edits.begin(self.clean_up.operation)
         self.bar.setRange(0, len(frames))
-        self.bar.setValue(0)
+        self.bar.reset()
         self._show_running(True)
-        self._worker = start_worker(
-            _carry_out,
-            "cleaning up masks (FRTM)",
+        worker = start_worker(
+            cleaned,
+            "the clean-up of masks (FRTM)",
             {"yielded": self._take, "errored": self._fail, "finished": self._finish},
             self.clean_up,
-            session,
+            session.labels,
             frames,
-            frozenset(kept),
+            session.timeline.filled.copy(),
+            self._left_alone(session),
         )
+        self.destroyed.connect(worker.quit)
+        self._run = _Run(session, step, worker)
+
+    def stop(self) -> None:
+        """Cancel, and take the preview away."""
+        self.cancel()
+        self.preview.setChecked(False)
 
     def cancel(self) -> None:
         """Stop; frames that are done stay so, and can be undone."""
-        if self._worker is not None:
-            self._worker.quit()
+        if self._run is not None:
+            self._run.worker.quit()
 
-    def _take(self, item: tuple[int, LabelImage | None]) -> None:
+    def _left_alone(self, session: Session) -> frozenset[int]:
+        """Return the frames that the user has accepted or drawn."""
+        drawn = frozenset() if self.keyframes.isChecked() else session.timeline.keyframes
+        return frozenset(np.flatnonzero(session.timeline.frozen).tolist()) | drawn
+
+    def _take(self, item: tuple[int, Labels | None]) -> None:
         frame, labels = item
-        if self._session is None or self._step is None:
-            return
+        run = self._run
         self.bar.setValue(self.bar.value() + 1)
-        if labels is not None:
-            self._session.edits.change(self._step, frame, labels)
+        if run is None or labels is None or frame in self._left_alone(run.session):
+            return  # the user may have drawn or accepted it since
+        try:
+            run.session.edits.change(run.step, frame, labels)
+        except FrtmError as error:
+            self.cancel()
+            self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         show_error(f"The clean-up stopped: {error}")
 
     def _finish(self) -> None:
-        if self._session is not None and self._step is not None:
-            self._session.edits.end(self._step)
-        self._worker = self._step = None
+        """Come to rest; the worker's last signal, after an error too."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.session.edits.end(run.step)
+            run.session.touch()
+            self.destroyed.disconnect(run.worker.quit)
         self.preview.setChecked(False)
         self._show_running(False)
-
-    def _preview_layer(self, session: Session, labels: LabelImage) -> Labels:
-        """Add a layer for the preview, as outlines over the displayed frame."""
-        masks = session.masks
-        assert masks is not None
-        active = session.viewer.layers.selection.active
-        layer = session.viewer.add_labels(
-            labels,
-            name="clean-up preview",
-            colormap=masks.colormap,
-            scale=masks.scale[-2:],
-            translate=masks.translate[-2:],
-            units=masks.units[-2:],
-            metadata={METADATA: {"kind": "preview"}},
-        )
-        layer.contour = 2
-        session.viewer.layers.selection.active = active
-        return layer
-
-    def _remove_preview(self) -> None:
-        layer, self._layer = self._layer, None
-        if layer is not None and self._session is not None:
-            layers = self._session.viewer.layers
-            if layer in layers:
-                layers.remove(layer)
 
     def _offer_amount(self) -> None:
         operation = Operation(self.operation.currentText())
@@ -217,16 +212,9 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
             row.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addLayout(row)
+        for inner in (form, row):
+            layout.addLayout(inner)
         layout.addWidget(self.bar)
-
-
-def _carry_out(
-    clean: CleanUp, session: Session, frames: range, kept: frozenset[int]
-) -> Generator[tuple[int, LabelImage | None], None, None]:
-    """Yield the cleaned frames, in a thread."""
-    yield from cleaned(clean, session.labels, frames, kept)
 
 
 def _combo(items: object, tip: str) -> QComboBox:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -54,12 +53,10 @@ class CleanUp:
         return self.amount if self.operation is Operation.SMOOTH else 0
 
     def apply(self, window: Sequence[Labels], own: int) -> Labels:
-        """Return the cleaned labels of the frame at place `own` of consecutive frames."""
-        labels = window[own]
-        ids = self.object_ids or frozenset(range(1, int(labels.max(initial=0)) + 1))
+        """Return the cleaned labels of the frame at place `own` among those around it."""
+        ids = self.object_ids or {i for labels in window for i in _ids(labels)}
         if self.operation is Operation.SMOOTH:
-            everyone = self.object_ids or {i for frame in window for i in _ids(frame)}
-            return vote(window, own, everyone)
+            return vote(window, own, ids)
         steps: dict[Operation, Callable[[NDArray[np.bool_]], NDArray[np.bool_]]] = {
             Operation.GROW: partial(grow, pixels=self.amount),
             Operation.FILL: partial(fill_holes, largest=self.amount),
@@ -67,11 +64,15 @@ class CleanUp:
             Operation.LARGEST: keep_largest,
         }
         reach = max(0, self.amount) if self.operation is Operation.GROW else 0
-        return clean_up(labels, ids, [steps[self.operation]], reach)
+        return clean_up(window[own], ids, [steps[self.operation]], reach)
 
 
 def cleaned(
-    clean: CleanUp, read: Callable[[int], Labels], frames: range, left_alone: Collection[int]
+    clean: CleanUp,
+    read: Callable[[int], Labels],
+    frames: range,
+    filled: NDArray[np.bool_],
+    left_alone: Collection[int] = (),
 ) -> Generator[tuple[int, Labels | None], None, None]:
     """Yield the frames of a range with their new labels, None for those that are left alone.
 
@@ -85,20 +86,25 @@ def cleaned(
     read : callable
         Gives the labels of a frame, of shape (H, W).
     frames : range
-        Frames to clean up, step 1.
+        Frames to clean up, step 1. Those around them have a say too.
+    filled : bool array of shape (T,)
+        Frames that have masks; others stay empty and have no say.
     left_alone : collection of int
-        Frames among them that stay as they are, such as keyframes.
+        Frames that stay as they are, such as keyframes.
     """
-    window: deque[Labels] = deque()
-    first = ahead = frames.start
+    window: dict[int, Labels] = {}
     for frame in frames:
-        while ahead < min(frame + clean.radius + 1, frames.stop):
-            window.append(read(ahead))
-            ahead += 1
-        while first < frame - clean.radius:
-            window.popleft()
-            first += 1
-        yield frame, None if frame in left_alone else clean.apply(list(window), frame - first)
+        first, stop = frame - clean.radius, min(len(filled), frame + clean.radius + 1)
+        window = {index: labels for index, labels in window.items() if index >= first}
+        for index in range(max(0, first), stop):
+            if filled[index] and index not in window:
+                window[index] = read(index)
+        if frame in left_alone or frame not in window:
+            yield frame, None
+        else:
+            indices = sorted(window)
+            labels = [window[index] for index in indices]
+            yield frame, clean.apply(labels, indices.index(frame))
 
 
 def _ids(labels: Labels) -> range:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
+from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QComboBox,
@@ -69,6 +70,12 @@ class Review(QWidget):  # type: ignore[misc]
     def session(self) -> Session | None:
         """The session that is shown."""
         return self._session
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Stop when the dock is closed: napari then takes the widget out of it."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.clean_up.stop()
+        super().changeEvent(event)
 
     def look(self) -> None:
         """Show everything as it is now."""
@@ -173,6 +180,7 @@ class Review(QWidget):  # type: ignore[misc]
         grid.addWidget(self.undo_button, 1, 2)
         grid.addWidget(self.freeze_range_button, 2, 0, 1, 2)
         self.clean_up_fold.addWidget(self.clean_up)
+        self.clean_up_fold.layout().setContentsMargins(0, 0, 0, 0)
         layout = QVBoxLayout(self)
         for widget in (self.video, self.note, self.strip, self._buttons):
             layout.addWidget(widget)

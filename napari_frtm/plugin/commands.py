@@ -185,10 +185,11 @@ def _with_video(viewer: napari.viewer.Viewer) -> Propagate:
 
 
 def _session(viewer: napari.viewer.Viewer) -> Session:
-    """Return the work on the video that *Propagate* shows; without that dock, the latest."""
+    """Return the work on the video of *Propagate*; else that of *Review*, else the latest."""
+    from napari_frtm.plugin.review import Review
     from napari_frtm.plugin.sessions import open_sessions
 
-    dock = _open_propagate(viewer)
+    dock = _open_propagate(viewer) or _dock(viewer, Review)
     session = dock.session if dock is not None else next(reversed(open_sessions(viewer)), None)
     if session is None:
         raise FrtmError("There are no masks yet. Paint an object on a frame, and press Start.")

@@ -99,7 +99,7 @@ def obstacle(viewer: Viewer, key: Key) -> str:
     kinds = [kind.__name__ for kind in _LAYERS if _has(kind, key.binding)]
     if not kinds:
         return ""
-    return f"Not while a layer of type {' or '.join(kinds)} is selected: napari's own key there."
+    return f"Napari's own key on {' and '.join(kinds)} layers."
 
 
 _LAYERS = (

@@ -191,6 +191,20 @@ def test_work_is_that_of_the_video_chosen(work: Session, messages: list[str]) ->
     assert work.timeline.frozen[work.current]
 
 
+def test_work_is_that_of_review_where_only_it_is_open(work: Session) -> None:
+    """Of several videos, the one that it shows."""
+    viewer = work.viewer
+    other = viewer.add_image(np.zeros((LENGTH, 8, 8), np.uint8), name="other")
+    later = watch(viewer).of(other, VideoAxes())
+    _, dock = viewer.window.add_plugin_dock_widget("napari-frtm", "Review")
+    assert dock.session is work
+
+    commands.toggle_frozen(viewer)
+
+    assert work.timeline.frozen[work.current]
+    assert not later.timeline.frozen.any()
+
+
 def test_keys_call_the_commands(desk: Desk) -> None:
     """As typed, while the dock is open."""
     from napari_frtm.plugin.keys import bind

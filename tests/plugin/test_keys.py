@@ -140,8 +140,8 @@ def test_says_on_which_layers_napari_has_the_key(viewer: Viewer) -> None:
     """Points and Shapes, which are not used for masks."""
     notes = {key.name: obstacle(viewer, key) for key in KEYS}
 
-    assert "Points or Shapes" in notes["S"]
-    assert "type Shapes" in notes["R"]
+    assert "on Points and Shapes layers" in notes["S"]
+    assert "on Shapes layers" in notes["R"]
     assert not any("Image" in note or "Labels" in note for note in notes.values())
     assert not notes["N"]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Semaphore
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -25,6 +27,10 @@ from napari_frtm.plugin.preview import Preview
 from napari_frtm.plugin.worker import start_worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from numpy.typing import NDArray
+
     from napari_frtm.plugin.history import Step
     from napari_frtm.plugin.session import Session
     from napari_frtm.plugin.worker import Worker
@@ -39,16 +45,18 @@ _AMOUNTS = {
     Operation.SMOOTH: (1, 20, 1, " frames", "Frames to either side that have a vote."),
 }
 _ALL, _ONE = "All", "Selected label"
+_PATIENCE = 5  # seconds that a frame waits to be taken
 _RANGE, _HERE = "In to Out", "This frame"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """A clean-up under way, and whose masks it changes."""
+    """A clean-up under way, and whose masks it changes; `free` while no frame waits for napari."""
 
     session: Session
     step: Step
     worker: Worker
+    free: Semaphore
 
 
 class CleanUpBox(QWidget):  # type: ignore[misc]
@@ -130,10 +138,12 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.bar.setRange(0, len(frames))
         self.bar.reset()
         self._show_running(True)
+        free = Semaphore()
         worker = start_worker(
-            cleaned,
+            _in_turn,
             "the clean-up of masks (FRTM)",
             {"yielded": self._take, "errored": self._fail, "finished": self._finish},
+            free,
             self.clean_up,
             session.labels,
             frames,
@@ -141,7 +151,7 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
             self._left_alone(session),
         )
         self.destroyed.connect(worker.quit)
-        self._run = _Run(session, step, worker)
+        self._run = _Run(session, step, worker, free)
 
     def stop(self) -> None:
         """Cancel, and take the preview away."""
@@ -162,6 +172,8 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         frame, labels = item
         run = self._run
         self.bar.setValue(self.bar.value() + 1)
+        if run is not None:
+            QTimer.singleShot(0, run.free.release)  # after what else napari has to do
         if run is None or labels is None or frame in self._left_alone(run.session):
             return  # the user may have drawn or accepted it since
         try:
@@ -215,6 +227,20 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         for inner in (form, row):
             layout.addLayout(inner)
         layout.addWidget(self.bar)
+
+
+def _in_turn(
+    free: Semaphore,
+    clean: CleanUp,
+    read: Callable[[int], Labels],
+    frames: range,
+    filled: NDArray[np.bool_],
+    left_alone: frozenset[int],
+) -> Generator[tuple[int, Labels | None], None, None]:
+    """Yield cleaned frames, each when the one before has been taken, so that none pile up."""
+    for item in cleaned(clean, read, frames, filled, left_alone):
+        free.acquire(timeout=_PATIENCE)
+        yield item
 
 
 def _combo(items: object, tip: str) -> QComboBox:

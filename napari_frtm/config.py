@@ -147,6 +147,40 @@ class SegmentationConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocalityConfig:
+    """Looking for objects only near where they were last seen; not in the paper.
+
+    Attributes
+    ----------
+    reach : float
+        How far from its last mask an object is looked for, in its sizes: square roots of its area.
+    growth : float
+        By how much the reach grows with each frame in which the object was not seen.
+    size : float
+        Frames are enlarged until objects typically have this size, pixels.
+    enlarge : float
+        Enlargement at most.
+    pixels : float
+        Pixels of an enlarged frame at most.
+    scale : float or None
+        Working size of the frames over their own; None to choose it from the annotations.
+    """
+
+    reach: float = 0.4
+    growth: float = 0.1
+    size: float = 80.0
+    enlarge: float = 4.0
+    pixels: float = 1e6
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.reach > 0, "reach", "positive", self.reach)
+        _check(self.growth >= 0, "growth", "at least 0", self.growth)
+        _check(self.size > 0, "size", "positive", self.size)
+        _check(self.enlarge >= 1, "enlarge", "at least 1", self.enlarge)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrtmConfig:
     """One complete setting of the method.
 
@@ -154,6 +188,8 @@ class FrtmConfig:
     ----------
     backbone : str
         ``resnet18``, ``resnet50``, ``resnet101`` or ``mobilenet_v2``.
+    locality : LocalityConfig or None
+        How near to its last place an object is looked for; None for everywhere, as in the paper.
     update_interval : int
         Frames t_s between two updates of the target models.
     short_side : int
@@ -167,6 +203,7 @@ class FrtmConfig:
     target: TargetConfig = field(default_factory=TargetConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    locality: LocalityConfig | None = None
     update_interval: int = 8
     short_side: int = 480
     seed: int = 0

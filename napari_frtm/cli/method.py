@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_frtm.config import PRESETS, FrtmConfig, Variant, preset
+from napari_frtm.config import PRESETS, FrtmConfig, LocalityConfig, Variant, preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.library import find_checkpoint
 
@@ -88,6 +88,12 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="working resolution: scale frames down to N pixels on the shorter side (default: 480)",
     )
+    add(
+        "--local",
+        action="store_true",
+        help="look for each object only near where it was last seen, with small objects enlarged: "
+        "for many objects that look alike, such as cells",
+    )
     add("--seed", type=_seed, metavar="N", help="of all random numbers (default: 0)")
 
 
@@ -109,6 +115,8 @@ def _config(options: argparse.Namespace) -> FrtmConfig:
         config = replace(config, variant=Variant(options.variant))
     if options.seed is not None:
         config = replace(config, seed=options.seed)
+    if options.local:
+        config = replace(config, locality=LocalityConfig())
     if options.short_side is None:
         return config
     try:

@@ -40,7 +40,11 @@ class Geometry:
     @classmethod
     def bounded(cls, video: tuple[int, int], short_side: int) -> Geometry:
         """Scale down so that the shorter side is at most `short_side` pixels."""
-        factor = min(1.0, short_side / min(video))
+        return cls.scaled(video, min(1.0, short_side / min(video)))
+
+    @classmethod
+    def scaled(cls, video: tuple[int, int], factor: float) -> Geometry:
+        """Scale down or up by a factor."""
         height, width = (max(1, round(side * factor)) for side in video)
         return cls(video, (height, width))
 

@@ -10,6 +10,7 @@ from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.augment import altered_copies
 from napari_frtm.engine.confidence import Judge
 from napari_frtm.engine.images import Geometry, to_images
+from napari_frtm.engine.locality import Place, around, places_from_state, places_state
 from napari_frtm.engine.memory import SampleMemory, initial_weights
 from napari_frtm.engine.stencil import Quadratic
 from napari_frtm.engine.target import TargetModel, sample_loss
@@ -46,6 +47,11 @@ class TrackedObject:
         self.memory = memory
         self.kappa_min = kappa_min
         self.judge = judge
+        self.places: list[Place] = []
+
+    def place(self, index: int) -> Place:
+        """Return where it was seen in the frame nearest to this one; looked for locally."""
+        return min(self.places, key=lambda place: abs(place.index - index))
 
     @classmethod
     def start(cls, features: Tensor, masks: Tensor, config: FrtmConfig) -> TrackedObject:
@@ -61,7 +67,8 @@ class TrackedObject:
             The method's numbers.
         """
         size = (features.shape[-2], features.shape[-1])
-        loss = sample_loss(masks, config.target.kappa_min, size)
+        windows = around(masks, config.locality) if config.locality else None
+        loss = sample_loss(masks, config.target.kappa_min, size, windows)
         generator = torch.Generator().manual_seed(config.seed)
         model = TargetModel.initial(features.shape[1], config.target, generator)
         model = model.to(features.device)
@@ -73,7 +80,14 @@ class TrackedObject:
         started.update()
         return started
 
-    def remember(self, projected: Tensor, masks: Tensor, *, permanent: bool = False) -> None:
+    def remember(
+        self,
+        projected: Tensor,
+        masks: Tensor,
+        *,
+        windows: Tensor | None = None,
+        permanent: bool = False,
+    ) -> None:
         """Extend the memory by frames (algorithm 1, line 7).
 
         Parameters
@@ -82,11 +96,13 @@ class TrackedObject:
             From `TargetModel.project`.
         masks : Tensor of shape (B, H, W), in [0, 1]
             Where the object was found, or drawn.
+        windows : Tensor of shape (B, H, W), optional
+            Where it was looked for; only that counts.
         permanent : bool
             The masks are the user's; see `SampleMemory.add`.
         """
         size = (projected.shape[-2], projected.shape[-1])
-        loss = sample_loss(masks, self.kappa_min, size)
+        loss = sample_loss(masks, self.kappa_min, size, windows)
         for b in range(len(projected)):
             if permanent:
                 self.judge.learn(masks[b].cpu().numpy())
@@ -100,7 +116,8 @@ class TrackedObject:
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned; see `from_state`."""
         model = {"projection": self.model.projection, "taps": self.model.taps}
-        return model | self.judge.state_dict() | self.memory.state_dict()
+        places = places_state(self.places)
+        return model | self.judge.state_dict() | self.memory.state_dict() | places
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], config: FrtmConfig) -> TrackedObject:
@@ -108,7 +125,9 @@ class TrackedObject:
         model = TargetModel(state["projection"], state["taps"], config.target)
         memory = SampleMemory.from_state(state, config.memory)
         judge = Judge.from_state(state, refined=config.variant.refines)
-        return cls(model, memory, config.target.kappa_min, judge)
+        restored = cls(model, memory, config.target.kappa_min, judge)
+        restored.places = places_from_state(state)
+        return restored
 
 
 def objects_from_state(
@@ -155,7 +174,7 @@ def altered_samples(
         Masks.
     """
     pixels = (image.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
-    geometry = Geometry.bounded((pixels.shape[0], pixels.shape[1]), config.short_side)
+    geometry = Geometry.scaled((pixels.shape[0], pixels.shape[1]), 1.0)
     h, w = geometry.scores
     features = [image.new_zeros(0, network.backbone.channels[TARGET_STRIDE], h, w)]
     masks = [mask[:0].new_zeros(0, *mask.shape)]

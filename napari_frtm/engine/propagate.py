@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from napari_frtm.config import Direction
 from napari_frtm.engine.blend import Held, blend, hold, with_annotation
+from napari_frtm.engine.locality import working_scale
 from napari_frtm.engine.passes import Plan, check_request
 from napari_frtm.engine.reading import read_ahead
 from napari_frtm.engine.tracker import Tracker
@@ -94,6 +96,10 @@ class Propagation:
         self._plan = Plan.of(
             self.span, Direction(direction), self.annotations | self.references, self.complete
         )
+        if config.locality and config.locality.scale is None:
+            drawn = [*self.annotations.values(), *self.references.values()]
+            scale = working_scale(drawn, config.short_side, config.locality)
+            self.config = replace(config, locality=replace(config.locality, scale=scale))
         self._pass = self._position = 0
         self._tracker = self._new_tracker()
         self._held: dict[int, Held] = {}

@@ -1,4 +1,4 @@
-"""What frames showed, and the predictions that say so."""
+"""What frames show of the objects, and the predictions that say so."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch.nn.functional import interpolate
 
+from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.images import Geometry, to_labels
+from napari_frtm.engine.merge import merge
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
@@ -15,7 +19,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_frtm.engine.backbone import Features
     from napari_frtm.engine.confidence import Judge
+    from napari_frtm.engine.locality import Search
+    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.objects import TrackedObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,14 @@ class Seen:
         Coarse scores, padding included.
     probabilities : Tensor of shape (B, N + 1, H, W)
         Masks at the working size, background first; they sum to one.
+    windows : Tensor of shape (B, N, H, W), in [0, 1], or None
+        Where the objects were looked for; None for everywhere.
     """
 
     projected: dict[int, Tensor]
     scores: Tensor
     probabilities: Tensor
+    windows: Tensor | None = None
 
     def with_masks(self, given: Mapping[int, Tensor], object_ids: Sequence[int]) -> Seen:
         """Return it with the user's masks of shape (H, W), by object, in a single frame."""
@@ -82,3 +93,45 @@ class Seen:
                 )
             )
         return predictions
+
+
+def see(
+    network: FrtmNetwork,
+    objects: Mapping[int, TrackedObject],
+    features: Features,
+    geometry: Geometry,
+    *,
+    refine: bool,
+    search: Search | None = None,
+) -> Seen:
+    """Return scores and masks of N objects in B frames (algorithm 1, lines 5-6).
+
+    Parameters
+    ----------
+    network : FrtmNetwork
+        Its segmentation network refines the scores.
+    objects : mapping of int to TrackedObject
+        The N objects.
+    features : Features
+        Of the B frames.
+    geometry : Geometry
+        Of the frames.
+    refine : bool
+        Otherwise the scores are the masks.
+    search : Search, optional
+        Where to look for the objects, in a single frame; otherwise everywhere.
+    """
+    deep = features[TARGET_STRIDE].float()
+    projected = {i: known.model.project(deep) for i, known in objects.items()}
+    each = [known.model.scores(projected[i]) for i, known in objects.items()]
+    scores = torch.stack(each, 1)
+    if search:
+        scores = search.scores(scores)
+    if refine:
+        masks = torch.sigmoid(geometry.crop(network.refine(scores, features)))
+    else:
+        up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
+        masks = geometry.crop(up).clamp(0, 1)
+    if search:
+        return Seen(projected, scores, merge(search.masks(masks)), search.windows[None])
+    return Seen(projected, scores, merge(masks))

@@ -128,9 +128,21 @@ class TargetModel:
         return precond**2, precond
 
 
-def sample_loss(masks: Tensor, kappa_min: float, scores_size: tuple[int, int]) -> Quadratic:
-    """Return the loss of samples with these masks of shape (K, H, W), soft or hard, in [0, 1]."""
-    return quadratic(masks, pixel_weights(masks, kappa_min), scores_size)
+def sample_loss(
+    masks: Tensor,
+    kappa_min: float,
+    scores_size: tuple[int, int],
+    windows: Tensor | None = None,
+) -> Quadratic:
+    """Return the loss of samples with these masks of shape (K, H, W), soft or hard, in [0, 1].
+
+    Of samples with windows of shape (K, H, W), only the pixels where these are above 0 count.
+    """
+    if windows is None:
+        weights = pixel_weights(masks, kappa_min)
+    else:
+        weights = windowed_weights(masks, windows > 0, kappa_min)
+    return quadratic(masks, weights, scores_size)
 
 
 def pixel_weights(masks: Tensor, kappa_min: float) -> Tensor:
@@ -145,6 +157,15 @@ def pixel_weights(masks: Tensor, kappa_min: float) -> Tensor:
     inside = desired / actual.clamp(min=tiny)
     outside = (1 - desired) / (1 - actual).clamp(min=tiny)
     return torch.where(target, inside, outside)
+
+
+def windowed_weights(masks: Tensor, inside: Tensor, kappa_min: float) -> Tensor:
+    """Return the weights of eq. (4) as if what is `inside`, (K, H, W) bool, were the image."""
+    weights = torch.zeros_like(masks)
+    for mask, within, weight in zip(masks, inside, weights, strict=True):
+        if within.any():
+            weight[within] = pixel_weights(mask[within][None, None], kappa_min)[0, 0]
+    return weights
 
 
 def _filter(taps: Tensor, features: Tensor) -> Tensor:

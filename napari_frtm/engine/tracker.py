@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.blend import with_annotation
 from napari_frtm.engine.images import Geometry, flaw, to_images, to_masks
-from napari_frtm.engine.merge import merge
+from napari_frtm.engine.locality import Place, Search
 from napari_frtm.engine.objects import TrackedObject, altered_samples, objects_from_state
-from napari_frtm.engine.seen import Seen
+from napari_frtm.engine.seen import Seen, see
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.backbone import Features
@@ -108,7 +107,8 @@ class Tracker:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
-        seen = self._see(features, geometry).with_masks(given, self.object_ids)
+        seen = self._see(index, features, geometry).with_masks(given, self.object_ids)
+        self._follow(index, seen)
         (prediction,) = seen.predictions([index], self.judges, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
@@ -148,10 +148,12 @@ class Tracker:
             batch = slice(first, first + size)
             images = self._images(indices[batch], frames[batch], geometry)
             features = self.network.features(images, refine=self.config.variant.refines)
-            seen = self._see(features, geometry)
-            predictions += seen.predictions(indices[batch], self.judges, geometry)
-            if self.config.variant.updates:
-                self._remember(seen)
+            for together, these in self._steps(indices[batch], features):
+                seen = self._see(together[0], these, geometry)
+                self._follow(together[0], seen)
+                predictions += seen.predictions(together, self.judges, geometry)
+                if self.config.variant.updates:
+                    self._remember(seen)
         self._advance(len(frames))
         return predictions
 
@@ -186,7 +188,9 @@ class Tracker:
         for object_id, mask in given.items():
             known = self._objects.get(object_id)
             if known is not None:
-                known.remember(known.model.project(deep), mask[None], permanent=True)
+                window = self._window(known, index, mask)
+                projected = known.model.project(deep)
+                known.remember(projected, mask[None], windows=window, permanent=True)
                 known.update()
             else:
                 rng = np.random.default_rng((self.config.seed, object_id, index))
@@ -194,22 +198,45 @@ class Tracker:
                 copies, moved = altered_samples(self.network, visible, mask, self.config, rng)
                 samples = torch.cat([deep, copies]), torch.cat([mask[None], moved])
                 self._objects[object_id] = TrackedObject.start(*samples, self.config)
+            if self.config.locality and (mask > 0.5).any():
+                self._objects[object_id].places.append(Place.drawn(mask, index))
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
         return features, given
 
-    def _see(self, features: Features, geometry: Geometry) -> Seen:
-        """Scores and masks of frames (algorithm 1, lines 5-6)."""
-        deep = features[TARGET_STRIDE].float()
-        projected = {i: known.model.project(deep) for i, known in self._objects.items()}
-        each = [known.model.scores(projected[i]) for i, known in self._objects.items()]
-        scores = torch.stack(each, 1)
-        if self.config.variant.refines:
-            masks = torch.sigmoid(geometry.crop(self.network.refine(scores, features)))
-        else:
-            up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
-            masks = geometry.crop(up).clamp(0, 1)
-        return Seen(projected, scores, merge(masks))
+    def _steps(
+        self, indices: Sequence[int], features: Features
+    ) -> Iterator[tuple[Sequence[int], Features]]:
+        """Yield the frames that can be seen at once: one, if it says where to look in the next."""
+        if not self.config.locality:
+            yield indices, features
+            return
+        for b, index in enumerate(indices):
+            yield [index], {stride: level[b : b + 1] for stride, level in features.items()}
+
+    def _see(self, index: int, features: Features, geometry: Geometry) -> Seen:
+        """Scores and masks of frames, of which the first has this index."""
+        search = None
+        if self.config.locality:
+            places = [known.place(index) for known in self._objects.values()]
+            search = Search(places, index, self.config.locality, self.network.device)
+        refine = self.config.variant.refines
+        return see(self.network, self._objects, features, geometry, refine=refine, search=search)
+
+    def _follow(self, index: int, seen: Seen) -> None:
+        """Note where the objects are in a frame."""
+        if not self.config.locality:
+            return
+        masks = seen.probabilities[0, 1:].cpu().numpy()
+        for known, mask in zip(self._objects.values(), masks, strict=True):
+            known.places = [known.place(index).moved(mask, index)]
+
+    def _window(self, known: TrackedObject, index: int, mask: Tensor) -> Tensor | None:
+        """Where a corrected mask of shape (H, W) counts, (1, H, W)."""
+        if not self.config.locality:
+            return None
+        place = Place.drawn(mask, index) if (mask > 0.5).any() else known.place(index)
+        return Search([place], index, self.config.locality, self.network.device).windows
 
     def _remember(self, seen: Seen) -> None:
         """Extend every object's memory by the frames seen.
@@ -221,7 +248,8 @@ class Tracker:
         if not self.config.variant.refines:
             labels = (labels > 0.5).float()
         for layer, (object_id, known) in enumerate(self._objects.items(), start=1):
-            known.remember(seen.projected[object_id], labels[:, layer])
+            window = None if seen.windows is None else seen.windows[:, layer - 1]
+            known.remember(seen.projected[object_id], labels[:, layer], windows=window)
 
     def _advance(self, frames: int) -> None:
         """Count frames, and update the target models every t_s of them (algorithm 1, line 8)."""
@@ -245,4 +273,7 @@ class Tracker:
 
     def _geometry(self, frame: Frame) -> Geometry:
         height, width = frame.shape[:2]
+        locality = self.config.locality
+        if locality and locality.scale:
+            return Geometry.scaled((height, width), locality.scale)
         return Geometry.bounded((height, width), self.config.short_side)

@@ -87,12 +87,14 @@ def carry_out(request: Request, networks: Networks) -> Generator[Plan | Written,
     described = _description(request, course, config, contrast, drawn)
     if unfinished is not None:
         _go_on(run, unfinished, described)
+    ids = {int(i) for labels in drawn.values() for i in np.unique(labels) if i}
     yield Plan(
         total=len(run.order),
         done=run.finished,
         course=course,
         painted=painted,
-        largest_id=max(int(labels.max()) for labels in drawn.values()),
+        largest_id=max(ids),
+        objects=len(ids),
         config=config,
         device=str(run.network.device),
         contrast=contrast,

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_frtm.config import PRESETS, Direction, Variant, preset
+from napari_frtm.config import PRESETS, Direction, LocalityConfig, Variant, preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.axes_box import AxesBox
 from napari_frtm.plugin.entries import FolderEdit, parse_objects
@@ -44,6 +44,7 @@ _PRESET_TIPS = {
 }
 _MEMORY = {"lite": 1.0, "fast": 1.1, "accurate": 1.5}
 """GB of a whole run on the CPU, one object at 480 x 854, beside napari itself."""
+_SEARCH = {"Everywhere": None, "Near the last place": LocalityConfig()}
 _MASKS = {"Refined": Variant.FULL, "Coarse": Variant.D_ONLY}
 
 
@@ -93,6 +94,13 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             "Coarse: the target model alone; for small or unusual objects that the refinement "
             "loses.",
         )
+        self.search = _combo(
+            _SEARCH,
+            "Everywhere: as usual.\n"
+            "Near the last place: each object is looked for only around where it was last seen, and "
+            "small objects are enlarged. For many objects that look alike, such as cells; slower, "
+            "and not for fast motion.",
+        )
         self.short_side = QSpinBox()
         self.device = _combo(
             ("auto", "cpu", "cuda", "mps"),
@@ -124,6 +132,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             preset(self.preset.currentText(), _MASKS[self.masks.currentText()]),
             short_side=self.short_side.value(),
             seed=self.seed.value(),
+            locality=_SEARCH[self.search.currentText()],
         )
         return Settings(
             preset=self.preset.currentText(),
@@ -178,6 +187,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         return {
             "preset": self.preset,
             "masks": self.masks,
+            "search": self.search,
             "device": self.device,
             "direction": self.direction,
         }
@@ -197,6 +207,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         inner = QWidget()
         advanced = _form_layout(inner)
         advanced.addRow("Masks", self.masks)
+        advanced.addRow("Search", self.search)
         advanced.addRow("Resolution", self.short_side)
         advanced.addRow("Device", self.device)
         advanced.addRow("Seed", self.seed)

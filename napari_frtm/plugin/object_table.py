@@ -186,5 +186,5 @@ def _area_text(value: float, unit: str) -> str:
 
 
 def in_figures(value: float) -> str:
-    """Return a number with three figures or all those before the point, as ``1,234`` or ``12.3``."""
+    """Return a number with three figures, or all those before the point: 1,234 or 12.3."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

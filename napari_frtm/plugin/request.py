@@ -90,6 +90,8 @@ class Plan:
         Frames that are painted on the user's layer.
     largest_id : int
         Of the painted objects.
+    objects : int
+        How many there are.
     config : FrtmConfig
         The method's numbers, with the variant that there are weights for.
     device : str
@@ -103,6 +105,7 @@ class Plan:
     course: Course
     painted: dict[int, Labels]
     largest_id: int
+    objects: int
     config: FrtmConfig
     device: str
     contrast: tuple[float, float]

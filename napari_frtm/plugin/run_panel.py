@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_frtm.plugin.runner import Run
 
 _KINDS = {True: "refined masks", False: "coarse masks (target model only)"}
+_MANY = 4  # objects; from here on they may be cells
 _DEVICES = {"cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
 
 
@@ -64,6 +65,8 @@ class RunPanel(QWidget):  # type: ignore[misc]
         low, high = run.plan.contrast
         if (low, high) != (0, 255):
             text += f"\nIntensities {low:g} to {high:g} are seen as black to white."
+        if run.plan.objects >= _MANY and run.plan.config.locality is None:
+            text += "\nMany alike objects? Advanced, Search: Near the last place keeps them apart."
         self.status.setText(text)
         self.bar.setRange(0, run.plan.total)
         self.progress_text.setText("Learning the objects…")

@@ -83,16 +83,19 @@ def test_the_state_of_the_form_comes_back(desk: Desk) -> None:
     before = form.state()
     form.direction.setCurrentText("This frame only")
     form.objects.setText("1, 4")
+    form.search.setCurrentText("Near the last place")
     form.probabilities.setChecked(True)
     form.frames.span = range(2, 8)
     state = json.loads(json.dumps(form.state()))
 
     form.set_state(before)
     assert form.settings.objects is None
+    assert form.settings.config.locality is None
     form.set_state(state | {"preset": "gone"})
 
     assert form.way == "This frame only"
     assert form.settings.objects == {1, 4}
+    assert form.settings.config.locality is not None
     assert form.settings.soft
     assert form.settings.span == range(2, 8)
     assert form.settings.preset == "lite"

@@ -142,7 +142,7 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     camera.take(viewer, "6_from_here")
 
     assert session.undo().startswith("Propagate")
-    wait(lambda: not session.is_restoring, "the undo")
+    wait(lambda: not session.is_busy, "the undo")
     later = [t for t in changed if t != doubtful]
     assert all((session.masks.data[t] == before[t]).all() for t in later)
     propagate.start_here()

@@ -76,25 +76,17 @@ def set_out(viewer: napari.viewer.Viewer) -> None:
 def toggle_keyframe(viewer: napari.viewer.Viewer) -> None:
     """Let the masks of the displayed frame count as drawn by the user, or no longer."""
     session = _session(viewer)
-    frame = session.current
-    if frame in session.keyframes:
-        session.drop_keyframe(frame)
-        viewer.status = f"Frame {frame} is no longer a keyframe."
-        return
-    if not session.timeline.filled[frame]:
-        raise FrtmError(f"Frame {frame} has no masks yet. Paint on it, or propagate to it first.")
-    session.make_keyframe(frame)
-    viewer.status = f"Frame {frame} is a keyframe."
+    drawn = session.toggle_keyframe()
+    what = "a keyframe" if drawn else "no longer a keyframe"
+    viewer.status = f"Frame {session.current} is {what}."
 
 
 @_command
 def toggle_frozen(viewer: napari.viewer.Viewer) -> None:
     """Accept the displayed frame, so that nothing overwrites it, or give it free again."""
     session = _session(viewer)
-    frame = session.current
-    frozen = not session.timeline.frozen[frame]
-    session.freeze([frame], frozen)
-    viewer.status = f"Frame {frame} is {'frozen' if frozen else 'free again'}."
+    frozen = session.toggle_frozen()
+    viewer.status = f"Frame {session.current} is {'frozen' if frozen else 'free again'}."
 
 
 @_command

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
+from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.history import Packed, frame_before, restore
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ class Edits(QObject):  # type: ignore[misc]
         super().__init__(session)
         self._session = session
         self._restoring: Iterator[tuple[int, FrameBefore]] | None = None
+        self._open: Step | None = None
 
     @property
-    def is_restoring(self) -> bool:
-        """Whether an undo still goes on."""
-        return self._restoring is not None
+    def is_busy(self) -> bool:
+        """Whether a change or an undo of many frames still goes on."""
+        return self._restoring is not None or self._open is not None
 
     def apply(self, pairs: Iterable[tuple[int, Labels]], name: str) -> None:
         """Replace the masks of frames, as one step.
@@ -55,7 +57,8 @@ class Edits(QObject):  # type: ignore[misc]
 
     def begin(self, name: str) -> Step:
         """Return a step to which `change` adds frames, and which `end` ends."""
-        return self._session.history.begin(name)
+        self._open = self._session.history.begin(name)
+        return self._open
 
     def change(self, step: Step, frame: int, labels: Labels) -> None:
         """Replace the masks of a frame as a part of a step, unless they are the same."""
@@ -67,6 +70,7 @@ class Edits(QObject):  # type: ignore[misc]
 
     def end(self, step: Step) -> None:
         """End a step; it is forgotten if it changed nothing."""
+        self._open = None
         if not step.before:
             self._session.history.forget(step)
 
@@ -74,8 +78,15 @@ class Edits(QObject):  # type: ignore[misc]
         """Undo the last step; return its name, or None if there is none.
 
         Where it changed many frames, they follow little by little, so that napari can be used.
+
+        Raises
+        ------
+        FrtmError
+            While masks are being changed.
         """
-        step = None if self.is_restoring else self._session.history.pop()
+        if self.is_busy:
+            raise FrtmError("Masks are still being changed. Try again in a moment, or cancel that.")
+        step = self._session.history.pop()
         if step is None:
             return None
         self._restoring = iter(step.before.items())

@@ -122,8 +122,8 @@ class Propagate(QWidget):  # type: ignore[misc]
         session = self.sessions.of(video, frames.axes)
         if labels is None and not session.keyframes:
             raise FrtmError(form.missing)
-        if session.is_restoring:
-            raise FrtmError("An undo is still going on. Try again in a moment.")
+        if session.is_busy:
+            raise FrtmError("Masks are still being changed. Try again in a moment.")
         if form.folder.path is not None:
             save_in(session, form.folder.path)
         session.span = settings.span

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_frtm.plugin import commands, keys
+from napari_frtm.errors import FrtmError
+from napari_frtm.plugin import keys
 from napari_frtm.plugin.clean_up import CleanUpBox
 from napari_frtm.plugin.object_table import ObjectTable
 from napari_frtm.plugin.sessions import watch
@@ -26,6 +27,8 @@ from napari_frtm.plugin.strip import TimeStrip
 from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari.viewer
 
     from napari_frtm.plugin.session import Session
@@ -63,7 +66,7 @@ class Review(QWidget):  # type: ignore[misc]
         self._lay_out()
         self._describe()
         self._connect()
-        self._choose_video()
+        self._reload()
         keys.follow(viewer, self)
 
     @property
@@ -105,11 +108,15 @@ class Review(QWidget):  # type: ignore[misc]
 
     def toggle_keyframe(self) -> None:
         """Let the displayed frame count as drawn, or no longer."""
-        commands.toggle_keyframe(self._viewer)
+        self._do(lambda session: session.toggle_keyframe())
 
     def toggle_frozen(self) -> None:
         """Protect the displayed frame, or give it free."""
-        commands.toggle_frozen(self._viewer)
+        self._do(lambda session: session.toggle_frozen())
+
+    def undo(self) -> None:
+        """Undo the last run or clean-up."""
+        self._do(lambda session: session.undo())
 
     def freeze_range(self) -> None:
         """Protect all frames from In to Out, or give them free if all are."""
@@ -117,6 +124,15 @@ class Review(QWidget):  # type: ignore[misc]
         if session is not None:
             span = slice(session.span.start, session.span.stop)
             session.freeze(session.span, not session.timeline.frozen[span].all())
+
+    def _do(self, act: Callable[[Session], object]) -> None:
+        """Act on the session that is shown; say what is in the way."""
+        if self._session is None:
+            return
+        try:
+            act(self._session)
+        except FrtmError as error:
+            show_warning(str(error))
 
     def _look_at_frame(self, event: object = None) -> None:
         """Follow the displayed frame."""
@@ -213,7 +229,7 @@ class Review(QWidget):  # type: ignore[misc]
         self.keyframe_button.clicked.connect(self.toggle_keyframe)
         self.freeze_button.clicked.connect(self.toggle_frozen)
         self.freeze_range_button.clicked.connect(self.freeze_range)
-        self.undo_button.clicked.connect(lambda: commands.undo(self._viewer))
+        self.undo_button.clicked.connect(self.undo)
         self.table.chosen.connect(self._select)
         self.table.frame_wanted.connect(self._pick)
         self._sessions.changed.connect(self._reload)

@@ -134,6 +134,31 @@ class Session(QObject):  # type: ignore[misc]
             self.results.put(frame, predicted.labels)
         self._unpaint(frame)
 
+    def toggle_keyframe(self) -> bool:
+        """Let the masks of the displayed frame count as drawn, or no longer; return which.
+
+        Raises
+        ------
+        FrtmError
+            If there are no masks, or the frame is painted on the user's own layer.
+        """
+        frame = self.current
+        if frame in self.keyframes:
+            self.drop_keyframe(frame)
+            return False
+        if not self.timeline.filled[frame]:
+            raise FrtmError(
+                f"Frame {frame} has no masks yet. Paint on it, or propagate to it first."
+            )
+        self.make_keyframe(frame)
+        return True
+
+    def toggle_frozen(self) -> bool:
+        """Protect the displayed frame, or give it free again; return which."""
+        frozen = not self.timeline.frozen[self.current]
+        self.freeze([self.current], frozen)
+        return frozen
+
     def freeze(self, frames: Iterable[int], frozen: bool) -> None:
         """Accept frames, so that nothing overwrites them, or give them free again."""
         self.timeline.frozen[list(frames)] = frozen
@@ -178,9 +203,9 @@ class Session(QObject):  # type: ignore[misc]
         return self.edits.undo()
 
     @property
-    def is_restoring(self) -> bool:
-        """Whether an undo still goes on."""
-        return self.edits.is_restoring
+    def is_busy(self) -> bool:
+        """Whether a clean-up or an undo still goes on."""
+        return self.edits.is_busy
 
     def replace(self, frame: int, labels: LabelImage) -> None:
         """Replace the masks of a frame; if it is a keyframe, it stays one.

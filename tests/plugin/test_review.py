@@ -138,7 +138,7 @@ def test_a_clean_up_is_one_step(desk: Desk, qtbot: QtBot) -> None:
     assert np.flatnonzero(~specks).tolist() == [2, 5, 6, 7, 8, 9]
     assert desk.session.timeline.area[1][5] == 100
     assert desk.session.undo() == "Drop specks"
-    qtbot.waitUntil(lambda: not desk.session.is_restoring)
+    qtbot.waitUntil(lambda: not desk.session.is_busy)
     np.testing.assert_array_equal(desk.session.masks.data, before)
     assert desk.session.history.last is None
 

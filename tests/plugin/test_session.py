@@ -145,10 +145,11 @@ def test_a_long_undo_leaves_room_for_others(
     session.edit([(t, _square(2)) for t in range(T)], "Grow")
 
     assert session.undo() == "Grow"
-    assert session.is_restoring
+    assert session.is_busy
     assert (session.labels(5) == _square(2)).all()
-    assert session.undo() is None
-    qtbot.waitUntil(lambda: not session.is_restoring)
+    with pytest.raises(FrtmError, match="still being changed"):
+        session.undo()
+    qtbot.waitUntil(lambda: not session.is_busy)
 
     assert all((session.labels(t) == _square(1)).all() for t in range(T))
 

@@ -97,9 +97,9 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.search = _combo(
             _SEARCH,
             "Everywhere: as usual.\n"
-            "Near the last place: each object is looked for only around where it was last seen, and "
-            "small objects are enlarged. For many objects that look alike, such as cells; slower, "
-            "and not for fast motion.",
+            "Near the last place: each object is looked for only around where it was last seen, "
+            "and small objects are enlarged. For many objects that look alike, such as cells; "
+            "slower, and not for fast motion.",
         )
         self.short_side = QSpinBox()
         self.device = _combo(

@@ -98,6 +98,7 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     (video,) = viewer.open(str(movie), plugin="napari-frtm" if movie.suffix == ".mp4" else None)
     if scale != 1:
         video.scale, video.units = (1, scale, scale), ("pixel", "micrometer", "micrometer")
+    viewer.reset_view()
     labels = viewer.add_labels(
         np.zeros(truth.shape, np.uint8), name="painted", scale=video.scale, units=video.units
     )
@@ -107,6 +108,9 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     paint(labels, 0, first)
     assert jaccard(labels.data[0] > 0, first > 0) > 0.95
     propagate, review = open_docks(viewer)
+    if scale != 1:
+        propagate.form.search.setCurrentText("Near the last place")
+        propagate.form.masks.setCurrentText("Coarse")
     camera.take(viewer, "2_painted")
 
     propagate.start()

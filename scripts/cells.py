@@ -1,6 +1,6 @@
 """Before and after: prepare a movie of cells for the example of fine-tuning, and score its masks.
 
-    python scripts/cells.py split FOLDER OUT     # holds video.tif, labels.tif (0 where not labelled)
+    python scripts/cells.py split FOLDER OUT    # holds video.tif, labels.tif (0 where not labelled)
     python scripts/cells.py score OUT/test MASKS # mean J of the cells painted on the first frame
 
 ``split`` writes the first half of the frames to OUT/train/movie, for training, and the second to

@@ -87,7 +87,7 @@ def test_a_limit_on_files_loses_nothing(shot: Shot, command: Command, tmp_path: 
     """As on a disk that takes no large files: the state cannot be saved any more."""
     out = tmp_path / "masks"
     start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out)
-    prelude = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (180_000, 180_000))"
+    prelude = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (320_000, 320_000))"
 
     limited = finish(process(start, prelude))
     resumed = command(*start, "--resume")

@@ -235,7 +235,7 @@ def test_no_frame_waits_for_the_garbage_collector(
     movie = open_movie(write_movie(tmp_path / "a.mp4"))
 
     def alive() -> int:
-        return sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+        return sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
 
     gc.collect()
     gc.disable()

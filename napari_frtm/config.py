@@ -222,7 +222,10 @@ class FrtmConfig:
 
 _PRESETS = {
     "lite": FrtmConfig(
-        backbone="mobilenet_v2", target=TargetConfig(channels=64), update_interval=4
+        backbone="mobilenet_v2",
+        target=TargetConfig(channels=64),
+        memory=MemoryConfig(capacity=32),
+        update_interval=4,
     ),
     "fast": FrtmConfig(
         backbone="resnet18", target=TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)

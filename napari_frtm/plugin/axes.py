@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_frtm.plugin.computing import computed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -169,7 +171,7 @@ class LayerFrames:
             selection[axes.extra] = slice(None) if isinstance(axes.take, Take) else axes.take
         if self.rgb:
             selection.append(slice(3))
-        pixels = np.asarray(self.data[tuple(selection)])
+        pixels = computed(self.data[tuple(selection)])
         if axes.take is Take.MAX:
             return np.asarray(np.fmax.reduce(pixels, axis=0))
         if axes.take is Take.MEAN:

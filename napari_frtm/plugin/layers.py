@@ -10,6 +10,7 @@ from napari_frtm.errors import FrtmError, LabelsError
 from napari_frtm.io.labels import check_labels
 from napari_frtm.plugin.axes import LayerFrames as LayerFrames
 from napari_frtm.plugin.axes import Take, VideoAxes, guess_axes
+from napari_frtm.plugin.computing import computed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,7 +174,7 @@ def _frames(data: Any, span: range, time: int) -> Iterator[tuple[int, NDArray[An
     for start in range(span.start - span.start % step, span.stop, step):
         first, stop = max(start, span.start), min(start + step, span.stop)
         selection = (*[slice(None)] * time, slice(first, stop))
-        block = np.moveaxis(np.asarray(data[selection]), time, 0)
+        block = np.moveaxis(computed(data[selection]), time, 0)
         block = block.max(axis=tuple(range(1, block.ndim - 2)))
         yield from zip(range(first, stop), block, strict=True)
 

@@ -7,7 +7,7 @@ from threading import Semaphore
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -22,34 +22,22 @@ from qtpy.QtWidgets import (
 )
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.cleaning import CleanUp, Operation, cleaned
+from napari_frtm.plugin.cleaning import AMOUNTS, CleanUp, Operation, cleaned, in_turn
 from napari_frtm.plugin.preview import Preview
+from napari_frtm.plugin.sessions import open_sessions
 from napari_frtm.plugin.worker import start_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from numpy.typing import NDArray
-
     from napari_frtm.plugin.history import Step
     from napari_frtm.plugin.session import Session
     from napari_frtm.plugin.worker import Worker
     from napari_frtm.types import Labels
 
-# smallest, largest, usual amount, unit, what it means
-_AMOUNTS = {
-    Operation.GROW: (-200, 200, 1, " px", "Pixels to grow by; negative numbers shrink."),
-    Operation.FILL: (1, 10**8, 200, " px", "Area of the largest hole that is filled."),
-    Operation.DROP: (1, 10**8, 50, " px", "Area of the smallest piece that is kept."),
-    Operation.LARGEST: (0, 0, 0, "", "Nothing to set."),
-    Operation.SMOOTH: (1, 20, 1, " frames", "Frames to either side that have a vote."),
-}
 _ALL, _ONE = "All", "Selected label"
-_PATIENCE = 5  # seconds that a frame waits to be taken
 _RANGE, _HERE = "In to Out", "This frame"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Run:
     """A clean-up under way, and whose masks it changes; `free` while no frame waits for napari."""
 
@@ -57,6 +45,7 @@ class _Run:
     step: Step
     worker: Worker
     free: Semaphore
+    failed: bool = False
 
 
 class CleanUpBox(QWidget):  # type: ignore[misc]
@@ -129,26 +118,30 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
     def apply(self) -> None:
         """Clean up, in a thread; one step that can be undone."""
         session = self._session
-        if session is None or session.masks is None or self.running:
+        if session is None or self.running:
+            return
+        if obstacle := self._obstacle(session):
+            show_warning(obstacle)
             return
         here = session.current
-        whole = self.frames.currentText() == _RANGE
-        frames = session.span if whole else range(here, here + 1)
+        frames = range(here, here + 1) if self.frames.currentText() == _HERE else session.span
         step = session.edits.begin(self.clean_up.operation)
         self.bar.setRange(0, len(frames))
-        self.bar.reset()
+        self.bar.setValue(0)
         self._show_running(True)
         free = Semaphore()
         worker = start_worker(
-            _in_turn,
+            in_turn,
             "the clean-up of masks (FRTM)",
             {"yielded": self._take, "errored": self._fail, "finished": self._finish},
+            cleaned(
+                self.clean_up,
+                session.labels,
+                frames,
+                session.timeline.filled.copy(),
+                self._left_alone(session),
+            ),
             free,
-            self.clean_up,
-            session.labels,
-            frames,
-            session.timeline.filled.copy(),
-            self._left_alone(session),
         )
         self.destroyed.connect(worker.quit)
         self._run = _Run(session, step, worker, free)
@@ -163,6 +156,16 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         if self._run is not None:
             self._run.worker.quit()
 
+    def _obstacle(self, session: Session) -> str:
+        """Return why nothing can be cleaned up; empty if it can."""
+        if session.masks is None:
+            return f"'{session.video.name}' has no masks layer to clean up. Propagate masks first."
+        if session.is_busy:
+            return "Masks are still being changed. Try again in a moment."
+        if self.clean_up.object_ids == frozenset({0}):
+            return "The selected label, 0, is the background. Click an object in the table."
+        return ""
+
     def _left_alone(self, session: Session) -> frozenset[int]:
         """Return the frames that the user has accepted or drawn."""
         drawn = frozenset() if self.keyframes.isChecked() else session.timeline.keyframes
@@ -174,15 +177,20 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.bar.setValue(self.bar.value() + 1)
         if run is not None:
             QTimer.singleShot(0, run.free.release)  # after what else napari has to do
-        if run is None or labels is None or frame in self._left_alone(run.session):
+        if run is None or run.failed or labels is None or frame in self._left_alone(run.session):
             return  # the user may have drawn or accepted it since
+        if not _is_open(run.session):
+            self.cancel()
+            return
         try:
             run.session.edits.change(run.step, frame, labels)
-        except FrtmError as error:
+        except (FrtmError, OSError) as error:
             self.cancel()
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
+        if self._run is not None:
+            self._run.failed = True
         show_error(f"The clean-up stopped: {error}")
 
     def _finish(self) -> None:
@@ -190,19 +198,19 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         run, self._run = self._run, None
         if run is not None:
             run.session.edits.end(run.step)
-            run.session.touch()
+            if _is_open(run.session):
+                run.session.touch()
             self.destroyed.disconnect(run.worker.quit)
         self.preview.setChecked(False)
         self._show_running(False)
 
     def _offer_amount(self) -> None:
-        operation = Operation(self.operation.currentText())
-        low, high, usual, unit, tip = _AMOUNTS[operation]
-        self.amount.setRange(low, high)
-        self.amount.setValue(usual)
-        self.amount.setSuffix(unit)
-        self.amount.setToolTip(tip)
-        self.amount.setEnabled(operation is not Operation.LARGEST)
+        amount = AMOUNTS[Operation(self.operation.currentText())]
+        self.amount.setRange(amount.least, amount.most)
+        self.amount.setValue(amount.usual)
+        self.amount.setSuffix(amount.unit)
+        self.amount.setToolTip(amount.meaning)
+        self.amount.setEnabled(amount.least < amount.most)
 
     def _show_running(self, running: bool) -> None:
         self.apply_button.setEnabled(not running)
@@ -229,18 +237,9 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         layout.addWidget(self.bar)
 
 
-def _in_turn(
-    free: Semaphore,
-    clean: CleanUp,
-    read: Callable[[int], Labels],
-    frames: range,
-    filled: NDArray[np.bool_],
-    left_alone: frozenset[int],
-) -> Generator[tuple[int, Labels | None], None, None]:
-    """Yield cleaned frames, each when the one before has been taken, so that none pile up."""
-    for item in cleaned(clean, read, frames, filled, left_alone):
-        free.acquire(timeout=_PATIENCE)
-        yield item
+def _is_open(session: Session) -> bool:
+    """Whether a session still goes on: its video may have been removed meanwhile."""
+    return session in open_sessions(session.viewer)
 
 
 def _combo(items: object, tip: str) -> QComboBox:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_frtm.engine.cleanup import clean_up, drop_specks, fill_holes, grow, keep_largest, vote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+    from threading import Semaphore
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_frtm.types import Labels
+
+_PATIENCE = 5  # seconds that a frame waits to be taken
 
 
 class Operation(StrEnum):
@@ -26,6 +29,25 @@ class Operation(StrEnum):
     DROP = "Drop specks"
     LARGEST = "Keep the largest piece"
     SMOOTH = "Smooth in time"
+
+
+class Amount(NamedTuple):
+    """Which numbers an operation takes, their unit, and what they mean to the user."""
+
+    least: int
+    most: int
+    usual: int
+    unit: str
+    meaning: str
+
+
+AMOUNTS = {
+    Operation.GROW: Amount(-200, 200, 1, " px", "Pixels to grow by; negative numbers shrink."),
+    Operation.FILL: Amount(1, 10**8, 200, " px", "Area of the largest hole that is filled."),
+    Operation.DROP: Amount(1, 10**8, 50, " px", "Area of the smallest piece that is kept."),
+    Operation.LARGEST: Amount(0, 0, 0, "", "Nothing to set."),
+    Operation.SMOOTH: Amount(1, 20, 1, " frames", "Frames to either side that have a vote."),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +62,7 @@ class CleanUp:
         Pixels to grow by (negative: shrink); area of the largest hole or the smallest piece,
         pixels; frames to either side that have a vote. *Keep the largest piece* needs none.
     object_ids : frozenset of int or None
-        Objects to clean up; None for all.
+        Objects to clean up; None for all. The background, 0, is none.
     """
 
     operation: Operation
@@ -54,7 +76,8 @@ class CleanUp:
 
     def apply(self, window: Sequence[Labels], own: int) -> Labels:
         """Return the cleaned labels of the frame at place `own` among those around it."""
-        ids = self.object_ids or {i for labels in window for i in _ids(labels)}
+        everyone = {i for labels in window for i in _ids(labels)}
+        ids = everyone if self.object_ids is None else self.object_ids - {0}
         if self.operation is Operation.SMOOTH:
             return vote(window, own, ids)
         steps: dict[Operation, Callable[[NDArray[np.bool_]], NDArray[np.bool_]]] = {
@@ -105,6 +128,15 @@ def cleaned(
             indices = sorted(window)
             labels = [window[index] for index in indices]
             yield frame, clean.apply(labels, indices.index(frame))
+
+
+def in_turn(
+    frames: Iterable[tuple[int, Labels | None]], free: Semaphore
+) -> Generator[tuple[int, Labels | None], None, None]:
+    """Yield cleaned frames, each when the one before has been taken, so that none pile up."""
+    for item in frames:
+        free.acquire(timeout=_PATIENCE)
+        yield item
 
 
 def _ids(labels: Labels) -> range:

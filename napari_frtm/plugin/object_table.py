@@ -10,6 +10,7 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QLayout,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -17,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_frtm.plugin.timescale import draw_cursor, mixed, time_scale
+from napari_frtm.plugin.timescale import draw_cursor, mixed, runs, time_scale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,13 +51,19 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         self._timeline: Timeline | None = None
         self._lay_out()
         self.table.cellClicked.connect(self._choose)
+        self.table.currentCellChanged.connect(self._choose)
         self.table.cellDoubleClicked.connect(self._go)
 
     def show_session(self, session: Session | None, colours: Mapping[int, QColor]) -> None:
         """Show the objects of a session at its displayed frame; None for no session."""
+        selected = self.selected if self.table.currentRow() >= 0 else None
         self._timeline = None if session is None else session.timeline
         self._ids = [] if session is None else session.timeline.object_ids
+        self.table.blockSignals(True)
         self.table.setRowCount(len(self._ids))
+        self.table.setCurrentCell(self._ids.index(selected) if selected in self._ids else -1, 0)
+        self.table.blockSignals(False)
+        self._fit()
         if session is None:
             self.plot.show_area(None, 0, "")
             return
@@ -73,7 +80,7 @@ class ObjectTable(QWidget):  # type: ignore[misc]
             self.table.item(row, 1).setText(_area_text(value * factor, unit))
         selected = self.selected
         area = None if selected is None else session.timeline.area.get(selected)
-        self.plot.show_area(area, session.current, f"Area of {selected}, {unit}", factor)
+        self.plot.show_area(area, session.current, f"Area of object {selected}, {unit}", factor)
 
     @property
     def selected(self) -> int | None:
@@ -97,13 +104,23 @@ class ObjectTable(QWidget):  # type: ignore[misc]
                 item.setIcon(QIcon(swatch))
             self.table.setItem(row, column, item)
 
-    def _choose(self, row: int, column: int) -> None:
-        self.chosen.emit(self._ids[row])
+    def _choose(self, row: int, *where: int) -> None:
+        if 0 <= row < len(self._ids):
+            self.chosen.emit(self._ids[row])
 
     def _go(self, row: int, column: int) -> None:
         known = None if self._timeline is None else self._timeline.confidence.get(self._ids[row])
         if known is not None and not np.isnan(known).all():
             self.frame_wanted.emit(int(np.nanargmin(known)))
+
+    def _fit(self) -> None:
+        """Leave no empty space below the last row, and room for three."""
+        rows = self.table.verticalHeader()
+        rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
+        around = self.table.horizontalHeader().sizeHint().height() + 2 * self.table.frameWidth()
+        row = rows.defaultSectionSize()
+        self.table.setMinimumHeight(around + 3 * row)
+        self.table.setMaximumHeight(around + max(3, len(self._ids)) * row)
 
     def _lay_out(self) -> None:
         self.table.setHorizontalHeaderLabels(list(_COLUMNS))
@@ -115,11 +132,13 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         self.table.verticalHeader().setVisible(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setMinimumHeight(110)
+        self.table.verticalHeader().setMinimumSectionSize(1)
+        self._fit()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.plot)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
 
 
 class AreaPlot(QWidget):  # type: ignore[misc]
@@ -130,7 +149,8 @@ class AreaPlot(QWidget):  # type: ignore[misc]
         self._area: NDArray[np.floating] | None = None
         self._frame = 0
         self._title = ""
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
+        self.setMaximumHeight(10 * self.fontMetrics().height())
 
     def show_area(
         self, area: NDArray[np.floating] | None, frame: int, title: str, factor: float = 1
@@ -161,14 +181,12 @@ class AreaPlot(QWidget):  # type: ignore[misc]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         height = self.height() - line - 4
         columns = scale.columns(np.fmax, area.astype(np.float64))
-        places = [
-            QPointF(scale.left + x, line + 2 + height * (1 - value / (largest or 1)))
-            for x, value in enumerate(columns)
-            if not np.isnan(value)
-        ]
-        painter.drawPolyline(QPolygonF(places))
+        for first, stop in runs(~np.isnan(columns)):
+            tops = line + 2 + height * (1 - columns[first:stop] / (largest or 1))
+            places = [QPointF(scale.left + first + x, top) for x, top in enumerate(tops)]
+            painter.drawPolyline(QPolygonF([*places, places[-1] + QPointF(1, 0)]))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        draw_cursor(painter, self, scale, self._frame)
+        draw_cursor(painter, self, scale, self._frame, line)
         painter.end()
 
 
@@ -178,7 +196,19 @@ def area_unit(session: Session) -> tuple[float, str]:
     if unit in ("pixel", "dimensionless"):
         return 1.0, "px"
     short = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(unit, unit)
-    return float(np.prod(session.video.scale[-2:])), f"{short}²"
+    return float(np.abs(np.prod(session.video.scale[-2:]))), f"{short}²"
+
+
+def object_colours(session: Session) -> dict[int, QColor]:
+    """Return the colours of the objects in the masks layer; none without that layer."""
+    if session.masks is None:
+        return {}
+    found = {}
+    for object_id in session.timeline.object_ids:
+        colour = session.masks.get_color(object_id)
+        if colour is not None:
+            found[object_id] = QColor.fromRgbF(*(float(c) for c in colour))
+    return found
 
 
 def _area_text(value: float, unit: str) -> str:

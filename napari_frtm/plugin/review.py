@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QEvent
-from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -21,7 +20,7 @@ from superqt import QCollapsible
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin import keys
 from napari_frtm.plugin.clean_up import CleanUpBox
-from napari_frtm.plugin.object_table import ObjectTable
+from napari_frtm.plugin.object_table import ObjectTable, object_colours
 from napari_frtm.plugin.sessions import watch
 from napari_frtm.plugin.strip import TimeStrip
 from napari_frtm.timeline import DOUBTFUL
@@ -50,6 +49,7 @@ class Review(QWidget):  # type: ignore[misc]
         self._viewer = viewer
         self._sessions = watch(viewer)
         self._session: Session | None = None
+        self._follows = False
         self.video = QComboBox()
         self.note = QLabel(_EMPTY)
         self.strip = TimeStrip()
@@ -66,7 +66,6 @@ class Review(QWidget):  # type: ignore[misc]
         self._lay_out()
         self._describe()
         self._connect()
-        self._reload()
         keys.follow(viewer, self)
 
     @property
@@ -75,22 +74,20 @@ class Review(QWidget):  # type: ignore[misc]
         return self._session
 
     def changeEvent(self, event: QEvent) -> None:
-        """Stop when the dock is closed: napari then takes the widget out of it."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.clean_up.stop()
+        """Rest while the dock is closed: napari then takes the widget out of it."""
+        if event.type() == QEvent.Type.ParentChange:
+            self._follow(self.parent() is not None)
         super().changeEvent(event)
 
     def look(self) -> None:
         """Show everything as it is now."""
         session = self._session
         self.note.setVisible(session is None)
-        for widget in (self.strip, self.table, self._buttons):
+        for widget in (self.strip, self.table, self._buttons, self.clean_up_fold):
             widget.setVisible(session is not None)
-        colours = {} if session is None else _colours(session)
-        if session is None:
-            self.strip.show_timeline(None, range(0), {})
-        else:
-            self.strip.show_timeline(session.timeline, session.span, colours)
+        colours = {} if session is None else object_colours(session)
+        timeline = None if session is None else session.timeline
+        self.strip.show_timeline(timeline, session.span if session else range(0), colours)
         self.table.show_session(session, colours)
         self.clean_up.set_session(session)
         self._look_at_frame()
@@ -146,7 +143,7 @@ class Review(QWidget):  # type: ignore[misc]
         self.keyframe_button.setText("No keyframe" if is_keyframe else "Keyframe")
         self.freeze_button.setText("Unfreeze" if frozen else "Freeze")
         last = session.history.last
-        self.undo_button.setEnabled(last is not None)
+        self.undo_button.setEnabled(last is not None and not session.is_busy)
         self.undo_button.setToolTip(f"Undo: {last.name}. (U)" if last else "Nothing to undo.")
         if self.clean_up.preview.isChecked():
             self.clean_up.show_frame()
@@ -166,7 +163,9 @@ class Review(QWidget):  # type: ignore[misc]
 
     def _choose_video(self) -> None:
         open_now, index = self._sessions.open, max(0, self.video.currentIndex())
-        session = open_now[index] if index < len(open_now) else None
+        self._show(open_now[index] if index < len(open_now) else None)
+
+    def _show(self, session: Session | None) -> None:
         if session is not self._session:
             if self._session is not None:
                 self._session.changed.disconnect(self.look)
@@ -176,34 +175,35 @@ class Review(QWidget):  # type: ignore[misc]
         self.look()
 
     def _pick(self, frame: int) -> None:
-        if self._session is not None:
-            self._session.go_to(frame)
+        self._do(lambda session: session.go_to(frame))
 
     def _select(self, object_id: int) -> None:
         if self._session is not None and self._session.masks is not None:
             self._session.masks.selected_label = object_id
-            self.table.show_frame(self._session)
+            self._look_at_frame()
 
     def _lay_out(self) -> None:
         self._buttons = QWidget()
         grid = QGridLayout(self._buttons)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(self.previous_button, 0, 0)
-        grid.addWidget(self.next_button, 0, 1)
-        grid.addWidget(self.threshold, 0, 2)
-        grid.addWidget(self.keyframe_button, 1, 0)
-        grid.addWidget(self.freeze_button, 1, 1)
-        grid.addWidget(self.undo_button, 1, 2)
+        first = (self.previous_button, self.next_button, self.threshold)
+        second = (self.keyframe_button, self.freeze_button, self.undo_button)
+        for place, widget in enumerate(first + second):
+            grid.addWidget(widget, place // 3, place % 3)
         grid.addWidget(self.freeze_range_button, 2, 0, 1, 2)
         self.clean_up_fold.addWidget(self.clean_up)
         self.clean_up_fold.layout().setContentsMargins(0, 0, 0, 0)
         layout = QVBoxLayout(self)
-        for widget in (self.video, self.note, self.strip, self._buttons):
-            layout.addWidget(widget)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.clean_up_fold)
+        shown = (self.video, self.note, self.strip, self._buttons, self.table, self.clean_up_fold)
+        for widget in shown:
+            layout.addWidget(widget, int(widget is self.table))
+        layout.addStretch()
         self.note.setWordWrap(True)
         self.video.setVisible(False)
+        self.video.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.video.setMinimumContentsLength(8)
 
     def _describe(self) -> None:
         self.video.setToolTip("Which video to review.")
@@ -232,17 +232,19 @@ class Review(QWidget):  # type: ignore[misc]
         self.undo_button.clicked.connect(self.undo)
         self.table.chosen.connect(self._select)
         self.table.frame_wanted.connect(self._pick)
-        self._sessions.changed.connect(self._reload)
-        self._viewer.dims.events.current_step.connect(self._look_at_frame)
+        self._follow(True)
 
-
-def _colours(session: Session) -> dict[int, QColor]:
-    """Return the colours of the objects in the masks layer."""
-    if session.masks is None:
-        return {}
-    found = {}
-    for object_id in session.timeline.object_ids:
-        colour = session.masks.get_color(object_id)
-        if colour is not None:
-            found[object_id] = QColor.fromRgbF(*(float(c) for c in colour))
-    return found
+    def _follow(self, follows: bool) -> None:
+        """Look at what changes from now on, or no longer."""
+        if follows == self._follows:
+            return
+        self._follows = follows
+        moved = self._viewer.dims.events.current_step
+        if follows:
+            self._sessions.changed.connect(self._reload)
+            moved.connect(self._look_at_frame)
+            self._reload()
+        else:
+            self._sessions.changed.disconnect(self._reload)
+            moved.disconnect(self._look_at_frame)
+            self._show(None)

@@ -16,6 +16,7 @@ from napari_frtm.plugin.timescale import (
     draw_name,
     draw_ruler,
     mixed,
+    runs,
     time_scale,
 )
 
@@ -32,6 +33,7 @@ _CONFIDENCE = (0.0, 0.6, 0.75, 1.0)
 _COLOURS = ((190, 50, 0), (245, 165, 40), (150, 170, 190), (60, 120, 175))
 _FROZEN = QColor(80, 160, 220)
 _GAP = 2
+_MARKS = 1  # row of the frames, where keyframes are marked
 _ABOVE = 2  # rows over those of the objects: frame numbers and frames
 _MOST = 10  # objects that have a row; of more, those that are least sure
 
@@ -88,8 +90,17 @@ class TimeStrip(QWidget):  # type: ignore[misc]
         return int(self.fontMetrics().height()) + _GAP
 
     def frame_at(self, x: float, y: float) -> int:
-        """Return the frame at a position; in the row of an object, the worst of a column."""
+        """Return the frame at a position.
+
+        In the row of an object, the worst of a column of pixels; in that of the frames, a keyframe
+        if its mark is there.
+        """
         frames, object_id = self.scale.at(x), self.object_at(y)
+        if self._timeline and int(y) // self.row == _MARKS:
+            half = 0.35 * self.row
+            near = range(self.scale.at(x - half).start, self.scale.at(x + half).stop)
+            marked = [t for t in self._timeline.keyframes if t in near]
+            return min(marked, key=lambda t: abs(self.scale.x(t + 0.5) - x), default=frames.start)
         if self._timeline and object_id in self._timeline.confidence:
             values = self._timeline.confidence[object_id][frames.start : frames.stop]
             if not np.isnan(values).all():
@@ -209,7 +220,7 @@ def _draw_frames(painter: QPainter, strip: TimeStrip, band: QRect, timeline: Tim
         blue_first = [*reversed(colour.getRgb()[:3]), 255]
         colours[scale.columns(np.logical_or, flags)] = blue_first
     _draw_columns(painter, band, colours)
-    for first, stop in _runs(timeline.frozen):
+    for first, stop in runs(timeline.frozen):
         left, right = scale.x(first), scale.x(stop)
         stripes = QBrush(mixed(strip, 0), Qt.BrushStyle.BDiagPattern)
         painter.fillRect(QRectF(left, band.top(), right - left, band.height()), stripes)
@@ -221,9 +232,3 @@ def _draw_frames(painter: QPainter, strip: TimeStrip, band: QRect, timeline: Tim
         corners = ((-half * 0.7, 0), (0, -half), (half * 0.7, 0), (0, half))
         painter.drawPolygon(QPolygonF([QPointF(x + dx, middle + dy) for dx, dy in corners]))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return first and stop of each run of True."""
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

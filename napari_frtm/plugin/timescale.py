@@ -113,6 +113,12 @@ def draw_cursor(
     painter.drawRect(QRectF(round(left), top, round(right) - round(left) - 1, height - 1))
 
 
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return first and stop of each run of True."""
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
 def _step(least: float) -> int:
     """Return the smallest of 1, 2, 5, 10, 20, 50... that is not less than a number."""
     power = 1

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 
-from napari_frtm.plugin.object_table import ObjectTable, in_figures
+from napari_frtm.plugin.object_table import AreaPlot, ObjectTable, in_figures
+from napari_frtm.plugin.timescale import time_scale
 from napari_frtm.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def test_a_double_click_asks_for_the_least_sure_frame(table: ObjectTable, qtbot:
 
 
 def test_the_area_of_the_chosen_object_is_drawn(table: ObjectTable) -> None:
-    """Object 1 grows from left to right; 7 stays as it is."""
+    """Object 1 grows from left to right; 7 shrinks by little."""
     session = _session()
     table.resize(300, 300)
     table.show_session(session, {})
@@ -95,6 +97,76 @@ def test_the_area_of_the_chosen_object_is_drawn(table: ObjectTable) -> None:
 
     assert table.selected == 7
     assert table.plot.grab().toImage() != one
+
+
+def test_the_line_is_broken_where_nothing_is_known(table: ObjectTable) -> None:
+    """Not drawn from one side of a gap to the other."""
+    plot = table.plot
+    plot.resize(300, 60)
+    known = np.full(100, 5.0)
+    plot.show_area(known, 0, "")
+    whole = _drawn_columns(plot)
+    known[40:60] = np.nan
+
+    plot.show_area(known, 0, "")
+
+    gap = whole - _drawn_columns(plot)
+    scale = time_scale(plot, 100, [])
+    assert min(gap) == pytest.approx(scale.x(40), abs=2)
+    assert max(gap) == pytest.approx(scale.x(60), abs=2)
+    assert len(gap) == 1 + max(gap) - min(gap)
+
+
+def _drawn_columns(plot: AreaPlot) -> set[int]:
+    """Return the columns of pixels where there is a line, right of the mark of frame 0."""
+    image = plot.grab().toImage()
+    blank = image.pixelColor(plot.width() - 1, plot.height() - 1)
+    top = plot.fontMetrics().height() + 1
+    rows = range(top, top + 5)
+    return {
+        x for x in range(40, plot.width()) if any(image.pixelColor(x, y) != blank for y in rows)
+    }
+
+
+def test_an_object_stays_chosen_when_others_come(table: ObjectTable, qtbot: QtBot) -> None:
+    """Its row is another one then; nobody has chosen anything."""
+    session = _session()
+    table.show_session(session, {})
+    table.table.setCurrentCell(1, 0)
+    assert table.selected == 7
+    session.timeline.record(0, {1: 0.9, 3: 0.9, 7: 0.9}, {})
+
+    with qtbot.assertNotEmitted(table.chosen):
+        table.show_session(session, {})
+
+    assert table.selected == 7
+    assert table.table.currentRow() == 2
+
+
+def test_objects_are_chosen_by_key_too(table: ObjectTable, qtbot: QtBot) -> None:
+    """With the arrows."""
+    table.show_session(_session(), {})
+    table.table.setCurrentCell(0, 0)
+
+    with qtbot.waitSignal(table.chosen) as chosen:
+        qtbot.keyClick(table.table, Qt.Key.Key_Down)
+
+    assert chosen.args == [7]
+
+
+def test_a_long_table_scrolls(table: ObjectTable) -> None:
+    """A short one leaves no empty space."""
+    session = _session()
+    table.show_session(session, {})
+    short = table.table.maximumHeight()
+    least = table.minimumSizeHint().height()
+    session.timeline.record(0, dict.fromkeys(range(1, 101), 0.9), {})
+
+    table.show_session(session, {})
+
+    assert table.minimumSizeHint().height() == least
+    assert table.table.maximumHeight() > 10 * short
+    assert _rows(table)[99][0] == "100"
 
 
 def test_without_a_session_the_table_is_empty(table: ObjectTable) -> None:

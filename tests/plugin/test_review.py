@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import Qt, QThreadPool
 
 from napari_frtm.plugin.axes import VideoAxes
 from napari_frtm.plugin.review import Review
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QPushButton
 
     from napari_frtm.plugin.session import Session
 
@@ -78,6 +79,30 @@ def _choose(desk: Desk, operation: str, amount: int) -> None:
     desk.review.clean_up.amount.setValue(amount)
 
 
+def _click(button: QPushButton, qtbot: QtBot) -> None:
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_without_a_session_the_dock_says_what_to_do(
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot
+) -> None:
+    """Nothing else is shown, and what is pressed by key or mouse does nothing."""
+    viewer = make_napari_viewer()
+    review = Review(viewer)
+    viewer.window.add_dock_widget(review, name="Review")
+
+    for act in (review.toggle_keyframe, review.toggle_frozen, review.freeze_range, review.undo):
+        act()
+    review.go_to_doubtful(forward=True)
+    review.clean_up.apply()
+    viewer.add_image(np.zeros((T, H, W), np.uint8))
+
+    assert review.session is None
+    assert not review.note.isHidden()
+    for widget in (review.video, review.strip, review.table, review.clean_up_fold):
+        assert widget.isHidden()
+
+
 def test_doubtful_frames_are_visited_in_turn(desk: Desk) -> None:
     """The worst of each stretch, forward and back, below the threshold."""
     visited = []
@@ -89,6 +114,70 @@ def test_doubtful_frames_are_visited_in_turn(desk: Desk) -> None:
 
     assert visited == [4, 8, 4, 8]
     assert desk.session.current == 4
+
+
+def test_no_doubtful_frame_is_said(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
+    """And the displayed one stays."""
+    desk.review.threshold.setValue(0.1)
+    desk.session.go_to(5)
+
+    _click(desk.review.next_button, qtbot)
+
+    assert messages == ["No frame is doubtful."]
+    assert desk.session.current == 5
+
+
+def test_buttons_say_what_they_would_do_to_the_frame(desk: Desk, qtbot: QtBot) -> None:
+    """By what it is."""
+    review = desk.review
+    desk.session.go_to(4)
+    _click(review.keyframe_button, qtbot)
+    _click(review.freeze_button, qtbot)
+    qtbot.waitUntil(lambda: review.freeze_button.text() == "Unfreeze")
+    assert review.keyframe_button.text() == "No keyframe"
+    assert desk.session.timeline.frozen[4]
+
+    _click(review.previous_button, qtbot)
+    assert desk.session.current == 3  # keyframes are not doubtful
+    assert [b.text() for b in (review.keyframe_button, review.freeze_button)] == [
+        "Keyframe",
+        "Freeze",
+    ]
+
+    _click(review.freeze_range_button, qtbot)
+    assert desk.session.timeline.frozen.all()
+
+
+def test_a_frame_without_masks_is_no_keyframe(
+    desk: Desk, qtbot: QtBot, messages: list[str]
+) -> None:
+    """The message says what to do."""
+    desk.session.timeline.clear([0])
+
+    _click(desk.review.keyframe_button, qtbot)
+
+    assert messages == ["Frame 0 has no masks yet. Paint on it, or propagate to it first."]
+    assert not desk.session.keyframes
+
+
+def test_undo_says_what_it_would_undo(desk: Desk, qtbot: QtBot) -> None:
+    """And cannot be pressed if there is nothing, or while masks are being changed."""
+    button = desk.review.undo_button
+    assert not button.isEnabled()
+    assert button.toolTip() == "Nothing to undo."
+
+    step = desk.session.edits.begin("Grow or shrink")
+    desk.session.edits.change(step, 0, np.zeros((H, W), np.uint8))
+    desk.review.look()
+    assert not button.isEnabled()
+    desk.session.edits.end(step)
+    desk.review.look()
+    assert button.isEnabled()
+    assert button.toolTip() == "Undo: Grow or shrink. (U)"
+    _click(button, qtbot)
+
+    qtbot.waitUntil(lambda: not button.isEnabled())
+    np.testing.assert_array_equal(desk.session.labels(0), _labels())
 
 
 def test_the_table_selects_objects_and_frames(desk: Desk) -> None:
@@ -107,6 +196,46 @@ def test_a_click_on_the_strip_goes_there(desk: Desk) -> None:
     desk.review.strip.picked.emit(7)
 
     assert desk.session.current == 7
+
+
+def test_what_is_shown_follows_the_slider(desk: Desk) -> None:
+    """The area on the displayed frame, in the table."""
+    desk.session.timeline.area[2][6] = 40
+
+    desk.viewer.dims.set_current_step(0, 6)
+
+    assert desk.review.table.table.item(1, 1).text() == "10 µm²"
+
+
+def test_one_of_several_videos_is_shown(desk: Desk) -> None:
+    """The one that is chosen; another where it is removed."""
+    review = desk.review
+    assert review.video.isHidden()
+    other = _session(desk.viewer, "other")
+    assert not review.video.isHidden()
+    assert [review.video.itemText(i) for i in range(2)] == ["cells", "other"]
+    assert review.session is desk.session
+
+    review.video.setCurrentIndex(1)
+    assert review.session is other
+    review.toggle_frozen()
+    assert other.timeline.frozen[0]
+    assert not desk.session.timeline.frozen.any()
+
+    desk.viewer.layers.remove(other.video)
+    assert review.session is desk.session
+    assert review.video.isHidden()
+
+
+def test_a_new_dock_offers_all_videos(desk: Desk, qtbot: QtBot) -> None:
+    """Also those that were there before it."""
+    _session(desk.viewer, "other")
+
+    review = Review(desk.viewer)
+    qtbot.addWidget(review)
+
+    assert review.video.count() == 2
+    assert review.session is desk.session
 
 
 def test_frames_are_frozen_and_made_keyframes(desk: Desk, qtbot: QtBot) -> None:
@@ -196,6 +325,21 @@ def test_the_preview_goes_with_the_dock(desk: Desk) -> None:
     assert SHOWN not in desk.viewer.layers
 
 
+def test_a_closed_dock_rests(desk: Desk, qtbot: QtBot) -> None:
+    """Until it is opened again; what is changed and removed meanwhile is none of its business."""
+    desk.viewer.window.remove_dock_widget(desk.review)
+    other = _session(desk.viewer, "other")
+    other.go_to(3)
+    desk.viewer.layers.clear()
+    assert desk.review.session is None
+    assert desk.review.video.count() == 1
+
+    third = _session(desk.viewer, "third")
+    desk.viewer.window.add_dock_widget(desk.review, name="Review")
+
+    assert desk.review.session is third
+
+
 def test_a_clean_up_keeps_to_its_video(desk: Desk, qtbot: QtBot) -> None:
     """Also where the user looks at another one meanwhile."""
     other = _session(desk.viewer, "other")
@@ -239,8 +383,23 @@ def test_a_removed_video_leaves_nothing_behind(desk: Desk) -> None:
     assert not desk.review.clean_up.running
 
 
+def test_removed_masks_leave_the_dock_in_use(desk: Desk) -> None:
+    """With what is known of them."""
+    desk.review.clean_up.preview.setChecked(True)
+
+    desk.viewer.layers.remove(desk.session.masks)
+    desk.session.changed.emit()
+    desk.session.go_to(4)
+    desk.review.table.table.cellClicked.emit(1, 0)
+
+    assert desk.review.table.table.rowCount() == 2
+    assert SHOWN not in desk.viewer.layers
+
+
 def test_nothing_is_cut_off_in_a_narrow_dock(desk: Desk) -> None:
-    """300 pixels wide, of a laptop's height, with many objects."""
+    """300 pixels wide, of a laptop's height, with many objects and videos of long names."""
+    _session(desk.viewer, "a movie with a rather long name, as cameras give them.mp4")
+    desk.review.clean_up_fold.expand(animate=False)
     desk.session.timeline.record(0, dict.fromkeys(range(1, 61), 0.9), {})
     desk.session.changed.emit()
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent
+from qtpy.QtWidgets import QApplication, QToolTip
 
 from napari_frtm.plugin.strip import TimeStrip, confidence_colours
 from napari_frtm.plugin.telling import least_sure
@@ -132,6 +133,63 @@ def test_clicks_go_to_frames(strip: TimeStrip, qtbot: QtBot) -> None:
     qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=places[7])
 
     assert picked == [3, 7]
+
+
+def test_dragging_goes_along(strip: TimeStrip, qtbot: QtBot) -> None:
+    """Frame by frame, each once, and not past the ends."""
+    _show(strip, _timeline(4))
+    picked: list[int] = []
+    strip.picked.connect(picked.append)
+    y = strip.row + 3
+    strip.set_current(1)
+
+    qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=QPoint(round(strip.scale.x(1.5)), y))
+    for x in (strip.scale.x(2.2), strip.scale.x(2.8), 5000, -50):
+        _drag(strip, QPoint(round(x), y))
+
+    assert picked == [2, 3, 0]
+
+
+def _drag(strip: TimeStrip, place: QPoint) -> None:
+    """Move the mouse with its button down, which qtbot does not."""
+    left = Qt.MouseButton.LeftButton
+    none = Qt.KeyboardModifier.NoModifier
+    event = QMouseEvent(QEvent.Type.MouseMove, QPointF(place), QPointF(place), left, left, none)
+    QApplication.sendEvent(strip, event)
+
+
+def test_a_mark_is_the_way_to_its_keyframe(strip: TimeStrip) -> None:
+    """Where many frames share a column of pixels; the ruler and the objects are exact."""
+    timeline = _timeline(3000)
+    timeline.keyframes |= {1503, 2999}
+    _show(strip, timeline)
+    x = strip.scale.x(1503.5) + 3
+    column = strip.scale.at(x).start
+
+    assert strip.frame_at(x, 1.5 * strip.row) == 1503
+    assert strip.frame_at(x, 0.5 * strip.row) == column != 1503
+    assert strip.frame_at(strip.scale.x(3000), 1.5 * strip.row) == 2999
+    assert (
+        strip.frame_at(strip.scale.x(700), 1.5 * strip.row)
+        == strip.scale.at(strip.scale.x(700)).start
+    )
+
+
+def test_the_tooltip_tells_of_the_frame_under_the_mouse(strip: TimeStrip, qtbot: QtBot) -> None:
+    """Of the object in whose row it is, or of all."""
+    timeline = _timeline(10)
+    timeline.confidence[2][6] = DOUBT
+    _show(strip, timeline)
+    strip.show()
+    texts = []
+
+    for row in (3, 1):
+        place = QPoint(round(strip.scale.x(6.5)), round((row + 0.5) * strip.row))
+        QApplication.sendEvent(strip, QHelpEvent(QEvent.Type.ToolTip, place, place))
+        texts.append(QToolTip.text())
+
+    assert texts[0] == "Frame 6: object 2: confidence 0.20, area 1,234 px"
+    assert texts[1].startswith("Frame 6: object 1: confidence 1.00")
 
 
 def test_a_strip_without_a_video_is_empty(strip: TimeStrip, qtbot: QtBot) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_frtm.plugin.timescale import TimeScale
+from napari_frtm.plugin.timescale import TimeScale, runs
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,17 @@ def test_frames_begin_where_they_are_found() -> None:
 
     assert [scale.x(frame) for frame in range(5)] == [30, 50, 70, 90, 110]
     assert [scale.at(scale.x(frame)).start for frame in range(5)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        pytest.param("", [], id="nothing"),
+        pytest.param("000", [], id="none"),
+        pytest.param("111", [(0, 3)], id="all"),
+        pytest.param("1001101", [(0, 1), (3, 5), (6, 7)], id="some"),
+    ],
+)
+def test_runs(flags: str, expected: list[tuple[int, int]]) -> None:
+    """First and stop of each."""
+    assert runs(np.array([flag == "1" for flag in flags], bool)) == expected

@@ -9,7 +9,6 @@ from qtpy.QtCore import QPointF, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QLayout,
     QSizePolicy,
     QTableWidget,
@@ -78,6 +77,7 @@ class ObjectTable(QWidget):  # type: ignore[misc]
             area = session.timeline.area.get(object_id)
             value = np.nan if area is None else area[session.current]
             self.table.item(row, 1).setText(_area_text(value * factor, unit))
+        self.table.resizeColumnsToContents()  # once: Qt's own way takes seconds for 200 rows
         selected = self.selected
         area = None if selected is None else session.timeline.area.get(selected)
         self.plot.show_area(area, session.current, f"Area of object {selected}, {unit}", factor)
@@ -126,9 +126,7 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         self.table.setHorizontalHeaderLabels(list(_COLUMNS))
         for column, tip in enumerate(_COLUMNS.values()):
             self.table.horizontalHeaderItem(column).setToolTip(tip)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        self.table.horizontalHeader().setStretchLastSection(True)
         self.table.verticalHeader().setVisible(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -95,9 +95,8 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     """Go through a whole session with one video, twice opened."""
     viewer = napari.Viewer(title="napari")
     viewer.window.resize(1500, 950)
-    (video,) = viewer.open(str(movie), plugin="napari-frtm" if movie.suffix == ".mp4" else None)
-    if scale != 1:
-        video.scale, video.units = (1, scale, scale), ("pixel", "micrometer", "micrometer")
+    (video,) = viewer.open(str(movie), plugin="napari-frtm")
+    assert video.scale[-1] == scale
     viewer.reset_view()
     labels = viewer.add_labels(
         np.zeros(truth.shape, np.uint8), name="painted", scale=video.scale, units=video.units
@@ -167,9 +166,7 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
 
     viewer = napari.Viewer(title="napari")
     viewer.window.resize(1500, 950)
-    (video,) = viewer.open(str(movie), plugin="napari-frtm" if movie.suffix == ".mp4" else None)
-    if scale != 1:
-        video.scale, video.units = (1, scale, scale), ("pixel", "micrometer", "micrometer")
+    (video,) = viewer.open(str(movie), plugin="napari-frtm")
     open_docks(viewer)
     session = watch(viewer).find(video)
     np.testing.assert_array_equal(session.masks.data[:], final)

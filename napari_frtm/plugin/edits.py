@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer
 
 from napari_frtm.errors import FrtmError
@@ -95,14 +96,21 @@ class Edits(QObject):  # type: ignore[misc]
 
     def _restore_some(self) -> None:
         """Go on with an undo for a short time, and come back for the rest."""
+        try:
+            self._restore_until(monotonic() + _SLICE)
+        except FrtmError as error:  # a full disk, for instance; the rest stays as it is
+            self._restoring = None
+            show_error(str(error))
+        if self._restoring is not None:
+            QTimer.singleShot(0, self._restore_some)
+
+    def _restore_until(self, end: float) -> None:
         session = self._session
-        end = monotonic() + _SLICE
         for frame, before in self._restoring or ():
             if not session.timeline.frozen[frame]:
                 empty = np.zeros(session.results.size[1:], np.uint8)
                 session.replace(frame, empty if before.labels is None else before.labels.labels)
                 restore(session.timeline, frame, before)
             if monotonic() > end:
-                QTimer.singleShot(0, self._restore_some)
                 return
         self._restoring = None

@@ -202,6 +202,12 @@ class Propagate(QWidget):  # type: ignore[misc]
         folder = self.session.results.folder if self.session is not None else None
         return folder is not None and folder.has_run
 
+    def _share_range(self) -> None:
+        """Let the other docks know In and Out."""
+        if self.session is not None and not self.running:
+            self.session.span = self.form.frames.span
+            self.session.touch()
+
     def _show_missing(self) -> None:
         """Say what the user has to do before a run, or where it starts from."""
         if self.running:
@@ -227,6 +233,8 @@ class Propagate(QWidget):  # type: ignore[misc]
         panel.cancel_button.clicked.connect(self.cancel)
         self.form.changed.connect(self._show_missing)
         self.form.video_changed.connect(self._show_video)
+        for box in (self.form.frames.first, self.form.frames.last):
+            box.valueChanged.connect(self._share_range)
         self.form.frames.in_pressed.connect(self.set_in)
         self.form.frames.out_pressed.connect(self.set_out)
         self.runner.planned.connect(self._show_plan)

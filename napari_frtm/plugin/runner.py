@@ -131,7 +131,7 @@ class Runner(QObject):  # type: ignore[misc]
         run.plan = plan
         session = run.session
         frames = plan.course.frames
-        run.step = session.history.begin(f"Propagate {frames.start}-{frames.stop - 1}")
+        run.step = session.edits.begin(f"Propagate {frames.start}-{frames.stop - 1}")
         run.progress = Progress(plan.total, plan.done)
         session.set_painted(plan.painted)
         session.results.prepare(plan.largest_id)
@@ -167,8 +167,8 @@ class Runner(QObject):  # type: ignore[misc]
         self.run = None
         if run.worker is not None:
             self.destroyed.disconnect(run.worker.quit)
-        if run.step is not None and not run.step.before:
-            run.session.history.forget(run.step)
+        if run.step is not None:
+            run.session.edits.end(run.step)
         if run.stopping and run.session.results.folder is not None:
             run.session.results.folder.end_run()
         run.session.touch()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_frtm.errors import FrtmError
 from napari_frtm.io.session import SessionFolder
 from napari_frtm.plugin.sessions import watch
 
@@ -160,6 +161,24 @@ def test_frames_painted_in_mid_run_stay(desk: Desk, qtbot: QtBot, clip: Clip) ->
 
     np.testing.assert_array_equal(session.masks.data[11], clip.truth[11])
     assert session.masks.data[10].any()
+
+
+def test_other_docks_know_in_and_out(desk: Desk, qtbot: QtBot) -> None:
+    """At once; and while a run goes on, nothing is undone."""
+    session = _propagated(desk, qtbot)
+
+    desk.widget.form.frames.span = range(2, 7)
+    assert session.span == range(2, 7)
+
+    desk.widget.start()
+    desk.widget.toggle_pause()
+    qtbot.waitUntil(lambda: desk.widget.runner.is_paused, timeout=SECONDS)
+    qtbot.waitUntil(lambda: desk.widget.runner.run.plan is not None, timeout=SECONDS)
+    with pytest.raises(FrtmError, match="still being changed"):
+        session.undo()
+    desk.widget.toggle_pause()
+    _wait(desk, qtbot)
+    assert session.undo() == "Propagate 2-6"
 
 
 _KILLED = """

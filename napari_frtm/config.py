@@ -155,13 +155,11 @@ class LocalityConfig:
     reach : float
         How far from its last mask an object is looked for, in its sizes: square roots of its area.
     growth : float
-        By how much the reach grows with each frame in which the object was not seen.
+        Share by which the reach grows with each frame in which the object was not seen.
     size : float
         Frames are enlarged until objects typically have this size, pixels.
-    enlarge : float
-        Enlargement at most.
-    pixels : float
-        Pixels of an enlarged frame at most.
+    enlarge, pixels : float
+        Enlargement, and pixels of an enlarged frame, at most.
     scale : float or None
         Working size of the frames over their own; None to choose it from the annotations.
     """
@@ -174,9 +172,9 @@ class LocalityConfig:
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        _check(self.reach > 0, "reach", "positive", self.reach)
+        least = min(self.reach, self.size, self.pixels, 1 if self.scale is None else self.scale)
+        _check(least > 0, "reach, size, pixels and scale", "positive", least)
         _check(self.growth >= 0, "growth", "at least 0", self.growth)
-        _check(self.size > 0, "size", "positive", self.size)
         _check(self.enlarge >= 1, "enlarge", "at least 1", self.enlarge)
 
 

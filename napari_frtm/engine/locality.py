@@ -93,6 +93,23 @@ class Place:
             own = piece.flat[away.argmin()]
         soft[box][~np.isin(piece, own)] = 0
 
+    def drop_fragments(self, soft: NDArray[np.float32], own: NDArray[np.bool_]) -> None:
+        """Set a soft mask of shape (H, W) to 0 on the lesser pieces of what is `own`, in place.
+
+        A piece stays if it covers at least half as much of the last mask as the one that covers
+        most; if none covers any of it, the largest ones stay.
+        """
+        if not own.any():
+            return
+        box = _box(own, 0)
+        count, piece = cv2.connectedComponents(own[box].view(np.uint8), connectivity=8)
+        size = np.bincount(piece[self.mask[box] & own[box]], minlength=count)
+        if not size.any():
+            size = np.bincount(piece[own[box]], minlength=count)
+        lesser = size < size.max() / 2
+        lesser[0] = False  # what is not its own
+        soft[box][lesser[piece]] = 0
+
 
 class Search:
     """Where to look for N objects in one frame.
@@ -131,17 +148,18 @@ class Search:
         return torch.where(inside, scores, scores.clamp(max=0))
 
     def masks(self, masks: Tensor) -> Tensor:
-        """Return soft masks of shape (1, N, H, W), 0 outside the windows."""
+        """Return soft masks of shape (1, N, H, W), 0 outside the windows.
+
+        Where several objects claim pixels, what one wins of another is left to that other, unless
+        it is the main part of what the one wins.
+        """
         soft = (masks * self.windows)[0].cpu().numpy()
         for place, mask in zip(self.places, soft, strict=True):
             place.cut(mask)
+        best = soft.argmax(0)
+        for number, (place, mask) in enumerate(zip(self.places, soft, strict=True)):
+            place.drop_fragments(mask, (mask > 0.5) & (best == number))
         return torch.from_numpy(soft)[None].to(masks.device)
-
-
-def around(masks: Tensor, config: LocalityConfig) -> Tensor:
-    """Return windows around masks of shape (K, H, W) of one object, of the same shape."""
-    places = [Place.drawn(mask, 0) for mask in masks]
-    return Search(places, 0, config, masks.device).windows
 
 
 def working_scale(annotations: Iterable[Labels], short_side: int, config: LocalityConfig) -> float:

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.augment import altered_copies
 from napari_frtm.engine.confidence import Judge
-from napari_frtm.engine.images import Geometry, to_images
-from napari_frtm.engine.locality import Place, around, places_from_state, places_state
+from napari_frtm.engine.locality import Place, places_from_state, places_state
 from napari_frtm.engine.memory import SampleMemory, initial_weights
 from napari_frtm.engine.stencil import Quadratic
 from napari_frtm.engine.target import TargetModel, sample_loss
@@ -18,11 +15,9 @@ from napari_frtm.engine.target import TargetModel, sample_loss
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.network import FrtmNetwork
 
 
 class TrackedObject:
@@ -54,7 +49,9 @@ class TrackedObject:
         return min(self.places, key=lambda place: abs(place.index - index))
 
     @classmethod
-    def start(cls, features: Tensor, masks: Tensor, config: FrtmConfig) -> TrackedObject:
+    def start(
+        cls, features: Tensor, masks: Tensor, config: FrtmConfig, *, windows: Tensor | None = None
+    ) -> TrackedObject:
         """Learn a new object from its first samples (algorithm 1, lines 1-2).
 
         Parameters
@@ -65,9 +62,10 @@ class TrackedObject:
             Where the object is in them.
         config : FrtmConfig
             The method's numbers.
+        windows : Tensor of shape (K, H, W), optional
+            What counts of each sample; otherwise all of it.
         """
         size = (features.shape[-2], features.shape[-1])
-        windows = around(masks, config.locality) if config.locality else None
         loss = sample_loss(masks, config.target.kappa_min, size, windows)
         generator = torch.Generator().manual_seed(config.seed)
         model = TargetModel.initial(features.shape[1], config.target, generator)
@@ -97,7 +95,7 @@ class TrackedObject:
         masks : Tensor of shape (B, H, W), in [0, 1]
             Where the object was found, or drawn.
         windows : Tensor of shape (B, H, W), optional
-            Where it was looked for; only that counts.
+            What counts of each frame; otherwise all of it.
         permanent : bool
             The masks are the user's; see `SampleMemory.add`.
         """
@@ -142,44 +140,3 @@ def objects_from_state(
             moved = tensor.to(device) if learned else tensor
             parts.setdefault(int(object_id), {})[part] = moved
     return {i: TrackedObject.from_state(parts[i], config) for i in sorted(parts)}
-
-
-def altered_samples(
-    network: FrtmNetwork,
-    image: Tensor,
-    mask: Tensor,
-    config: FrtmConfig,
-    rng: np.random.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Return features and masks of altered copies of an annotated frame (supplement, 6).
-
-    Parameters
-    ----------
-    network : FrtmNetwork
-        Its backbone gives the features.
-    image : Tensor of shape (3, H, W), in [0, 1]
-        The frame at the working size.
-    mask : Tensor of shape (H, W), in [0, 1]
-        The object.
-    config : FrtmConfig
-        How many copies, and how they are altered.
-    rng : numpy.random.Generator
-        Source of the random motions.
-
-    Returns
-    -------
-    Tensor of shape (K, C, h, w)
-        Features at stride 16; K is zero if there is nothing to move.
-    Tensor of shape (K, H, W)
-        Masks.
-    """
-    pixels = (image.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
-    geometry = Geometry.scaled((pixels.shape[0], pixels.shape[1]), 1.0)
-    h, w = geometry.scores
-    features = [image.new_zeros(0, network.backbone.channels[TARGET_STRIDE], h, w)]
-    masks = [mask[:0].new_zeros(0, *mask.shape)]
-    for copy, copy_mask in altered_copies(pixels, mask.cpu().numpy(), config.augmentation, rng):
-        ready = to_images([copy], (0.0, 255.0), geometry, image.device)
-        features.append(network.features(ready, refine=False)[TARGET_STRIDE].float())
-        masks.append(torch.from_numpy(copy_mask)[None].to(mask.device))
-    return torch.cat(features), torch.cat(masks)

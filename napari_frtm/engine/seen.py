@@ -15,7 +15,7 @@ from napari_frtm.engine.merge import merge
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -39,7 +39,8 @@ class Seen:
     probabilities : Tensor of shape (B, N + 1, H, W)
         Masks at the working size, background first; they sum to one.
     windows : Tensor of shape (B, N, H, W), in [0, 1], or None
-        Where the objects were looked for; None for everywhere.
+        What can be learned of each object: where it was looked for and no other was found; None
+        for all of it.
     """
 
     projected: dict[int, Tensor]
@@ -55,6 +56,14 @@ class Seen:
         for object_id, mask in given.items():
             probabilities[0, 1 + object_ids.index(object_id)] = mask
         return replace(self, probabilities=probabilities)
+
+    def note_places(self, index: int, objects: Mapping[int, TrackedObject]) -> None:
+        """Tell objects that are looked for locally where they are in a single frame."""
+        if self.windows is None:
+            return
+        masks = self.probabilities[0, 1:].cpu().numpy()
+        for known, mask in zip(objects.values(), masks, strict=True):
+            known.places = [known.place(index).moved(mask, index)]
 
     def predictions(
         self,
@@ -133,5 +142,20 @@ def see(
         up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
         masks = geometry.crop(up).clamp(0, 1)
     if search:
-        return Seen(projected, scores, merge(search.masks(masks)), search.windows[None])
+        probabilities = merge(search.masks(masks))
+        found = probabilities[0, 1:] > 0.5
+        windows = search.windows * ~(found.any(0) & ~found)
+        return Seen(projected, scores, probabilities, windows[None])
     return Seen(projected, scores, merge(masks))
+
+
+def split(
+    indices: Sequence[int], features: Features, count: int
+) -> Iterator[tuple[Sequence[int], Features]]:
+    """Yield `count` frames after the other: their indices, and their features."""
+    if count >= len(indices):
+        yield indices, features
+        return
+    for first in range(0, len(indices), count):
+        part = slice(first, first + count)
+        yield indices[part], {stride: level[part] for stride, level in features.items()}

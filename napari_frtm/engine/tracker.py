@@ -12,17 +12,19 @@ from torch import Tensor
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.blend import with_annotation
 from napari_frtm.engine.images import Geometry, flaw, to_images, to_masks
-from napari_frtm.engine.locality import Place, Search
-from napari_frtm.engine.objects import TrackedObject, altered_samples, objects_from_state
-from napari_frtm.engine.seen import Seen, see
+from napari_frtm.engine.lesson import Lesson
+from napari_frtm.engine.locality import Search
+from napari_frtm.engine.objects import objects_from_state
+from napari_frtm.engine.seen import Seen, see, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.backbone import Features
     from napari_frtm.engine.confidence import Judge
     from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.objects import TrackedObject
     from napari_frtm.types import Frame, Labels, Prediction
 
 logger = logging.getLogger(__name__)
@@ -108,7 +110,7 @@ class Tracker:
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
         seen = self._see(index, features, geometry).with_masks(given, self.object_ids)
-        self._follow(index, seen)
+        seen.note_places(index, self._objects)
         (prediction,) = seen.predictions([index], self.judges, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
@@ -148,9 +150,10 @@ class Tracker:
             batch = slice(first, first + size)
             images = self._images(indices[batch], frames[batch], geometry)
             features = self.network.features(images, refine=self.config.variant.refines)
-            for together, these in self._steps(indices[batch], features):
+            at_once = 1 if self.config.locality else size  # a frame says where to look in the next
+            for together, these in split(indices[batch], features, at_once):
                 seen = self._see(together[0], these, geometry)
-                self._follow(together[0], seen)
+                seen.note_places(together[0], self._objects)
                 predictions += seen.predictions(together, self.judges, geometry)
                 if self.config.variant.updates:
                     self._remember(seen)
@@ -182,37 +185,18 @@ class Tracker:
         geometry = self._geometry(frame)
         image = self._images([index], [frame], geometry)
         features = self.network.features(image, refine=self.config.variant.refines)
-        deep = features[TARGET_STRIDE].float()
         masks = to_masks(labels, sorted(ids), geometry, self.network.device)
         given = dict(zip(sorted(ids), masks, strict=True))
-        for object_id, mask in given.items():
-            known = self._objects.get(object_id)
-            if known is not None:
-                window = self._window(known, index, mask)
-                projected = known.model.project(deep)
-                known.remember(projected, mask[None], windows=window, permanent=True)
-                known.update()
+        lesson = Lesson(index, geometry.crop(image)[0], features[TARGET_STRIDE].float(), given)
+        for object_id in given:
+            if known := self._objects.get(object_id):
+                lesson.correct(object_id, known, self.config)
             else:
-                rng = np.random.default_rng((self.config.seed, object_id, index))
-                visible = geometry.crop(image)[0]
-                copies, moved = altered_samples(self.network, visible, mask, self.config, rng)
-                samples = torch.cat([deep, copies]), torch.cat([mask[None], moved])
-                self._objects[object_id] = TrackedObject.start(*samples, self.config)
-            if self.config.locality and (mask > 0.5).any():
-                self._objects[object_id].places.append(Place.drawn(mask, index))
+                started = lesson.start(object_id, self.network, self.config)
+                self._objects[object_id] = started
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
         return features, given
-
-    def _steps(
-        self, indices: Sequence[int], features: Features
-    ) -> Iterator[tuple[Sequence[int], Features]]:
-        """Yield the frames that can be seen at once: one, if it says where to look in the next."""
-        if not self.config.locality:
-            yield indices, features
-            return
-        for b, index in enumerate(indices):
-            yield [index], {stride: level[b : b + 1] for stride, level in features.items()}
 
     def _see(self, index: int, features: Features, geometry: Geometry) -> Seen:
         """Scores and masks of frames, of which the first has this index."""
@@ -222,21 +206,6 @@ class Tracker:
             search = Search(places, index, self.config.locality, self.network.device)
         refine = self.config.variant.refines
         return see(self.network, self._objects, features, geometry, refine=refine, search=search)
-
-    def _follow(self, index: int, seen: Seen) -> None:
-        """Note where the objects are in a frame."""
-        if not self.config.locality:
-            return
-        masks = seen.probabilities[0, 1:].cpu().numpy()
-        for known, mask in zip(self._objects.values(), masks, strict=True):
-            known.places = [known.place(index).moved(mask, index)]
-
-    def _window(self, known: TrackedObject, index: int, mask: Tensor) -> Tensor | None:
-        """Where a corrected mask of shape (H, W) counts, (1, H, W)."""
-        if not self.config.locality:
-            return None
-        place = Place.drawn(mask, index) if (mask > 0.5).any() else known.place(index)
-        return Search([place], index, self.config.locality, self.network.device).windows
 
     def _remember(self, seen: Seen) -> None:
         """Extend every object's memory by the frames seen.

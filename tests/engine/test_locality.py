@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from napari_frtm.config import FrtmConfig, LocalityConfig
-from napari_frtm.engine.locality import Place, Search, around, working_scale
+from napari_frtm.engine import objects, target
+from napari_frtm.engine.locality import Place, Search, working_scale
 from napari_frtm.engine.propagate import Propagation, propagate
+from napari_frtm.engine.tracker import Tracker
 
 if TYPE_CHECKING:
     from napari_frtm.engine.network import FrtmNetwork
@@ -86,14 +88,84 @@ def test_scores_and_masks_outside_the_window_do_not_count() -> None:
     assert masks[0, 0] == 0
 
 
-def test_windows_follow_the_altered_copies() -> None:
-    """Each around its own mask."""
-    masks = torch.stack([_square(10, 10), _square(70, 100)])
+def test_of_what_an_object_wins_of_another_only_the_main_part_is_its_own() -> None:
+    """Both claim the right square; a stripe of it, that the left one wins, is left to the other."""
+    places = [Place.drawn(_square(40, 30, 12), 0), Place.drawn(_square(40, 42, 12), 0)]
+    search = Search(places, 1, CONFIG, torch.device("cpu"))
+    left, right = _square(40, 30, 12), _square(40, 42, 12)
+    left[40:52, 42:54] = 0.7
+    right[:, 42:48] *= 0.9
+    right[:, 48:54] *= 0.6
 
-    windows = around(masks, CONFIG)
+    masks = search.masks(torch.stack([left, right])[None])[0]
 
-    assert windows[0, 15, 15] == windows[1, 75, 105] == 1
-    assert windows[0, 75, 105] == windows[1, 15, 15] == 0
+    assert (masks[0, 40:52, 30:42] == 1).all()
+    assert (masks[0, 40:52, 48:54] == 0).all()
+    assert (masks[1, 40:52, 42:54] > 0.5).all()
+
+
+def test_pieces_on_the_last_mask_stay_if_they_are_about_as_large() -> None:
+    """Several cells may be one object."""
+    drawn = _square(10, 10, 10) + _square(10, 40, 8) + _square(10, 60, 4)
+    place = Place.drawn(drawn, 0)
+    soft = drawn.numpy()
+
+    place.drop_fragments(soft, soft > 0.5)
+
+    assert soft[10:20, 10:20].all()
+    assert soft[10:18, 40:48].all()
+    assert not soft[10:14, 60:64].any()
+
+
+def test_an_object_learns_neither_from_afar_nor_from_other_objects(
+    network: FrtmNetwork, lite: FrtmConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the annotated frame, on its altered copies, and on a correction."""
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    loss = target.sample_loss
+
+    def spy(masks: torch.Tensor, kappa: float, size: tuple[int, int], windows: torch.Tensor):  # type: ignore[no-untyped-def]
+        seen.append((masks, windows))
+        return loss(masks, kappa, size, windows)
+
+    monkeypatch.setattr(objects, "sample_loss", spy)
+    frames, truth = _twins()
+    labels = truth[0]
+    labels[36:60, 40:50] = 2  # six pixels beside object 1
+    tracker = Tracker(network, replace(lite, locality=LocalityConfig(reach=1.0, scale=1.0)))
+    for _ in range(2):
+        tracker.annotate(0, frames[0], labels)
+
+    (masks, windows), (_, corrected) = seen[0], seen[2]
+    other = torch.from_numpy(labels == 2)
+    assert len(masks) == len(windows) == lite.augmentation.samples
+    for mask, window in zip(masks, windows, strict=True):
+        assert (window[mask > 0.5] == 1).all()
+        assert (window[other & (mask <= 0.5)] == 0).all()
+        assert (window > 0).float().mean() < 0.5
+    assert torch.equal(corrected[0], windows[0])
+
+
+def test_an_object_does_not_learn_from_where_another_was_found(
+    network: FrtmNetwork, lite: FrtmConfig
+) -> None:
+    """Their windows overlap, what they learn from does not."""
+    frames, truth = _twins()
+    labels = truth[0]
+    labels[36:60, 40:50] = 2
+    tracker = Tracker(network, replace(lite, locality=LocalityConfig(reach=1.0, scale=1.0)))
+    learned = []
+    remember = tracker._remember
+    tracker._remember = lambda seen: (learned.append(seen), remember(seen))  # type: ignore[method-assign,assign,func-returns-value]
+
+    tracker.annotate(0, frames[0], labels)
+    tracker.segment([1], frames[1:2])
+
+    (seen,) = learned
+    found = seen.probabilities[0, 1:] > 0.5
+    assert found.flatten(1).any(1).all()
+    assert not (seen.windows[0, 0] > 0)[found[1]].any()
+    assert not (seen.windows[0, 1] > 0)[found[0]].any()
 
 
 @pytest.mark.parametrize(

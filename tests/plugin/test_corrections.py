@@ -171,9 +171,10 @@ def test_other_docks_know_in_and_out(desk: Desk, qtbot: QtBot) -> None:
     assert session.span == range(2, 7)
 
     desk.widget.start()
+    with qtbot.waitSignal(desk.widget.runner.planned, timeout=SECONDS):
+        pass
     desk.widget.toggle_pause()
     qtbot.waitUntil(lambda: desk.widget.runner.is_paused, timeout=SECONDS)
-    qtbot.waitUntil(lambda: desk.widget.runner.run.plan is not None, timeout=SECONDS)
     with pytest.raises(FrtmError, match="still being changed"):
         session.undo()
     desk.widget.toggle_pause()

@@ -59,6 +59,7 @@ class Backbone(nn.Module):
             del body.fc
         if weights is not None:
             _load(body, weights, name)
+        self._entries = list(body.state_dict())
         self.stages = nn.ModuleList(_mobilenet(body) if name == "mobilenet_v2" else _resnet(body))
         self.requires_grad_(False).eval()
 
@@ -76,6 +77,10 @@ class Backbone(nn.Module):
             if stride in strides:
                 features[stride] = x
         return features
+
+    def torchvision_state(self) -> dict[str, Tensor]:
+        """Return the weights in torchvision's names; not after batch norms were folded."""
+        return dict(zip(self._entries, self.stages.state_dict().values(), strict=True))
 
 
 def fold_batch_norms(module: nn.Module) -> None:

@@ -70,6 +70,21 @@ def load_network(
         If weights are missing, damaged or of another network; the message says what to do.
     """
     target = resolve_device(device)
+    return read_network(config, checkpoint, backbone_weights).for_inference(target)
+
+
+def read_network(
+    config: FrtmConfig,
+    checkpoint: str | Path | None = None,
+    backbone_weights: str | Path | None = None,
+) -> FrtmNetwork:
+    """Return the network for a setting as its weights are: on the CPU, batch norms not folded.
+
+    Raises
+    ------
+    CheckpointError
+        As `load_network`.
+    """
     state, origin = _read_embedded(config.backbone), "the embedded weights"
     path = find_checkpoint(config, checkpoint)
     if path is not None:
@@ -78,7 +93,7 @@ def load_network(
     segmentation = None
     if config.variant.refines:
         segmentation = segmentation_network(config.backbone, state, origin)
-    return FrtmNetwork(backbone, segmentation).for_inference(target)
+    return FrtmNetwork(backbone, segmentation)
 
 
 def available_variant(config: FrtmConfig, checkpoint: str | Path | None) -> FrtmConfig:

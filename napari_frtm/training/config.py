@@ -48,6 +48,9 @@ class DatasetConfig:
         Largest number of objects of a reference frame, evenly spaced by id.
     smallest : float
         Objects that cover less of the reference frame are left out, as a fraction.
+    intruders : float
+        Share of the clips made of images in which another object comes by, before the target or
+        behind it.
     """
 
     kind: Literal["videos", "images", "stacks"]
@@ -60,11 +63,13 @@ class DatasetConfig:
     short_side: int = 0
     objects: int = 10
     smallest: float = 0.0005
+    intruders: float = 0.5
 
     def __post_init__(self) -> None:
         _check(self.weight > 0, "weight", "positive", self.weight)
         _check(self.references >= 1, "references", "at least 1", self.references)
         _check(self.objects >= 1, "objects", "at least 1", self.objects)
+        _check(0 <= self.intruders <= 1, "intruders", "in [0, 1]", self.intruders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +153,26 @@ class OptimiserConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JointConfig:
+    """Training the backbone beside S, which the paper does not do.
+
+    Attributes
+    ----------
+    rate : float
+        Its learning rate, relative to that of S.
+    refit : int
+        Steps after which target models are fitted anew, on the mean of its weights.
+    """
+
+    rate: float = 0.02
+    refit: int = 500
+
+    def __post_init__(self) -> None:
+        _check(self.rate > 0, "rate", "positive", self.rate)
+        _check(self.refit >= 1, "refit", "at least 1", self.refit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
     """What the network is measured on while it learns; never trained on.
 
@@ -181,6 +206,8 @@ class TrainConfig:
         Setting of the method: backbone, target model, augmentation.
     segmentation : SegmentationConfig
         Widths of the network; one that starts from given weights has theirs.
+    joint : JointConfig or None
+        How the backbone is trained as well; None leaves it frozen, as in the paper.
     steps : int
         Optimiser steps; not looked at where a time budget is given.
     batch : int
@@ -205,6 +232,7 @@ class TrainConfig:
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    joint: JointConfig | None = None
     steps: int = 100_000
     batch: int = 8
     accumulate: int = 1

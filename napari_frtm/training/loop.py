@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -19,18 +20,20 @@ from napari_frtm.training.samples import Samples, disturb, without_some
 from napari_frtm.training.state import Log, TrainState, TrainStep, learning_rate
 from napari_frtm.training.targets import TargetCache, scores
 from napari_frtm.training.validation import save_sheet, validate
-from napari_frtm.training.weights import frozen_network, new_segmentation, save_weights
+from napari_frtm.training.weights import for_inference, initial_network, save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator
     from pathlib import Path
 
+    from napari_frtm.engine.backbone import Backbone
     from napari_frtm.engine.network import FrtmNetwork
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.samples import Batch
     from napari_frtm.training.targets import Target
 
 BEST, LAST, LOG, SHEET = "best.safetensors", "last.pt", "log.csv", "validation.png"
+JOINT = "joint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +83,19 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
         If data, weights or a state to resume are missing or damaged, or a file cannot be written.
     """
     config, out = training.config, training.out
-    network = frozen_network(config, training.device)
-    state = _begin(training, network)
-    cache = TargetCache(training.targets or out / "targets", network, config.method)
+    state = TrainState(initial_network(config, training.init, training.device), config)
+    folder = training.targets or out / "targets"
+    cache = TargetCache(folder, for_inference(state.fitted), config.method)
+    begun = _begin(training)
     targets = yield from prepare(config, training.data, cache)
+    if begun:
+        state.load(out / LAST)
     log = Log(out / LOG, state.step)
     start = time.monotonic() - state.seconds
-    samples = Samples(targets.training, config)
-    with closing(samples.batches(state.step * config.accumulate)) as batches:
+    with closing(_batches(training, state, targets.training, cache)) as batches:
         while (done := _progress(training, state)) < 1:
             rate = learning_rate(config.optimiser, done)
-            loss = _advance(network, state, islice(batches, config.accumulate), rate)
+            loss = _advance(state, cache.network.backbone, next(batches), rate)
             state.seconds = time.monotonic() - start
             step = TrainStep(
                 step=state.step,
@@ -99,49 +104,74 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
                 seconds=state.seconds,
                 progress=min(_progress(training, state), 1.0),
             )
-            step = _keep(training, state, network, targets.validation, step)
+            step = _keep(training, state, cache, targets.validation, step)
             log.add(step)
             yield step
 
 
-def _begin(training: Training, network: FrtmNetwork) -> TrainState:
-    """Return the state to start from, or to go on from."""
+def _begin(training: Training) -> bool:
+    """Make the folder; return whether there is a training in it to go on with."""
     out = training.out
     with reporting(out):
         out.mkdir(parents=True, exist_ok=True)
     begun = (out / LAST).exists()
     if begun and not training.resume:
         raise FrtmError(f"There is a training in {out}. Add --resume to go on, or choose another.")
-    segmentation = new_segmentation(training.config, network, training.init)
-    state = TrainState(segmentation, training.config)
-    if begun:
-        state.load(out / LAST)
-    return state
+    return begun
 
 
-def _advance(
-    network: FrtmNetwork, state: TrainState, batches: Iterable[Batch], rate: float
-) -> float:
+def _batches(
+    training: Training, state: TrainState, targets: list[list[Target]], cache: TargetCache
+) -> Generator[list[Batch], None, None]:
+    """Yield the batches of each step, with target models of the state's fitted backbone."""
+    config = training.config
+    while True:
+        if config.joint is not None:
+            cache = _own_cache(training, state.fitted)
+            _forget_others(cache)
+        samples = Samples(targets, cache, config)
+        with closing(samples.batches(state.step * config.accumulate)) as batches:
+            renewed = False
+            while not renewed:
+                yield list(islice(batches, config.accumulate))
+                renewed = state.is_refitting
+
+
+def _own_cache(training: Training, network: FrtmNetwork) -> TargetCache:
+    """Return the target models of a backbone of this training, fitted when they are needed."""
+    return TargetCache(training.out / JOINT, for_inference(network), training.config.method)
+
+
+def _forget_others(cache: TargetCache) -> None:
+    """Remove the target models of earlier backbones."""
+    for path in cache.folder.parent.glob("*"):
+        if path != cache.folder:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _advance(state: TrainState, frozen: Backbone, batches: list[Batch], rate: float) -> float:
     """Take one step of the optimiser; return the loss before it, the mean over the batches."""
-    losses = [_gradients(network, state, batch) for batch in batches]
+    losses = [_gradients(state, frozen, batch) for batch in batches]
     state.advance(rate)
     return sum(losses)
 
 
-def _gradients(network: FrtmNetwork, state: TrainState, batch: Batch) -> float:
+def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     """Add the gradients of a batch to those of the network; return its share of the loss."""
-    device, config = network.device, state.config
+    network, config = state.network, state.config
+    device = network.device
     images = batch.images.to(device).float().div_(255)
     images = images.contiguous(memory_format=torch.channels_last)
     half = torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)
+    with half, torch.set_grad_enabled(config.joint is not None):
+        features = (frozen if config.joint is None else network.backbone)(images)
     with torch.no_grad():
-        with half:
-            features = network.backbone(images)
         coarse = scores(batch.filters.to(device), features[TARGET_STRIDE].float())
         coarse = disturb(coarse, batch.seeds)
-        features = without_some(features, config.crop.dropped, batch.number)
+    features = without_some(features, config.crop.dropped, batch.number)
+    assert network.segmentation is not None
     with half:
-        logits = state.segmentation(coarse[:, None], state.segmentation.prepare(features))
+        logits = network.segmentation(coarse[:, None], network.segmentation.prepare(features))
     masks = batch.masks.to(device).float()
     loss = mask_loss(logits[:, 0].float(), masks, config.dice) / config.accumulate
     loss.backward()  # type: ignore[no-untyped-call]
@@ -158,7 +188,7 @@ def _progress(training: Training, state: TrainState) -> float:
 def _keep(
     training: Training,
     state: TrainState,
-    network: FrtmNetwork,
+    cache: TargetCache,
     targets: list[Target],
     step: TrainStep,
 ) -> TrainStep:
@@ -169,7 +199,10 @@ def _keep(
         if save:
             save_weights(out / BEST, config, state.mean)
     elif last or step.step % config.validation.interval == 0:
-        measured = validate(network, state.mean, targets, config)
+        if config.joint is not None:
+            cache = _own_cache(training, state.mean)
+        assert state.mean.segmentation is not None
+        measured = validate(cache, state.mean.segmentation, targets, config)
         step = replace(step, jaccard=measured.jaccard, boundary_f=measured.boundary_f)
         save_sheet(out / SHEET, measured)
         if measured.mean > state.best:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.engine.backbone import Features
     from napari_frtm.training.config import TrainConfig
-    from napari_frtm.training.targets import Target
+    from napari_frtm.training.targets import Target, TargetCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,17 @@ class Samples:
     ----------
     targets : sequence of sequence of Target
         By data set.
+    cache : TargetCache
+        Has their target models.
     config : TrainConfig
         The weights of the data sets, the seed, the crops.
     """
 
-    def __init__(self, targets: Sequence[Sequence[Target]], config: TrainConfig) -> None:
+    def __init__(
+        self, targets: Sequence[Sequence[Target]], cache: TargetCache, config: TrainConfig
+    ) -> None:
         self.targets = targets
+        self.cache = cache
         self.config = config
         weights = np.array([dataset.weight for dataset in config.datasets])
         self._shares = weights / weights.sum()
@@ -75,7 +80,7 @@ class Samples:
             rng = np.random.default_rng((self.config.seed, number, i))
             target = self._target(rng)
             kind = POOR if rng.random() < self.config.crop.poor else FITTED
-            taps = target.filter(kind)
+            taps = self.cache.filter(target, kind)
             for image, mask in self._crops(target, rng):
                 worse = rng.random() < self.config.crop.disturbed
                 images.append(torch.from_numpy(image).permute(2, 0, 1))

@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
+from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import replacing, reporting, write_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_frtm.engine.segmentation import SegmentationNetwork
     from napari_frtm.training.config import OptimiserConfig, TrainConfig
 
 _EMA_START = 10.0
@@ -61,17 +61,31 @@ class TrainState:
 
     Parameters
     ----------
-    segmentation : SegmentationNetwork
-        Trained in place.
+    network : FrtmNetwork
+        Trained in place: S, and the backbone too if the recipe says so. The statistics of the
+        backbone's batch norms stay as they are.
     config : TrainConfig
         Saved with the state, so that no other recipe goes on with it.
+
+    Attributes
+    ----------
+    mean : FrtmNetwork
+        With the running mean of the weights.
+    fitted : FrtmNetwork
+        With the backbone that target models are fitted on.
     """
 
-    def __init__(self, segmentation: SegmentationNetwork, config: TrainConfig) -> None:
+    def __init__(self, network: FrtmNetwork, config: TrainConfig) -> None:
+        assert network.segmentation is not None
         self.config = config
-        self.segmentation = segmentation.train()
-        self.mean = deepcopy(segmentation).eval().requires_grad_(False)
-        self.optimiser = _optimiser(segmentation, config.optimiser)
+        self.network = network.eval().requires_grad_(False)
+        self.mean = deepcopy(network)
+        self.fitted = FrtmNetwork(self.mean.backbone)
+        network.segmentation.train().requires_grad_(True)
+        if config.joint is not None:
+            self.fitted = FrtmNetwork(deepcopy(network.backbone))
+            network.backbone.requires_grad_(True)
+        self.optimiser = _optimiser(network, config)
         self.step = 0
         self.seconds = 0.0
         self.best = -1.0
@@ -79,15 +93,32 @@ class TrainState:
     def advance(self, learning_rate: float) -> None:
         """Take a step along the gradients, and move the mean of the weights."""
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group["share"]
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
         decay = min(self.config.optimiser.ema, (1 + self.step) / (_EMA_START + self.step))
-        new = self.segmentation.state_dict()
-        for name, mean in self.mean.state_dict().items():
+        new = self._changing["network"].state_dict()
+        for name, mean in self._changing["mean"].state_dict().items():
             if mean.is_floating_point():
                 mean.lerp_(new[name], 1 - decay)
+        if self.is_refitting:
+            self.fitted.load_state_dict(self.mean.state_dict(), strict=False)
+
+    @property
+    def is_refitting(self) -> bool:
+        """Whether target models are to be fitted anew from here on."""
+        joint = self.config.joint
+        return joint is not None and self.step % joint.refit == 0
+
+    @property
+    def _changing(self) -> dict[str, nn.Module]:
+        """All that a training changes, by name."""
+        if self.config.joint is not None:
+            return {"network": self.network, "mean": self.mean, "fitted": self.fitted}
+        assert self.network.segmentation is not None
+        assert self.mean.segmentation is not None
+        return {"network": self.network.segmentation, "mean": self.mean.segmentation}
 
     def save(self, path: Path) -> None:
         """Write the state, or nothing.
@@ -99,8 +130,7 @@ class TrainState:
         """
         parts: dict[str, Any] = {
             "config": repr(self.config),
-            "segmentation": self.segmentation.state_dict(),
-            "mean": self.mean.state_dict(),
+            **{name: module.state_dict() for name, module in self._changing.items()},
             "optimiser": self.optimiser.state_dict(),
             "counters": {"step": self.step, "seconds": self.seconds, "best": self.best},
         }
@@ -116,8 +146,7 @@ class TrainState:
             If the file is damaged, or belongs to another recipe.
         """
         try:
-            device = next(self.segmentation.parameters()).device
-            parts = torch.load(path, map_location=device, weights_only=True)
+            parts = torch.load(path, map_location=self.network.device, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise FrtmError(f"{path} is damaged ({error}); start anew.") from error
         if parts["config"] != repr(self.config):
@@ -125,8 +154,8 @@ class TrainState:
                 f"The training in {path.parent} was begun with another recipe. "
                 "Use that one to resume it, or another folder for a new one."
             )
-        self.segmentation.load_state_dict(parts["segmentation"])
-        self.mean.load_state_dict(parts["mean"])
+        for name, module in self._changing.items():
+            module.load_state_dict(parts[name])
         self.optimiser.load_state_dict(parts["optimiser"])
         self.step = parts["counters"]["step"]
         self.seconds = parts["counters"]["seconds"]
@@ -174,9 +203,13 @@ def learning_rate(config: OptimiserConfig, progress: float) -> float:
     return rate * (1 + math.cos(math.pi * min(progress, 1))) / 2
 
 
-def _optimiser(network: SegmentationNetwork, config: OptimiserConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if config.decoupled else torch.optim.Adam
-    parameters: list[Tensor] = list(network.parameters())
+def _optimiser(network: FrtmNetwork, config: TrainConfig) -> torch.optim.Optimizer:
+    assert network.segmentation is not None
+    settings = config.optimiser
+    kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
+    groups: list[dict[str, Any]] = [{"params": network.segmentation.parameters(), "share": 1.0}]
+    if config.joint is not None:
+        groups.append({"params": network.backbone.parameters(), "share": config.joint.rate})
     return kind(
-        parameters, config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
+        groups, settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
     )

@@ -59,7 +59,7 @@ class Motion:
 _OBJECT = Motion(turn=25, size=1.4, shift=0.2, bend=0.08)
 _BACKGROUND = Motion(turn=6, size=1.15, shift=0.06, bend=0.02)
 _INTRUDER = Motion(turn=30, size=1.5, shift=0.35, bend=0.05)
-_P_INTRUDER, _P_IN_FRONT, _P_ELSEWHERE, _P_BLUR = 0.5, 0.4, 0.2, 0.3
+_P_IN_FRONT, _P_ELSEWHERE, _P_BLUR = 0.4, 0.2, 0.3
 
 
 class Images:
@@ -96,7 +96,7 @@ class Images:
         mask = (labels == object_id).astype(np.float32)
         elsewhere = rng.random() < _P_ELSEWHERE
         background = self._intruder(rng, mask.shape)[0] if elsewhere else without(image, mask)
-        alone = rng.random() >= _P_INTRUDER
+        alone = rng.random() >= self.config.intruders
         intruder = None if alone else self._intruder(rng, mask.shape)
         return [alter(image, mask, background, intruder, rng) for _ in range(count)]
 

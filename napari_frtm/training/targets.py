@@ -31,24 +31,12 @@ FITTED, POOR = "fitted", "poor"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An object on a reference frame, and the file with its target model."""
+    """An object on a reference frame of a data set; its model is in a `TargetCache`."""
 
     source: Source
     reference: Reference
     object_id: int
-    path: Path
-
-    def filter(self, kind: str = FITTED) -> Tensor:
-        """Return its target model as one 3x3 filter over features, of shape (9, C).
-
-        Parameters
-        ----------
-        kind : str
-            ``fitted`` as in inference, or ``poor``: after a few steps, without augmentation.
-        """
-        with safe_open(self.path, framework="pt") as file:
-            tensor: Tensor = file.get_tensor(f"{self.object_id}.{kind}")
-        return tensor
+    dataset: DatasetConfig
 
 
 class TargetCache:
@@ -78,12 +66,36 @@ class TargetCache:
             path = self._path(source.name, reference, config)
             ids = _cached_ids(path)
             if ids is None:
-                picture = source.reference(reference)
-                ids = object_ids(picture[1], config.smallest)
-                ids = [ids[i] for i in evenly(len(ids), config.objects)]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                save_tensors(path, self.fit(picture, reference.index, ids))
-            yield [Target(source, reference, i, path) for i in ids]
+                ids = self._fit_into(path, source, reference, config)
+            yield [Target(source, reference, i, config) for i in ids]
+
+    def filter(self, target: Target, kind: str = FITTED) -> Tensor:
+        """Return a target model as one 3x3 filter over features, of shape (9, C).
+
+        Parameters
+        ----------
+        target : Target
+            Fitted now if it is not on disk: that of another cache, with another backbone.
+        kind : str
+            ``fitted`` as in inference, or ``poor``: after a few steps, without augmentation.
+        """
+        path = self._path(target.source.name, target.reference, target.dataset)
+        if not path.is_file():
+            self._fit_into(path, target.source, target.reference, target.dataset)
+        with safe_open(path, framework="pt") as file:
+            tensor: Tensor = file.get_tensor(f"{target.object_id}.{kind}")
+        return tensor
+
+    def _fit_into(
+        self, path: Path, source: Source, reference: Reference, config: DatasetConfig
+    ) -> list[int]:
+        """Fit the objects of a reference frame, and return their ids."""
+        picture = source.reference(reference)
+        ids = object_ids(picture[1], config.smallest)
+        ids = [ids[i] for i in evenly(len(ids), config.objects)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_tensors(path, self.fit(picture, reference.index, ids))
+        return ids
 
     def fit(self, picture: Picture, index: int, ids: list[int]) -> dict[str, Tensor]:
         """Return the filters of some objects, by ``id.kind``."""
@@ -111,7 +123,7 @@ def scores(filters: Tensor, features: Tensor) -> Tensor:
     Parameters
     ----------
     filters : Tensor of shape (N, 9, C)
-        From `Target.filter`.
+        From `TargetCache.filter`.
     features : Tensor of shape (N, C, h, w)
         At stride 16.
 

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from napari_frtm.engine.segmentation import SegmentationNetwork
     from napari_frtm.training.config import TrainConfig
-    from napari_frtm.training.targets import Target
+    from napari_frtm.training.targets import Target, TargetCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +55,26 @@ class Measured:
 
 @torch.inference_mode()
 def validate(
-    network: FrtmNetwork,
+    cache: TargetCache,
     segmentation: SegmentationNetwork,
     targets: Sequence[Target],
     config: TrainConfig,
 ) -> Measured:
     """Measure a segmentation network in evaluation mode on the videos of these targets."""
     assert config.validation is not None
-    whole = FrtmNetwork(network.backbone, segmentation)
-    whole.half_precision = network.half_precision
+    whole = FrtmNetwork(cache.network.backbone, segmentation)
+    whole.half_precision = cache.network.half_precision
     every, short_side = config.validation.every, config.method.short_side
     means, pictures = [], {}
     for target in targets:
         assert isinstance(target.source, Videos)
         video = target.reference.video
         frames = len(target.source.frames[video])
+        taps = cache.filter(target)
         found = []
         for index in range(min(every, frames - 1), frames, every):
             image, labels = target.source.read(video, index)
-            mask = predict(whole, target, image, short_side)
+            mask = predict(whole, taps, image, short_side)
             truth = labels == target.object_id
             found.append((jaccard(mask, truth), boundary_f(mask, truth)))
         means.append(np.mean(found, axis=0))
@@ -83,14 +85,13 @@ def validate(
 
 
 def predict(
-    network: FrtmNetwork, target: Target, image: NDArray[np.uint8], short_side: int
+    network: FrtmNetwork, taps: Tensor, image: NDArray[np.uint8], short_side: int
 ) -> NDArray[np.bool_]:
-    """Return the mask of an object in a frame of shape (H, W, 3)."""
+    """Return the mask, in a frame of shape (H, W, 3), of the object of a (9, C) filter."""
     geometry = Geometry.bounded((image.shape[0], image.shape[1]), short_side)
     images = to_images([image], (0.0, 255.0), geometry, network.device)
     features = network.features(images, refine=True)
-    filters = target.filter()[None].to(network.device)
-    coarse = scores(filters, features[TARGET_STRIDE].float())
+    coarse = scores(taps[None].to(network.device), features[TARGET_STRIDE].float())
     logits = geometry.crop(network.refine(coarse[:, None], features))
     if geometry.working != geometry.video:
         logits = interpolate(logits, geometry.video, mode="bilinear", align_corners=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,57 +13,61 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_frtm.config import SegmentationConfig, Variant
-from napari_frtm.engine.backbone import STRIDES
+from napari_frtm.engine.backbone import CHANNELS, STRIDES
+from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.engine.segmentation import SegmentationNetwork
 from napari_frtm.errors import CheckpointError
-from napari_frtm.io.checkpoint import load_network, save_checkpoint
+from napari_frtm.io.checkpoint import read_network, save_checkpoint
 from napari_frtm.io.foreign import read_authors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_frtm.engine.network import FrtmNetwork
     from napari_frtm.training.config import TrainConfig
 
 EMBEDDED = "lite"
 
 
-def frozen_network(config: TrainConfig, device: str) -> FrtmNetwork:
-    """Return the backbone, ready for inference, without a segmentation network."""
-    return load_network(replace(config.method, variant=Variant.D_ONLY), device=device)
-
-
-def new_segmentation(
-    config: TrainConfig, network: FrtmNetwork, init: str | None
-) -> SegmentationNetwork:
-    """Return the segmentation network to train.
+def initial_network(config: TrainConfig, init: str | None, device: str) -> FrtmNetwork:
+    """Return the network to start from, on a device, batch norms not folded.
 
     Parameters
     ----------
     config : TrainConfig
-        Widths, and the seed of the first weights.
-    network : FrtmNetwork
-        Its backbone says how many channels come in.
-    init : str, optional
-        Start from these weights, with their widths: ``lite`` for the embedded ones, or a file.
+        Says which backbone, how wide the segmentation network is, and its first weights.
+    init : str or None
+        Weights to start from, with their widths: ``lite`` for the embedded ones, or a file.
+    device : str
+        ``cpu``, ``cuda``, ...
 
     Raises
     ------
     CheckpointError
         If the weights are missing, damaged, or of another network.
     """
-    channels = network.backbone.channels
+    segmentation = new_segmentation(config, init)
+    backbone = read_network(replace(config.method, variant=Variant.D_ONLY), init).backbone
+    network = FrtmNetwork(backbone, segmentation)
+    return network.to(device).to(memory_format=torch.channels_last)
+
+
+def for_inference(network: FrtmNetwork) -> FrtmNetwork:
+    """Return a copy of the backbone as it runs in inference, which fits the target models."""
+    return FrtmNetwork(deepcopy(network.backbone)).for_inference(str(network.device))
+
+
+def new_segmentation(config: TrainConfig, init: str | None) -> SegmentationNetwork:
+    """Return the segmentation network to train; see `initial_network`."""
+    channels = dict(zip(STRIDES, CHANNELS[config.method.backbone], strict=True))
     if init is not None:
-        segmentation = _loaded(channels, _part(_read(init), "segmentation."), init)
-    else:
-        with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
-            segmentation = SegmentationNetwork(channels, config.segmentation)
-    return segmentation.to(network.device).to(memory_format=torch.channels_last)
+        return _loaded(channels, _part(_read(init), "segmentation."), init)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return SegmentationNetwork(channels, config.segmentation)
 
 
-def save_weights(path: Path, config: TrainConfig, segmentation: SegmentationNetwork) -> None:
-    """Write a checkpoint for inference, with the backbone if the package carries it.
+def save_weights(path: Path, config: TrainConfig, network: FrtmNetwork) -> None:
+    """Write a checkpoint for inference, with the backbone if nothing else brings its weights.
 
     Raises
     ------
@@ -70,10 +75,14 @@ def save_weights(path: Path, config: TrainConfig, segmentation: SegmentationNetw
         If the file cannot be written.
     """
     name = config.method.backbone
-    with as_file(files("napari_frtm") / "weights" / f"{EMBEDDED}.safetensors") as embedded:
-        carried = _part(_read(str(embedded)), "backbone.") if name == "mobilenet_v2" else {}
-    state = {k: v.cpu() for k, v in segmentation.state_dict().items() if "num_batches" not in k}
-    save_checkpoint(path, carried, state, name)
+    carries = name == "mobilenet_v2" or config.joint is not None
+    backbone = network.backbone.torchvision_state() if carries else {}
+    assert network.segmentation is not None
+    save_checkpoint(path, _kept(backbone), _kept(network.segmentation.state_dict()), name)
+
+
+def _kept(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.cpu() for k, v in state.items() if "num_batches" not in k}
 
 
 def _loaded(

@@ -14,11 +14,12 @@ from napari_frtm.config import SegmentationConfig, Variant, preset
 from napari_frtm.engine.tracker import Tracker
 from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.io.checkpoint import load_network
-from napari_frtm.training.loop import BEST, LAST, LOG, SHEET, Training, train
+from napari_frtm.training.config import JointConfig
+from napari_frtm.training.loop import BEST, JOINT, LAST, LOG, SHEET, Training, train
 from napari_frtm.training.prepare import Preparing
 from napari_frtm.training.sources import DataError
 from napari_frtm.training.state import TrainStep
-from napari_frtm.training.weights import frozen_network, new_segmentation
+from napari_frtm.training.weights import initial_network, new_segmentation
 
 if TYPE_CHECKING:
     from conftest import Clip
@@ -68,10 +69,12 @@ def test_the_loss_falls_and_files_are_written(training: Training, clip: Clip) ->
     assert prediction.labels.shape == (120, 160)
 
 
+@pytest.mark.parametrize("joint", [None, JointConfig(refit=3)], ids=["frozen", "joint"])
 def test_a_killed_training_goes_on_as_if_it_had_not_been(
-    training: Training, tmp_path: Path
+    training: Training, tmp_path: Path, joint: JointConfig | None
 ) -> None:
     """Bit by bit: from the step last saved, with the same losses and the same weights."""
+    training = replace(training, config=replace(training.config, joint=joint))
     whole = _steps(training)
     killed = replace(training, out=tmp_path / "killed")
     begun = _steps(killed, 9)  # saved after 8 last
@@ -82,12 +85,38 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     first, second = (
         torch.load(out / LAST, weights_only=True) for out in (training.out, killed.out)
     )
-    for part in ("segmentation", "mean"):
+    for part in {"network", "mean", "fitted"} & first.keys():
         assert all(torch.equal(first[part][k], second[part][k]) for k in first[part])
     best = [load_file(out / BEST) for out in (training.out, killed.out)]
     assert all(torch.equal(best[0][k], best[1][k]) for k in best[0])
     steps = [line.split(",")[:2] for line in (killed.out / LOG).read_text().splitlines()]
     assert steps == [line.split(",")[:2] for line in (training.out / LOG).read_text().splitlines()]
+
+
+def test_the_backbone_learns_too(training: Training) -> None:
+    """If the recipe says so; target models are fitted on it, and its weights are kept."""
+    config = replace(training.config, joint=JointConfig(rate=0.1, refit=2), steps=5)
+    joint = replace(training, config=config)
+
+    _steps(joint)
+
+    assert len(list((joint.out / JOINT).glob("*"))) == 2  # of steps 4 (learning) and 5 (measured)
+    full = preset("lite", Variant.FULL)
+    before, after = (
+        load_network(full, device="cpu"),
+        load_network(full, device="cpu", checkpoint=joint.out / BEST),
+    )
+    moved = [
+        not torch.equal(a, b)
+        for a, b in zip(before.backbone.parameters(), after.backbone.parameters(), strict=True)
+    ]
+    assert all(moved)
+    again = initial_network(config, str(joint.out / BEST), "cpu").backbone.torchvision_state()
+    mean = torch.load(joint.out / LAST, weights_only=True)["mean"]
+    name = "features.0.0.weight"
+    torch.testing.assert_close(
+        again[name], mean["backbone.stages.0.0.0.weight"], atol=1e-3, rtol=1e-3
+    )
 
 
 def test_gradients_add_up_over_batches(training: Training) -> None:
@@ -143,10 +172,9 @@ def test_training_starts_from_given_weights(training: Training) -> None:
     """Those of another training, in half precision, with its widths."""
     config = replace(training.config, validation=None, steps=2)
     _steps(replace(training, config=config))
-    network = frozen_network(config, "cpu")
 
     other = replace(config, segmentation=SegmentationConfig(channels=(8, 8, 8, 8)))
-    started = new_segmentation(other, network, str(training.out / BEST))
+    started = new_segmentation(other, str(training.out / BEST))
 
     mean = torch.load(training.out / LAST, weights_only=True)["mean"]
     for name, tensor in started.state_dict().items():
@@ -155,10 +183,8 @@ def test_training_starts_from_given_weights(training: Training) -> None:
 
 def test_weights_of_another_backbone_are_refused(recipe: TrainConfig) -> None:
     """Here those of a ResNet-18, from the authors' release in miniature."""
-    network = frozen_network(recipe, "cpu")
-
     with pytest.raises(CheckpointError, match="not for the backbone of this recipe's preset"):
-        new_segmentation(recipe, network, str(PARITY / "segnet_rn18.pth"))
+        initial_network(recipe, str(PARITY / "segnet_rn18.pth"), "cpu")
 
 
 def test_data_without_objects_is_explained(training: Training) -> None:

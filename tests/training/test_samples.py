@@ -41,7 +41,7 @@ def samples(mixed: TrainConfig, data: Path, cached: Path, network: FrtmNetwork) 
         try:
             next(preparing)
         except StopIteration as end:
-            return Samples(end.value.training, mixed)
+            return Samples(end.value.training, cache, mixed)
 
 
 def _equal(a: Batch, b: Batch) -> bool:
@@ -62,7 +62,7 @@ def test_a_batch_has_the_crops_of_its_samples(samples: Samples) -> None:
 
 def test_batches_depend_on_seed_and_number_alone(samples: Samples, mixed: TrainConfig) -> None:
     """In any order, made ahead or not; another seed gives others."""
-    other = Samples(samples.targets, replace(mixed, seed=1))
+    other = Samples(samples.targets, samples.cache, replace(mixed, seed=1))
 
     with closing(samples.batches(2)) as batches:
         ahead = list(islice(batches, 2))
@@ -75,7 +75,7 @@ def test_batches_depend_on_seed_and_number_alone(samples: Samples, mixed: TrainC
 
 def test_threads_do_not_change_the_order(samples: Samples, mixed: TrainConfig) -> None:
     """Nor what is in the batches."""
-    parallel = Samples(samples.targets, replace(mixed, workers=3))
+    parallel = Samples(samples.targets, samples.cache, replace(mixed, workers=3))
 
     with closing(parallel.batches(0)) as batches:
         found = list(islice(batches, 4))
@@ -85,9 +85,12 @@ def test_threads_do_not_change_the_order(samples: Samples, mixed: TrainConfig) -
 
 def test_failures_in_threads_are_raised(samples: Samples) -> None:
     """Where the batch is asked for."""
-    samples.targets[0][0].path.write_bytes(b"")
+    target = samples.targets[0][0]
+    paths = samples.cache.folder.glob(f"*/{target.reference.video}_{target.reference.index}.*")
+    for path in paths:
+        path.write_bytes(b"")
     config = replace(samples.config, datasets=samples.config.datasets[:1])
-    lost = Samples([samples.targets[0][:1]], config)
+    lost = Samples([[target]], samples.cache, config)
 
     with closing(lost.batches(0)) as batches, pytest.raises(Exception, match="header"):
         next(batches)

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from napari_frtm.config import SegmentationConfig
+from napari_frtm.engine.backbone import Backbone
+from napari_frtm.engine.network import FrtmNetwork
 from napari_frtm.engine.segmentation import SegmentationNetwork
 from napari_frtm.errors import FrtmError
 from napari_frtm.training.config import OptimiserConfig, TrainConfig
@@ -38,23 +40,24 @@ def test_learning_rate(config: OptimiserConfig, progress: float, expected: float
 
 def _state(recipe: TrainConfig) -> TrainState:
     torch.manual_seed(0)
-    channels = {4: 3, 8: 3, 16: 3, 32: 3}
-    network = SegmentationNetwork(channels, SegmentationConfig(channels=(1, 1, 1, 1)))
-    return TrainState(network, recipe)
+    backbone = Backbone("mobilenet_v2")
+    config = SegmentationConfig(channels=(1, 1, 1, 1))
+    return TrainState(FrtmNetwork(backbone, SegmentationNetwork(backbone.channels, config)), recipe)
 
 
 def test_the_mean_follows_the_weights(recipe: TrainConfig) -> None:
     """First quickly, then with the decay of the recipe, here one half."""
     state = _state(recipe)
-    old = state.mean.head[0].bias.clone()
-    for parameter in state.segmentation.parameters():
+    learning, mean = state.network.segmentation, state.mean.segmentation
+    old = mean.head[0].bias.clone()
+    for parameter in learning.parameters():
         parameter.grad = torch.ones_like(parameter)
 
     state.advance(0.1)
 
-    new = state.segmentation.head[0].bias
+    new = learning.head[0].bias
     decay = 2 / 11
-    torch.testing.assert_close(state.mean.head[0].bias, decay * old + (1 - decay) * new)
+    torch.testing.assert_close(mean.head[0].bias, decay * old + (1 - decay) * new)
     assert not torch.equal(old, new)
 
 

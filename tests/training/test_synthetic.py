@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from napari_frtm.training import synthetic
 from napari_frtm.training.config import DatasetConfig
 from napari_frtm.training.sources import Reference
 from napari_frtm.training.synthetic import alter, open_images, without
@@ -68,3 +70,20 @@ def test_clips_are_reproducible(data: Path) -> None:
     for (image, mask), (same_image, same_mask) in zip(first, second, strict=True):
         np.testing.assert_array_equal(image, same_image)
         np.testing.assert_array_equal(mask, same_mask)
+
+
+def test_others_come_by_as_often_as_wanted(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never, half of the time, always."""
+    counts = []
+    for share in (0.0, 0.5, 1.0):
+        config = DatasetConfig(kind="images", path="static", intruders=share)
+        images = open_images(data, config)
+        altered = Mock(return_value=(IMAGE, MASK > 0))
+        monkeypatch.setattr(synthetic, "alter", altered)
+        for seed in range(20):
+            images.others(Reference("0", 0), 4, 1, np.random.default_rng(seed))
+        counts.append(sum(call.args[3] is not None for call in altered.call_args_list))
+
+    assert counts[0] == 0
+    assert 4 < counts[1] < 16
+    assert counts[2] == 20

@@ -7,7 +7,7 @@ for example:
 
 Without --results the sequences are followed from their first label image, and the masks are kept
 in OUT/masks; the scores then say how well the confidence in each mask ranks them by J.
-OUT gets scores.csv, scores.md and worst.png.
+OUT gets scores.csv, scores.md, and worst.png and best.png to look at.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from napari_frtm.cli.method import add_method_arguments, method
 from napari_frtm.errors import FrtmError
-from napari_frtm.evaluation.report import as_csv, as_markdown, rows, worst_frames
+from napari_frtm.evaluation.report import as_csv, as_markdown, extreme_frames, rows
 from napari_frtm.io.atomic import replacing, reporting, write_bytes
 from napari_frtm.io.labels import write_labels
 
@@ -58,10 +58,11 @@ def run(options: argparse.Namespace) -> None:
     worth = None if confidence is None else trust(sequences, scores, confidence)
     write_bytes(options.out / "scores.csv", as_csv(table, worth).encode())
     write_bytes(options.out / "scores.md", as_markdown(table, worth).encode())
-    with replacing(options.out / "worst.png") as path:
-        Image.fromarray(worst_frames(scores, sequences, masks)).save(path)
+    for name, best in (("worst.png", False), ("best.png", True)):
+        with replacing(options.out / name) as path:
+            Image.fromarray(extreme_frames(scores, sequences, masks, best=best)).save(path)
     print(as_markdown(table, worth), end="")
-    print(f"\nWritten to {options.out}: scores.csv, scores.md, worst.png")
+    print(f"\nWritten to {options.out}: scores.csv, scores.md, worst.png, best.png")
 
 
 def _follow(

@@ -1,4 +1,4 @@
-"""Scores of a benchmark as CSV, as Markdown, and as pictures of the worst frames."""
+"""Scores of a benchmark as CSV, as Markdown, and as pictures of the worst and best frames."""
 
 from __future__ import annotations
 
@@ -78,10 +78,16 @@ def as_markdown(table: list[Row], trust: Trust | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def worst_frames(
-    scores: Scores, sequences: list[Sequence], masks: Path, count: int = 12, each: int = 2
+def extreme_frames(
+    scores: Scores,
+    sequences: list[Sequence],
+    masks: Path,
+    *,
+    best: bool = False,
+    count: int = 12,
+    each: int = 2,
 ) -> NDArray[np.uint8]:
-    """Return a sheet with the frames of lowest J, at most `each` of a sequence.
+    """Return a sheet with the frames of lowest or highest J, at most `each` of a sequence.
 
     Parameters
     ----------
@@ -91,6 +97,8 @@ def worst_frames(
         The same sequences.
     masks : Path
         Folder with a folder of label images for each sequence.
+    best : bool
+        The highest, first, in place of the lowest.
     count, each : int
         Frames in all, and of one sequence.
     """
@@ -105,9 +113,9 @@ def worst_frames(
         # the last frame is not scored
         found += [
             (overlaps[t], sequence, len(sequence.truth) - 1 - length + t)
-            for t in _spread(overlaps, each)
+            for t in _spread(overlaps, each, best=best)
         ]
-    found = sorted(found, key=lambda one: one[0])[:count]
+    found = sorted(found, key=lambda one: one[0], reverse=best)[:count]
     pictures = [_picture(sequence, t, masks) for _, sequence, t in found]
     captions = [f"{s.name} {s.truth[t].stem}   J {j:.2f}" for j, s, t in found]
     return contact_sheet(pictures, captions)
@@ -119,10 +127,10 @@ def _row(name: str, objects: list[ObjectScores]) -> Row:
     return Row(name, len(objects), j, f)
 
 
-def _spread(overlaps: list[float], each: int) -> list[int]:
-    """Return the places of the lowest values, none within a tenth of the video of another."""
+def _spread(overlaps: list[float], each: int, *, best: bool) -> list[int]:
+    """Return the places of extreme values, none within a tenth of the video of another."""
     chosen: list[int] = []
-    for t in np.argsort(overlaps, kind="stable").tolist():
+    for t in np.argsort(-np.array(overlaps) if best else overlaps, kind="stable").tolist():
         if len(chosen) < each and all(abs(t - c) > len(overlaps) / 10 for c in chosen):
             chosen.append(t)
     return chosen

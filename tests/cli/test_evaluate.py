@@ -47,8 +47,9 @@ def test_a_benchmark_is_followed_and_scored(
     assert (out / "scores.md").read_text() in first
     assert "Rank correlation of confidence with J (Spearman): " in first
     assert "confidence" not in (tmp_path / "again" / "scores.md").read_text()
-    with Image.open(out / "worst.png") as sheet:
-        assert sheet.size[0] > 300
+    for name in ("worst.png", "best.png"):
+        with Image.open(out / name) as sheet:
+            assert sheet.size[0] > 300
 
 
 def test_a_wrong_root_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.davis import find_sequences, follow, score
-from napari_frtm.evaluation.report import as_csv, as_markdown, rows, worst_frames
+from napari_frtm.evaluation.report import as_csv, as_markdown, extreme_frames, rows
 from napari_frtm.io.labels import write_labels
 
 if TYPE_CHECKING:
@@ -113,8 +113,11 @@ def test_perfect_masks_score_one_and_frozen_ones_less(root: Path, clip: Clip) ->
     assert row.jaccard == mean.jaccard == pytest.approx(np.mean(overlaps))
     assert as_markdown(rows(poor)).splitlines()[2].startswith(f"| plain | 2 | {row.mean:.3f} |")
     assert as_csv(rows(poor)).splitlines()[1].startswith(f"plain,2,{row.mean:.6f}")
-    sheet = worst_frames(poor, sequences, root / "frozen", count=3)
-    assert sheet.dtype == np.uint8
+    worst = extreme_frames(poor, sequences, root / "frozen", each=1)
+    best = extreme_frames(poor, sequences, root / "frozen", best=True, each=1)
+    assert worst.dtype == best.dtype == np.uint8
+    assert worst.shape == best.shape
+    assert not np.array_equal(worst, best)
 
 
 def test_a_missing_mask_is_named(root: Path) -> None:

@@ -109,14 +109,15 @@ def previous_keyframe(viewer: napari.viewer.Viewer) -> None:
 def next_doubtful(viewer: napari.viewer.Viewer) -> None:
     """Display the worst frame of the next stretch of doubtful ones."""
     session = _session(viewer)
-    _show_doubtful(session, session.timeline.next_doubtful(session.current))
+    _show_doubtful(session, session.timeline.next_doubtful(session.current, session.doubtful))
 
 
 @_command
 def previous_doubtful(viewer: napari.viewer.Viewer) -> None:
     """Display the worst frame of the stretch of doubtful ones before."""
     session = _session(viewer)
-    _show_doubtful(session, session.timeline.next_doubtful(session.current, backward=True))
+    frame = session.timeline.next_doubtful(session.current, session.doubtful, backward=True)
+    _show_doubtful(session, frame)
 
 
 @_command

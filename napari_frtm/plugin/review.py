@@ -96,12 +96,14 @@ class Review(QWidget):  # type: ignore[misc]
         """Go to the worst frame of the next doubtful stretch, or of the one before."""
         if self._session is None:
             return
-        timeline, here = self._session.timeline, self._session.current
-        frame = timeline.next_doubtful(here, self.threshold.value(), backward=not forward)
+        session = self._session
+        frame = session.timeline.next_doubtful(
+            session.current, session.doubtful, backward=not forward
+        )
         if frame is None:
             show_info("No frame is doubtful.")
         else:
-            self._session.go_to(frame)
+            session.go_to(frame)
 
     def toggle_keyframe(self) -> None:
         """Let the displayed frame count as drawn, or no longer."""
@@ -172,6 +174,7 @@ class Review(QWidget):  # type: ignore[misc]
             if session is not None:
                 session.changed.connect(self.look)
             self._session = session
+            self._doubt()
         self.look()
 
     def _pick(self, frame: int) -> None:
@@ -221,7 +224,13 @@ class Review(QWidget):  # type: ignore[misc]
         self.freeze_button.setToolTip("Protect this frame: no run overwrites it. (G)")
         self.freeze_range_button.setToolTip("Protect all frames from In to Out, or free them.")
 
+    def _doubt(self) -> None:
+        """Let buttons and keys take the same frames for doubtful."""
+        if self._session is not None:
+            self._session.doubtful = self.threshold.value()
+
     def _connect(self) -> None:
+        self.threshold.valueChanged.connect(self._doubt)
         self.video.currentIndexChanged.connect(self._choose_video)
         self.strip.picked.connect(self._pick)
         self.previous_button.clicked.connect(lambda: self.go_to_doubtful(forward=False))

@@ -15,7 +15,7 @@ from napari_frtm.plugin.painting import Painting
 from napari_frtm.plugin.result_layers import ResultLayers
 from napari_frtm.plugin.results import Results, areas
 from napari_frtm.plugin.saving import Saver
-from napari_frtm.timeline import Timeline
+from napari_frtm.timeline import DOUBTFUL, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +55,8 @@ class Session(QObject):  # type: ignore[misc]
         Keyframes drawn on the result: they say where every object is.
     span : range
         In to Out.
+    doubtful : float
+        Confidence below which a frame is doubtful, in [0, 1].
     """
 
     changed = Signal()
@@ -70,6 +72,7 @@ class Session(QObject):  # type: ignore[misc]
         self.keyframes: dict[int, LabelImage] = {}
         self.complete: set[int] = set()
         self.span = range(length)
+        self.doubtful = DOUBTFUL
         self.history = History()
         self.results = Results((length, height, width))
         self.layers = ResultLayers(self)

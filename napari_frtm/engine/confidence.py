@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # how much pieces count (an exponent), and certainty times pieces below which the overlap with the
 # true mask is likely less than 0.7: of the segmentation network's masks, and of scores alone
-_REFINED, _RAW = (0.5, 0.92), (1.0, 0.75)
+_REFINED, _RAW = (0.5, 0.92), (1.5, 0.75)
 _NOTHING = 0.05  # probability that does not count
 _ENOUGH = 1024  # pixels; see `certainty`
 _VANISHED = 0.7  # share of the former area that is not doubted

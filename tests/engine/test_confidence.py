@@ -96,7 +96,7 @@ def test_confidence_is_scaled(refined: bool, edge: float, expected: float) -> No
 
 
 def test_pieces_are_doubted_unless_the_user_drew_them() -> None:
-    """By the root of the share of the largest one, against the least drawn; raw ones by it all."""
+    """By the root of the share of the largest one, against the least drawn; raw ones by more."""
     two, four = soft((0, 0, 32), (64, 64, 32)), soft(*[(0, c, 16) for c in (0, 32, 64, 96)])
     judge = Judge(refined=True)
     alone = judge.confidence(two, scores(1))
@@ -105,7 +105,9 @@ def test_pieces_are_doubted_unless_the_user_drew_them() -> None:
     judge.learn(soft((0, 0, 32)))
 
     assert alone == pytest.approx(DOUBTFUL * 0.5**0.5 / 0.92)
-    assert Judge(refined=False).confidence(two, scores(1)) == pytest.approx(DOUBTFUL * 0.5 / 0.75)
+    assert Judge(refined=False).confidence(two, scores(1)) == pytest.approx(
+        DOUBTFUL * 0.5**1.5 / 0.75
+    )
     assert judge.confidence(two, scores(1)) == 1
     assert judge.confidence(four, scores(1)) == pytest.approx(alone)
 

@@ -19,7 +19,7 @@ from napari_frtm.training.loop import BEST, JOINT, LAST, LOG, SHEET, Training, t
 from napari_frtm.training.prepare import Preparing
 from napari_frtm.training.sources import DataError
 from napari_frtm.training.state import TrainStep
-from napari_frtm.training.weights import initial_network, new_segmentation
+from napari_frtm.training.weights import initial_network
 
 if TYPE_CHECKING:
     from conftest import Clip
@@ -174,7 +174,7 @@ def test_training_starts_from_given_weights(training: Training) -> None:
     _steps(replace(training, config=config))
 
     other = replace(config, segmentation=SegmentationConfig(channels=(8, 8, 8, 8)))
-    started = new_segmentation(other, str(training.out / BEST))
+    started = initial_network(other, str(training.out / BEST), "cpu").segmentation
 
     mean = torch.load(training.out / LAST, weights_only=True)["mean"]
     for name, tensor in started.state_dict().items():
@@ -183,7 +183,7 @@ def test_training_starts_from_given_weights(training: Training) -> None:
 
 def test_weights_of_another_backbone_are_refused(recipe: TrainConfig) -> None:
     """Here those of a ResNet-18, from the authors' release in miniature."""
-    with pytest.raises(CheckpointError, match="not for the backbone of this recipe's preset"):
+    with pytest.raises(CheckpointError, match=r"segnet_rn18\.pth was made for resnet18"):
         initial_network(recipe, str(PARITY / "segnet_rn18.pth"), "cpu")
 
 

@@ -108,16 +108,13 @@ def previous_keyframe(viewer: napari.viewer.Viewer) -> None:
 @_command
 def next_doubtful(viewer: napari.viewer.Viewer) -> None:
     """Display the worst frame of the next stretch of doubtful ones."""
-    session = _session(viewer)
-    _show_doubtful(session, session.timeline.next_doubtful(session.current, session.doubtful))
+    go_to_doubtful(_session(viewer))
 
 
 @_command
 def previous_doubtful(viewer: napari.viewer.Viewer) -> None:
     """Display the worst frame of the stretch of doubtful ones before."""
-    session = _session(viewer)
-    frame = session.timeline.next_doubtful(session.current, session.doubtful, backward=True)
-    _show_doubtful(session, frame)
+    go_to_doubtful(_session(viewer), backward=True)
 
 
 @_command
@@ -195,7 +192,9 @@ def _keyframes(session: Session) -> set[int]:
     return set(session.keyframes)
 
 
-def _show_doubtful(session: Session, frame: int | None) -> None:
+def go_to_doubtful(session: Session, *, backward: bool = False) -> None:
+    """Display the worst frame of the next doubtful stretch, or of the one before."""
+    frame = session.timeline.next_doubtful(session.current, session.doubtful, backward=backward)
     if frame is None:
         show_info("No frame is doubtful.")
         return

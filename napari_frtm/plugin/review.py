@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin import keys
+from napari_frtm.plugin import commands, keys
 from napari_frtm.plugin.clean_up import CleanUpBox
 from napari_frtm.plugin.object_table import ObjectTable, object_colours
 from napari_frtm.plugin.sessions import watch
@@ -94,16 +94,7 @@ class Review(QWidget):  # type: ignore[misc]
 
     def go_to_doubtful(self, *, forward: bool) -> None:
         """Go to the worst frame of the next doubtful stretch, or of the one before."""
-        if self._session is None:
-            return
-        session = self._session
-        frame = session.timeline.next_doubtful(
-            session.current, session.doubtful, backward=not forward
-        )
-        if frame is None:
-            show_info("No frame is doubtful.")
-        else:
-            session.go_to(frame)
+        self._do(lambda session: commands.go_to_doubtful(session, backward=not forward))
 
     def toggle_keyframe(self) -> None:
         """Let the displayed frame count as drawn, or no longer."""

@@ -167,9 +167,14 @@ def test_history_is_bounded(session: Session, monkeypatch: pytest.MonkeyPatch) -
 
 def test_changes_are_announced_soon(session: Session, qtbot: QtBot) -> None:
     """Once for many."""
+    announced = []
+    session.changed.connect(lambda: announced.append(session.timeline.frozen[:2].tolist()))
     with qtbot.waitSignal(session.changed, timeout=2000):
         session.freeze([0], True)
         session.freeze([1], True)
+    qtbot.wait(300)
+
+    assert announced == [[True, True]]
 
 
 def _packed(labels: np.ndarray) -> object:

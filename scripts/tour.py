@@ -29,7 +29,10 @@ from napari_frtm.plugin.sessions import watch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari.layers import Image as Video
     from napari.layers import Labels
+
+    from napari_frtm.plugin.session import Session
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 PATIENCE = 600  # seconds
@@ -91,27 +94,39 @@ def open_docks(viewer: napari.Viewer) -> tuple[object, object]:
     return propagate, review
 
 
-def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scale: float) -> None:
-    """Go through a whole session with one video, twice opened."""
+def open_movie(movie: Path) -> tuple[napari.Viewer, Video]:
+    """Open a movie through the reader, in a window of its own."""
     viewer = napari.Viewer(title="napari")
     viewer.window.resize(1500, 950)
     (video,) = viewer.open(str(movie), plugin="napari-frtm")
-    assert video.scale[-1] == scale
+    return viewer, video
+
+
+def begin(
+    camera: Camera, viewer: napari.Viewer, video: Video, first: np.ndarray
+) -> tuple[object, object]:
+    """Paint the first frame and open the docks."""
     viewer.reset_view()
+    shape = (video.data.shape[0], *first.shape)
     labels = viewer.add_labels(
-        np.zeros(truth.shape, np.uint8), name="painted", scale=video.scale, units=video.units
+        np.zeros(shape, np.uint8), name="painted", scale=video.scale, units=video.units
     )
     viewer.dims.set_current_step(0, 0)
     camera.take(viewer, "1_open")
-
     paint(labels, 0, first)
     assert jaccard(labels.data[0] > 0, first > 0) > 0.95
     propagate, review = open_docks(viewer)
-    if scale != 1:
+    if video.scale[-1] != 1:  # cells
         propagate.form.search.setCurrentText("Near the last place")
         propagate.form.masks.setCurrentText("Coarse")
     camera.take(viewer, "2_painted")
+    return propagate, review
 
+
+def propagate_all(
+    camera: Camera, viewer: napari.Viewer, video: Video, propagate: object
+) -> Session:
+    """Propagate through the whole video, with a pause; return the work on it."""
     propagate.start()
     wait(lambda: propagate.panel.bar.value() >= 16, "the first frames")
     propagate.toggle_pause()
@@ -123,58 +138,84 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     wait(lambda: not propagate.running, "the end of the run")
     assert session.timeline.filled.all()
     camera.take(viewer, "4_finished")
+    return session
 
-    doubtful = session.timeline.next_doubtful(0) or len(truth) // 2
-    session.go_to(doubtful)
+
+def correct(camera: Camera, session: Session, frame: int, truth: np.ndarray) -> None:
+    """Erase and paint on the masks of a frame until they are right."""
+    session.go_to(frame)
     rest()
-    before = session.masks.data[:].copy()
+    before = session.masks.data[frame].copy()
     session.masks.mode = "paint"
-    wrong = (before[doubtful] > 0) & (truth[doubtful] == 0)
-    session.masks.data_setitem((np.full(wrong.sum(), doubtful), *np.nonzero(wrong)), 0)
-    paint(session.masks, doubtful, np.where(before[doubtful] > 0, 0, truth[doubtful]))
-    wait(lambda: doubtful in session.keyframes, "the keyframe")
+    wrong = (before > 0) & (truth == 0)
+    session.masks.data_setitem((np.full(wrong.sum(), frame), *np.nonzero(wrong)), 0)
+    paint(session.masks, frame, np.where(before > 0, 0, truth))
+    wait(lambda: frame in session.keyframes, "the keyframe")
     session.masks.mode = "pan_zoom"
-    camera.take(viewer, "5_corrected")
+    camera.take(session.viewer, "5_corrected")
 
-    drawn = session.masks.data[doubtful].copy()
+
+def propagate_from(
+    camera: Camera, session: Session, frame: int, before: np.ndarray, propagate: object
+) -> None:
+    """Propagate a correction from the displayed frame on, undo that, and do it again."""
+    drawn = session.masks.data[frame].copy()
     propagate.start_here()
     wait(lambda: not propagate.running, "the run from here")
-    changed = [t for t in range(len(truth)) if (session.masks.data[t] != before[t]).any()]
-    assert min(changed) >= doubtful, changed
-    np.testing.assert_array_equal(session.masks.data[doubtful], drawn)
-    camera.take(viewer, "6_from_here")
-
+    changed = [t for t in range(len(before)) if (session.masks.data[t] != before[t]).any()]
+    assert min(changed) >= frame, changed
+    np.testing.assert_array_equal(session.masks.data[frame], drawn)
+    camera.take(session.viewer, "6_from_here")
     assert session.undo().startswith("Propagate")
     wait(lambda: not session.is_busy, "the undo")
-    later = [t for t in changed if t != doubtful]
+    later = [t for t in changed if t != frame]
     assert all((session.masks.data[t] == before[t]).all() for t in later)
     propagate.start_here()
     wait(lambda: not propagate.running, "the run from here again")
-    assert {layer.name for layer in viewer.layers} >= {f"{video.name} masks"}
-    np.testing.assert_allclose(session.masks.scale, video.scale)
+
+
+def clean_up(camera: Camera, session: Session, review: object) -> None:
+    """Drop specks from all frames, after a preview."""
     review.clean_up.operation.setCurrentText("Drop specks")
     review.clean_up_fold.expand(animate=False)
     review.clean_up.preview.setChecked(True)
-    camera.take(viewer, "7_clean_up")
+    camera.take(session.viewer, "7_clean_up")
     review.clean_up.apply()
     wait(lambda: not review.clean_up.running, "the clean-up")
+
+
+def reopen(camera: Camera, movie: Path, masks: np.ndarray, corrected: int) -> None:
+    """Open the movie again: all is as it was."""
+    viewer, video = open_movie(movie)
+    open_docks(viewer)
+    session = watch(viewer).find(video)
+    np.testing.assert_array_equal(session.masks.data[:], masks)
+    assert set(session.keyframes) == {0, corrected}
+    session.go_to(corrected)
+    camera.take(viewer, "8_reopened")
+    viewer.close()
+
+
+def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scale: float) -> None:
+    """Go through a whole session with one video, twice opened."""
+    viewer, video = open_movie(movie)
+    assert video.scale[-1] == scale
+    propagate, review = begin(camera, viewer, video, first)
+    session = propagate_all(camera, viewer, video, propagate)
+    doubtful = session.timeline.next_doubtful(0) or len(truth) // 2
+    before = session.masks.data[:].copy()
+    correct(camera, session, doubtful, truth[doubtful])
+    propagate_from(camera, session, doubtful, before, propagate)
+    assert {layer.name for layer in viewer.layers} >= {f"{video.name} masks"}
+    np.testing.assert_allclose(session.masks.scale, video.scale)
+    clean_up(camera, session, review)
     final = session.masks.data[:].copy()
-    overlap = jaccard(final > 0, truth > 0)
     rest(2)
     viewer.close()
     rest()
-
-    viewer = napari.Viewer(title="napari")
-    viewer.window.resize(1500, 950)
-    (video,) = viewer.open(str(movie), plugin="napari-frtm")
-    open_docks(viewer)
-    session = watch(viewer).find(video)
-    np.testing.assert_array_equal(session.masks.data[:], final)
-    assert set(session.keyframes) == {0, doubtful}
-    session.go_to(doubtful)
-    camera.take(viewer, "8_reopened")
+    reopen(camera, movie, final, doubtful)
+    overlap = jaccard(final > 0, truth > 0)
     print(f"{API_NAME}: corrected frame {doubtful}; J of the union of all objects {overlap:.3f}.")
-    viewer.close()
 
 
 def main() -> None:

@@ -188,6 +188,9 @@ class FrtmConfig:
         ``resnet18``, ``resnet50``, ``resnet101`` or ``mobilenet_v2``.
     locality : LocalityConfig or None
         How near to its last place an object is looked for; None for everywhere, as in the paper.
+    leap : float or None
+        How far from its last mask an object may be in the next frame, in its sizes: what is found
+        farther away is dropped, unless nothing is found nearer. None to keep it, as in the paper.
     update_interval : int
         Frames t_s between two updates of the target models.
     short_side : int
@@ -202,12 +205,14 @@ class FrtmConfig:
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     locality: LocalityConfig | None = None
+    leap: float | None = 0.5
     update_interval: int = 8
     short_side: int = 480
     seed: int = 0
 
     def __post_init__(self) -> None:
         _check(self.backbone in BACKBONES, "backbone", f"one of {BACKBONES}", self.backbone)
+        _check(self.leap is None or self.leap > 0, "leap", "positive", self.leap)
         _check(self.update_interval >= 1, "update_interval", "at least 1", self.update_interval)
         _check(self.short_side >= 32, "short_side", "at least 32 pixels", self.short_side)
         _check(

@@ -11,8 +11,9 @@ import torch
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.augment import altered_copies
 from napari_frtm.engine.images import Geometry, to_images
-from napari_frtm.engine.locality import Place, Search
+from napari_frtm.engine.locality import Search
 from napari_frtm.engine.objects import TrackedObject
+from napari_frtm.engine.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,13 +56,13 @@ class Lesson:
             places = [Place.drawn(m, self.index) for m in masks]
             windows = self._windows(object_id, masks, places, config.locality)
         started = TrackedObject.start(features, masks, config, windows=windows)
-        self._note(started, mask, config)
+        self._note(started, mask)
         return started
 
     def correct(self, object_id: int, known: TrackedObject, config: FrtmConfig) -> None:
         """Extend what an object has learned by its mask."""
         mask = self.masks[object_id]
-        self._note(known, mask, config)
+        self._note(known, mask)
         windows = None
         if config.locality:
             places = [known.place(self.index)]
@@ -70,9 +71,9 @@ class Lesson:
         known.remember(projected, mask[None], windows=windows, permanent=True)
         known.update()
 
-    def _note(self, known: TrackedObject, mask: Tensor, config: FrtmConfig) -> None:
+    def _note(self, known: TrackedObject, mask: Tensor) -> None:
         """Note where an object was drawn."""
-        if config.locality and (mask > 0.5).any():
+        if (mask > 0.5).any():
             known.places.append(Place.drawn(mask, self.index))
 
     def _windows(

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_frtm.engine.confidence import Judge
-from napari_frtm.engine.locality import Place, places_from_state, places_state
 from napari_frtm.engine.memory import SampleMemory, initial_weights
+from napari_frtm.engine.place import Place, places_from_state, places_state
 from napari_frtm.engine.stencil import Quadratic
 from napari_frtm.engine.target import TargetModel, sample_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
@@ -45,8 +47,13 @@ class TrackedObject:
         self.places: list[Place] = []
 
     def place(self, index: int) -> Place:
-        """Return where it was seen in the frame nearest to this one; looked for locally."""
+        """Return where it was seen in the frame nearest to this one."""
         return min(self.places, key=lambda place: abs(place.index - index))
+
+    def move(self, mask: NDArray[np.float32], index: int) -> None:
+        """See a frame's soft mask of shape (H, W), which may be empty: it is there now."""
+        if self.places:
+            self.places = [self.place(index).moved(mask, index)]
 
     @classmethod
     def start(

@@ -57,13 +57,31 @@ class Seen:
             probabilities[0, 1 + object_ids.index(object_id)] = mask
         return replace(self, probabilities=probabilities)
 
-    def note_places(self, index: int, objects: Mapping[int, TrackedObject]) -> None:
-        """Tell objects that are looked for locally where they are in a single frame."""
-        if self.windows is None:
-            return
-        masks = self.probabilities[0, 1:].cpu().numpy()
-        for known, mask in zip(objects.values(), masks, strict=True):
-            known.places = [known.place(index).moved(mask, index)]
+    def placed(
+        self, indices: Sequence[int], objects: Mapping[int, TrackedObject], leap: float | None
+    ) -> Seen:
+        """Drop what is too far from where the objects were, and tell them where they are now.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Frame indices of the B frames in the video.
+        objects : mapping of int to TrackedObject
+            The N objects.
+        leap : float or None
+            How far an object can move with each frame, in its sizes; None for any distance.
+        """
+        probabilities = self.probabilities.cpu().numpy().copy()
+        dropped = False
+        for index, soft in zip(indices, probabilities, strict=True):
+            for known, mask in zip(objects.values(), soft[1:], strict=True):
+                if leap and known.places and known.place(index).drop_far(mask, index, leap):
+                    dropped = True
+                    np.divide(soft, soft.sum(0), out=soft)
+                known.move(mask, index)
+        if not dropped:
+            return self
+        return replace(self, probabilities=torch.from_numpy(probabilities).to(self.scores.device))
 
     def predictions(
         self,

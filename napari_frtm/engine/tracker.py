@@ -78,6 +78,11 @@ class Tracker:
         """How many frames can be segmented before the target models change."""
         return self.config.update_interval - self._since_update
 
+    @property
+    def _leap(self) -> float | None:
+        """How far objects can move; looked for locally, they are not found elsewhere anyway."""
+        return None if self.config.locality else self.config.leap
+
     @torch.inference_mode()
     def annotate(
         self, index: int, frame: Frame, labels: Labels, *, complete: bool = False
@@ -110,7 +115,7 @@ class Tracker:
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
         seen = self._see(index, features, geometry).with_masks(given, self.object_ids)
-        seen.note_places(index, self._objects)
+        seen = seen.placed([index], self._objects, self._leap)
         (prediction,) = seen.predictions([index], self.judges, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
@@ -153,7 +158,7 @@ class Tracker:
             at_once = 1 if self.config.locality else size  # a frame says where to look in the next
             for together, these in split(indices[batch], features, at_once):
                 seen = self._see(together[0], these, geometry)
-                seen.note_places(together[0], self._objects)
+                seen = seen.placed(together, self._objects, self._leap)
                 predictions += seen.predictions(together, self.judges, geometry)
                 if self.config.variant.updates:
                     self._remember(seen)

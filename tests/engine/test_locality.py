@@ -11,7 +11,8 @@ import torch
 
 from napari_frtm.config import FrtmConfig, LocalityConfig
 from napari_frtm.engine import objects, target
-from napari_frtm.engine.locality import Place, Search, working_scale
+from napari_frtm.engine.locality import Search, working_scale
+from napari_frtm.engine.place import Place
 from napari_frtm.engine.propagate import Propagation, propagate
 from napari_frtm.engine.tracker import Tracker
 

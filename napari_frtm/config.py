@@ -84,14 +84,18 @@ class MemoryConfig:
         Largest number of samples K_max.
     learning_rate : float
         Update rate eta, in (0, 1): the share of a new sample.
+    drawn : float
+        Least share of what the user drew, in [0, 1); 0 as in the paper, where it fades.
     """
 
     capacity: int = 80
     learning_rate: float = 0.1
+    drawn: float = 0.0
 
     def __post_init__(self) -> None:
         _check(self.capacity >= 2, "capacity", "at least 2", self.capacity)
         _check(0 < self.learning_rate < 1, "learning_rate", "in (0, 1)", self.learning_rate)
+        _check(0 <= self.drawn < 1, "drawn", "in [0, 1)", self.drawn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +231,7 @@ _PRESETS = {
     "lite": FrtmConfig(
         backbone="mobilenet_v2",
         target=TargetConfig(channels=64),
-        memory=MemoryConfig(capacity=32),
+        memory=MemoryConfig(capacity=32, drawn=0.25),
         update_interval=4,
     ),
     "fast": FrtmConfig(

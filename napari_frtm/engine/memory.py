@@ -47,10 +47,19 @@ class SampleMemory:
 
     @property
     def samples(self) -> tuple[Tensor, Quadratic, Tensor]:
-        """Projected features, loss and weights of the samples held, for `TargetModel.update`."""
+        """Projected features, loss and weights of the samples held, for `TargetModel.update`.
+
+        The samples that the user drew have at least their share of the weights; without it, each
+        new frame makes them count less, and what went wrong once is soon all there is to learn.
+        """
         n = self.count
         loss = Quadratic(self._stencil[:n], self._target[:n])
-        return self._projected[:n], loss, self.weights[:n].to(self._projected)
+        weights, drawn = self.weights[:n], self.permanent[:n]
+        share = weights[drawn].sum()
+        if share < self.config.drawn:
+            least = self.config.drawn
+            weights = weights * torch.where(drawn, least / share, (1 - least) / (1 - share))
+        return self._projected[:n], loss, weights.to(self._projected)
 
     def add(self, projected: Tensor, loss: Quadratic, *, permanent: bool = False) -> None:
         """Take in one sample, in place of the one with the smallest weight.

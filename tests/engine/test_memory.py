@@ -16,14 +16,14 @@ def _sample(value: float) -> tuple[torch.Tensor, Quadratic]:
     return torch.full((1, 4, 2, 3), value), loss
 
 
-def _memory(count: int, capacity: int) -> SampleMemory:
+def _memory(count: int, capacity: int, drawn: float = 0.0) -> SampleMemory:
     samples = [_sample(-float(k)) for k in range(count)]
     projected = torch.cat([features for features, _ in samples])
     loss = Quadratic(
         torch.cat([loss.stencil for _, loss in samples]),
         torch.cat([loss.target for _, loss in samples]),
     )
-    return SampleMemory(projected, loss, MemoryConfig(capacity=capacity, learning_rate=0.1))
+    return SampleMemory(projected, loss, MemoryConfig(capacity=capacity, drawn=drawn))
 
 
 def _values(memory: SampleMemory) -> list[float]:
@@ -114,3 +114,22 @@ def test_a_saved_memory_goes_on_alike() -> None:
 
     assert _values(memory) == _values(again)
     assert torch.equal(memory.weights, again.weights)
+
+
+def test_what_the_user_drew_keeps_its_share() -> None:
+    """A quarter of the weights, in their proportions; the others share the rest in theirs."""
+    fading, kept = _memory(1, 8), _memory(1, 8, drawn=0.25)
+    for memory in (fading, kept):
+        memory.add(*_sample(7), permanent=True)
+    assert torch.equal(fading.samples[2], kept.samples[2])  # they still have more than that
+    for memory in (fading, kept):
+        for value in range(20, 60):
+            memory.add(*_sample(value))
+
+    before, after = fading.samples[2], kept.samples[2]
+
+    assert before[:2].sum() < 0.05
+    assert after[:2].sum() == pytest.approx(0.25)
+    assert after.sum() == pytest.approx(1)
+    assert torch.allclose(after[:2] / after[0], before[:2] / before[0])
+    assert torch.allclose(after[2:] / after[2], before[2:] / before[2])

@@ -22,7 +22,7 @@ LEAP = 0.5
 
 
 def _soft(*squares: tuple[int, int, int]) -> NDArray[np.float32]:
-    """A soft mask of squares, given by top, left and side, with a faint rim around them."""
+    """Return a soft mask of squares, by top, left and side, with a faint rim around them."""
     mask = np.zeros((96, 128), np.float32)
     for top, left, side in squares:
         mask[top - 2 : top + side + 2, left - 2 : left + side + 2] = 0.3
@@ -54,6 +54,7 @@ def test_a_piece_far_from_the_last_mask_is_dropped_with_its_rim() -> None:
     ],
 )
 def test_what_can_be_the_object_stays(squares: list[tuple[int, int, int]], index: int) -> None:
+    """Nothing of the mask changes."""
     soft = _soft(*squares)
 
     assert not PLACE.drop_far(soft, index, LEAP)
@@ -62,7 +63,7 @@ def test_what_can_be_the_object_stays(squares: list[tuple[int, int, int]], index
 
 
 def _twins(count: int) -> NDArray[np.uint8]:
-    """A video of a bright disc that drifts to the right, with a second one that enters far away."""
+    """Return a video of a disc that drifts to the right; a second one enters far away."""
     rows, columns = np.ogrid[:96, :160]
     video = np.full((count, 96, 160, 3), 60, np.uint8)
     for t in range(count):
@@ -78,7 +79,7 @@ def _mask() -> NDArray[np.uint8]:
 
 
 def _found_elsewhere(network: FrtmNetwork, config: FrtmConfig) -> int:
-    """How many pixels of the second disc are taken for the first, in the last of some frames."""
+    """Return how many pixels of the second disc are taken for the first in the last frame."""
     *_, last = propagate(network, config, _twins(10), {0: _mask()})
     assert (last.labels[20:40, 45:70] > 0).mean() > 0.5
     return int((last.labels[60:84, 118:142] > 0).sum())

@@ -245,8 +245,8 @@ PRESETS = tuple(_PRESETS)
 def preset(name: str, variant: Variant | str = Variant.FULL) -> FrtmConfig:
     """Return a preset by its name, for a variant of the method.
 
-    ``accurate`` and ``fast`` are the paper's *Ours* and *Ours-fast* (section 3.5); ``lite`` runs
-    with the embedded weights, without network and GPU.
+    ``accurate`` and ``fast`` are the paper's *Ours* and *Ours-fast* (section 3.5), but for `leap`;
+    ``lite`` runs with the embedded weights, without network and GPU.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_frtm.config import LocalityConfig
 
 _STEEP = 2.0  # a window is 1 up to half of its reach, and falls to 0 from there
+_SPECK = 0.05  # of the largest piece; smaller ones may be slips of the brush
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,22 +35,25 @@ class Place:
         The frame.
     size : float
         Square root of the area that the user drew, pixels.
+    apart : float
+        How far pieces that the user drew are from the largest one, in its sizes; 0 for one piece.
     """
 
     mask: NDArray[np.bool_]
     index: int
     size: float
+    apart: float
 
     @classmethod
     def drawn(cls, mask: Tensor, index: int) -> Place:
         """Return the place of a mask of shape (H, W), in [0, 1], that the user drew."""
         hard = mask.cpu().numpy() > 0.5
-        return cls(hard, index, float(np.count_nonzero(hard)) ** 0.5)
+        return cls(hard, index, float(np.count_nonzero(hard)) ** 0.5, _apart(hard))
 
     def moved(self, soft: NDArray[np.float32], index: int) -> Place:
         """Return the place after a frame with a soft mask of shape (H, W), which may be empty."""
         found = soft > 0.5
-        return Place(found, index, self.size) if found.any() else self
+        return replace(self, mask=found, index=index) if found.any() else self
 
     def window(self, index: int, config: LocalityConfig) -> NDArray[np.float32]:
         """Return where to look for the object in another frame, (H, W), in [0, 1].
@@ -92,7 +96,8 @@ class Place:
         index : int
             The frame.
         leap : float
-            How far the object can have moved with each frame, in its sizes.
+            How far the object can have moved with each frame, in its sizes; if it was drawn in
+            pieces that lie farther apart, that far.
 
         Returns
         -------
@@ -105,7 +110,8 @@ class Place:
         if count <= 2:  # the background, and one piece
             return False
         size = max(self.size, float(np.count_nonzero(self.mask)) ** 0.5)
-        near = np.isin(np.arange(count), piece[self._grown(leap * size * abs(index - self.index))])
+        reach = max(leap, self.apart) * size * abs(index - self.index)
+        near = np.isin(np.arange(count), piece[self._grown(reach)])
         near[0] = False
         area = np.bincount(piece.ravel())
         stay = near | (area >= area[near].sum())
@@ -147,14 +153,14 @@ def places_from_state(state: Mapping[str, Tensor]) -> list[Place]:
     if "places" not in state:
         return []
     each = zip(state["places"].cpu().numpy(), state["seen"].tolist(), strict=True)
-    return [Place(mask, int(index), size) for mask, (index, size) in each]
+    return [Place(mask, int(index), size, apart) for mask, (index, size, apart) in each]
 
 
 def places_state(places: Sequence[Place]) -> dict[str, Tensor]:
     """Return places as tensors."""
     if not places:
         return {}
-    seen = torch.tensor([[p.index, p.size] for p in places], dtype=torch.float64)
+    seen = torch.tensor([[p.index, p.size, p.apart] for p in places], dtype=torch.float64)
     return {"places": torch.from_numpy(np.stack([p.mask for p in places])), "seen": seen}
 
 
@@ -165,6 +171,19 @@ def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
         slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
         slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
     )
+
+
+def _apart(mask: NDArray[np.bool_]) -> float:
+    """Return how far pieces of a mask of shape (H, W) are from the largest one, in its sizes."""
+    count, piece = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+    if count <= 2:
+        return 0.0
+    area = np.bincount(piece.ravel())
+    area[0] = 0
+    largest = int(area.argmax())
+    away = _distance(piece == largest)
+    gaps = [away[piece == i].min() for i in np.flatnonzero(area > _SPECK * area[largest])]
+    return float(np.max(gaps) / np.sqrt(area[largest]))
 
 
 def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -62,6 +62,17 @@ def test_what_can_be_the_object_stays(squares: list[tuple[int, int, int]], index
     np.testing.assert_array_equal(soft, _soft(*squares))
 
 
+def test_pieces_that_were_drawn_far_apart_may_be_found_so() -> None:
+    """Several cells may be one object; a slip of the brush is none of them."""
+    cells = Place.drawn(torch.from_numpy(_soft((10, 10, 10), (40, 50, 10))), 7)
+    slipped = Place.drawn(torch.from_numpy(_soft((40, 20, 20), (10, 100, 3))), 7)
+    soft = _soft((12, 12, 10), (40, 52, 10), (70, 90, 10))
+
+    assert not cells.drop_far(soft, 8, LEAP)
+    assert slipped.apart == 0
+    assert slipped.drop_far(_soft((40, 26, 20), (40, 90, 10)), 8, LEAP)
+
+
 def _twins(count: int) -> NDArray[np.uint8]:
     """Return a video of a disc that drifts to the right; a second one enters far away."""
     rows, columns = np.ogrid[:96, :160]

@@ -182,7 +182,7 @@ class SegmentationNetwork(nn.Module):
         for stride in reversed(STRIDES[:-1]):
             z = self._level(stride)(prepared[stride], scores, z)
         z = relu(self.head[0](_double(z)))
-        logits: Tensor = self.head[1](_double(z))
+        logits = _convolve_doubled(z, self.head[1].weight, self.head[1].bias)
         return logits.view(*scores.shape[:2], *logits.shape[-2:])
 
     def _level(self, stride: int) -> Level:
@@ -198,12 +198,40 @@ def _double(x: Tensor) -> Tensor:
     fixed 5x5 filters of the input.
     """
     channels = x.shape[1]
-    offsets = torch.arange(-2, 3, device=x.device, dtype=torch.float32)
-    phases = [_cubic(offsets + 0.25), _cubic(offsets - 0.25)]
-    filters = torch.stack([torch.outer(row, column) for row in phases for column in phases])
-    weight = filters[:, None].repeat(channels, 1, 1, 1).to(x.dtype)
+    phases = _phases(x.device)
+    filters = torch.einsum("pt,qu->pqtu", phases, phases).reshape(4, 1, 5, 5)
+    weight = filters.repeat(channels, 1, 1, 1).to(x.dtype)
     padded = pad(x, (2, 2, 2, 2), mode="replicate")
     return pixel_shuffle(conv2d(padded, weight, groups=channels), 2)
+
+
+def _convolve_doubled(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return (N, 1, 2 h, 2 w): `_double`, and a 3x3 convolution to one channel, as one.
+
+    Both are linear: four 5x5 convolutions of the input. At the border, where the convolution
+    sees zeros, the two are done one after the other.
+    """
+    even, odd = _phases(x.device)  # of the pixels 2 i and 2 i + 1, over i - 2 ... i + 2
+    before, after = odd.roll(-1), even.roll(1)  # 2 i - 1 and 2 i + 2; what goes round is zero
+    taps = torch.stack([torch.stack([before, even, odd]), torch.stack([even, odd, after])])
+    filters = torch.einsum("cab,pat,qbu->pqctu", weight[0].float(), taps, taps)
+    filters = filters.reshape(4, -1, 5, 5).to(x.dtype)
+    padded = pad(x, (2, 2, 2, 2), mode="replicate")
+    whole = pixel_shuffle(conv2d(padded, filters, bias.expand(4)), 2)
+
+    def literal(part: Tensor) -> Tensor:
+        return conv2d(_double(part), weight, bias, padding=1)
+
+    rows = literal(x[..., :3, :])[..., :1, :], literal(x[..., -3:, :])[..., -1:, :]
+    whole = torch.cat([rows[0], whole[..., 1:-1, :], rows[1]], -2)
+    columns = literal(x[..., :3])[..., :1], literal(x[..., -3:])[..., -1:]
+    return torch.cat([columns[0], whole[..., 1:-1], columns[1]], -1)
+
+
+def _phases(device: torch.device) -> Tensor:
+    """Return the filters of the two pixels, (2, 5), that doubling makes of each."""
+    offsets = torch.arange(-2, 3, device=device, dtype=torch.float32)
+    return torch.stack([_cubic(offsets + 0.25), _cubic(offsets - 0.25)])
 
 
 def _cubic(distance: Tensor, a: float = -0.75) -> Tensor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import torchvision
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import SegmentationConfig, preset
-from napari_frtm.engine.segmentation import SegmentationNetwork, _double
+from napari_frtm.engine.segmentation import SegmentationNetwork, _convolve_doubled, _double
 from napari_frtm.io.checkpoint import load_network
 
 PARITY = Path(__file__).parents[1] / "parity"
@@ -96,3 +97,21 @@ def test_doubling_is_bicubic_interpolation() -> None:
     (gradient,) = torch.autograd.grad((found * weight).sum(), x)
     (true_gradient,) = torch.autograd.grad((expected * weight).sum(), x)
     assert torch.allclose(gradient, true_gradient, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(9, 14), (3, 5), (2, 8), (1, 1)])
+def test_doubling_and_convolving_at_once(size: tuple[int, int]) -> None:
+    """As one after the other, borders and gradients included."""
+    x = torch.randn(2, 4, *size, requires_grad=True)
+    convolution = torch.nn.Conv2d(4, 1, 3, padding=1)
+    expected = convolution(_double(x))
+
+    found = _convolve_doubled(x, convolution.weight, convolution.bias)
+
+    assert torch.allclose(found, expected, atol=1e-5)
+    weight = torch.randn_like(found)
+    learned = [x, *convolution.parameters()]
+    gradients = torch.autograd.grad((found * weight).sum(), learned)
+    true_gradients = torch.autograd.grad((expected * weight).sum(), learned)
+    for gradient, true_gradient in zip(gradients, true_gradients, strict=True):
+        assert torch.allclose(gradient, true_gradient, atol=1e-4)

@@ -182,7 +182,9 @@ class SegmentationNetwork(nn.Module):
         for stride in reversed(STRIDES[:-1]):
             z = self._level(stride)(prepared[stride], scores, z)
         z = relu(self.head[0](_double(z)))
-        logits = _convolve_doubled(z, self.head[1].weight, self.head[1].bias)
+        last = self.head[1]
+        assert isinstance(last, nn.Conv2d)
+        logits = _convolve_doubled(z, last)
         return logits.view(*scores.shape[:2], *logits.shape[-2:])
 
     def _level(self, stride: int) -> Level:
@@ -205,7 +207,7 @@ def _double(x: Tensor) -> Tensor:
     return pixel_shuffle(conv2d(padded, weight, groups=channels), 2)
 
 
-def _convolve_doubled(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _convolve_doubled(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     """Return (N, 1, 2 h, 2 w): `_double`, and a 3x3 convolution to one channel, as one.
 
     Both are linear: four 5x5 convolutions of the input. At the border, where the convolution
@@ -214,18 +216,17 @@ def _convolve_doubled(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     even, odd = _phases(x.device)  # of the pixels 2 i and 2 i + 1, over i - 2 ... i + 2
     before, after = odd.roll(-1), even.roll(1)  # 2 i - 1 and 2 i + 2; what goes round is zero
     taps = torch.stack([torch.stack([before, even, odd]), torch.stack([even, odd, after])])
-    filters = torch.einsum("cab,pat,qbu->pqctu", weight[0].float(), taps, taps)
+    filters = torch.einsum("cab,pat,qbu->pqctu", convolution.weight[0].float(), taps, taps)
     filters = filters.reshape(4, -1, 5, 5).to(x.dtype)
     padded = pad(x, (2, 2, 2, 2), mode="replicate")
-    whole = pixel_shuffle(conv2d(padded, filters, bias.expand(4)), 2)
-
-    def literal(part: Tensor) -> Tensor:
-        return conv2d(_double(part), weight, bias, padding=1)
-
-    rows = literal(x[..., :3, :])[..., :1, :], literal(x[..., -3:, :])[..., -1:, :]
-    whole = torch.cat([rows[0], whole[..., 1:-1, :], rows[1]], -2)
-    columns = literal(x[..., :3])[..., :1], literal(x[..., -3:])[..., -1:]
-    return torch.cat([columns[0], whole[..., 1:-1], columns[1]], -1)
+    assert convolution.bias is not None
+    whole = pixel_shuffle(conv2d(padded, filters, convolution.bias.expand(4)), 2)
+    top = convolution(_double(x[..., :3, :]))[..., :1, :]
+    bottom = convolution(_double(x[..., -3:, :]))[..., -1:, :]
+    left = convolution(_double(x[..., :3]))[..., :1]
+    right = convolution(_double(x[..., -3:]))[..., -1:]
+    whole = torch.cat([top, whole[..., 1:-1, :], bottom], -2)
+    return torch.cat([left, whole[..., 1:-1], right], -1)
 
 
 def _phases(device: torch.device) -> Tensor:

@@ -106,7 +106,7 @@ def test_doubling_and_convolving_at_once(size: tuple[int, int]) -> None:
     convolution = torch.nn.Conv2d(4, 1, 3, padding=1)
     expected = convolution(_double(x))
 
-    found = _convolve_doubled(x, convolution.weight, convolution.bias)
+    found = _convolve_doubled(x, convolution)
 
     assert torch.allclose(found, expected, atol=1e-5)
     weight = torch.randn_like(found)

@@ -210,23 +210,22 @@ def _double(x: Tensor) -> Tensor:
 def _convolve_doubled(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     """Return (N, 1, 2 h, 2 w): `_double`, and a 3x3 convolution to one channel, as one.
 
-    Both are linear: four 5x5 convolutions of the input. At the border, where the convolution
-    sees zeros, the two are done one after the other.
+    Both are linear: four 5x5 convolutions of the input, of 4 x 4 pixels at least. Along the
+    border, which the two treat differently, they are done one after the other.
     """
     even, odd = _phases(x.device)  # of the pixels 2 i and 2 i + 1, over i - 2 ... i + 2
     before, after = odd.roll(-1), even.roll(1)  # 2 i - 1 and 2 i + 2; what goes round is zero
     taps = torch.stack([torch.stack([before, even, odd]), torch.stack([even, odd, after])])
     filters = torch.einsum("cab,pat,qbu->pqctu", convolution.weight[0].float(), taps, taps)
     filters = filters.reshape(4, -1, 5, 5).to(x.dtype)
-    padded = pad(x, (2, 2, 2, 2), mode="replicate")
     assert convolution.bias is not None
-    whole = pixel_shuffle(conv2d(padded, filters, convolution.bias.expand(4)), 2)
-    top = convolution(_double(x[..., :3, :]))[..., :1, :]
-    bottom = convolution(_double(x[..., -3:, :]))[..., -1:, :]
-    left = convolution(_double(x[..., :3]))[..., :1]
-    right = convolution(_double(x[..., -3:]))[..., -1:]
-    whole = torch.cat([top, whole[..., 1:-1, :], bottom], -2)
-    return torch.cat([left, whole[..., 1:-1], right], -1)
+    whole = pixel_shuffle(conv2d(x, filters, convolution.bias.expand(4), padding=2), 2)
+    top = convolution(_double(x[..., :5, :]))[..., :4, :]
+    bottom = convolution(_double(x[..., -5:, :]))[..., -4:, :]
+    left = convolution(_double(x[..., :5]))[..., :4]
+    right = convolution(_double(x[..., -5:]))[..., -4:]
+    whole = torch.cat([top, whole[..., 4:-4, :], bottom], -2)
+    return torch.cat([left, whole[..., 4:-4], right], -1)
 
 
 def _phases(device: torch.device) -> Tensor:

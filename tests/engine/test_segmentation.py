@@ -99,7 +99,7 @@ def test_doubling_is_bicubic_interpolation() -> None:
     assert torch.allclose(gradient, true_gradient, atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [(9, 14), (3, 5), (2, 8), (1, 1)])
+@pytest.mark.parametrize("size", [(11, 14), (5, 9), (4, 4)])
 def test_doubling_and_convolving_at_once(size: tuple[int, int]) -> None:
     """As one after the other, borders and gradients included."""
     x = torch.randn(2, 4, *size, requires_grad=True)

@@ -1,0 +1,58 @@
+"""A video whose masks are reviewed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_frtm.plugin.axes import VideoAxes
+from napari_frtm.plugin.sessions import watch
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_frtm.plugin.review import Review
+    from napari_frtm.plugin.session import Session
+
+FRAMES, SIZE = 12, (40, 60)
+PREVIEW = "clean-up preview"
+
+
+class Desk(NamedTuple):
+    """What a user has before them."""
+
+    viewer: Viewer
+    review: Review
+    session: Session
+
+
+def masks() -> np.ndarray:
+    """Return objects 1 and 2, with a speck, as every frame has them."""
+    labels = np.zeros(SIZE, np.uint8)
+    labels[10:20, 10:20] = 1
+    labels[2, 50] = 1  # the speck
+    labels[10:20, 40:50] = 2
+    return labels
+
+
+def open_video(viewer: Viewer, name: str) -> Session:
+    """Add a video whose frames all have masks; three of them are doubtful."""
+    place = {"scale": (1, 0.5, 0.5), "units": ("pixel", "micrometer", "micrometer")}
+    video = viewer.add_image(np.zeros((FRAMES, *SIZE), np.uint8), name=name, **place)
+    session = watch(viewer).of(video, VideoAxes())
+    session.results.prepare(2)
+    for frame in range(FRAMES):
+        session.results.put(frame, masks())
+        session.timeline.record(frame, {1: 0.9, 2: 0.8}, {1: 101, 2: 100})
+    session.timeline.confidence[2][[3, 4, 8]] = 0.5, 0.2, 0.4
+    session.layers.show()
+    session.go_to(0)
+    session.changed.emit()
+    return session
+
+
+def choose(desk: Desk, operation: str, amount: int) -> None:
+    """Choose a clean-up."""
+    desk.review.clean_up.operation.setCurrentText(operation)
+    desk.review.clean_up.amount.setValue(amount)

@@ -55,7 +55,7 @@ class Scene:
         labels = read_labels(ROOT / "sample_data" / "roto_mask.png").astype(np.uint8)
         self.frame = cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA)
         self.mask = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
-        self.geometry = Geometry.bounded(size, config.short_side)
+        self.geometry = Geometry.scaled(size, config.scale(size))
         self.working = cv2.resize(self.frame, self.geometry.working[::-1])
         self.soft = torch.from_numpy(
             cv2.resize(self.mask, self.geometry.working[::-1]).astype(np.float32)

@@ -198,7 +198,9 @@ class FrtmConfig:
     update_interval : int
         Frames t_s between two updates of the target models.
     short_side : int
-        Working resolution: frames whose shorter side is longer are scaled down to it, pixels.
+        Working resolution: frames are scaled until their shorter side has this many pixels.
+    enlarge : float
+        How many times larger than they are frames are made for that, at most; 1 as in the paper.
     seed : int
         Of the initial weights and of the augmentation.
     """
@@ -212,6 +214,7 @@ class FrtmConfig:
     leap: float | None = 0.5
     update_interval: int = 8
     short_side: int = 480
+    enlarge: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -219,12 +222,19 @@ class FrtmConfig:
         _check(self.leap is None or self.leap > 0, "leap", "positive", self.leap)
         _check(self.update_interval >= 1, "update_interval", "at least 1", self.update_interval)
         _check(self.short_side >= 32, "short_side", "at least 32 pixels", self.short_side)
+        _check(self.enlarge >= 1, "enlarge", "at least 1", self.enlarge)
         _check(
             self.memory.capacity > self.augmentation.samples,
             "memory.capacity",
             "larger than augmentation.samples",
             self.memory.capacity,
         )
+
+    def scale(self, size: tuple[int, int]) -> float:
+        """Return the working size of frames of this size (H, W), pixels, over their own."""
+        if self.locality and self.locality.scale:
+            return self.locality.scale
+        return min(self.enlarge, self.short_side / min(size))
 
 
 _PRESETS = {
@@ -233,6 +243,8 @@ _PRESETS = {
         target=TargetConfig(channels=64),
         memory=MemoryConfig(capacity=32, drawn=0.25),
         update_interval=4,
+        short_side=600,
+        enlarge=1.25,
     ),
     "fast": FrtmConfig(
         backbone="resnet18", target=TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)

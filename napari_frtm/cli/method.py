@@ -86,7 +86,8 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
         "--short-side",
         type=int,
         metavar="N",
-        help="working resolution: scale frames down to N pixels on the shorter side (default: 480)",
+        help="working resolution: scale frames to N pixels on the shorter side, up at most by what "
+        "the preset allows (default: 600 for lite, 480 for the others)",
     )
     add(
         "--local",

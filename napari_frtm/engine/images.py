@@ -31,16 +31,11 @@ class Geometry:
     video : tuple of int
         As the frame comes.
     working : tuple of int
-        Where the method runs; the shorter side is bounded.
+        Where the method runs.
     """
 
     video: tuple[int, int]
     working: tuple[int, int]
-
-    @classmethod
-    def bounded(cls, video: tuple[int, int], short_side: int) -> Geometry:
-        """Scale down so that the shorter side is at most `short_side` pixels."""
-        return cls.scaled(video, min(1.0, short_side / min(video)))
 
     @classmethod
     def scaled(cls, video: tuple[int, int], factor: float) -> Geometry:

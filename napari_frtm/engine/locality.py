@@ -77,15 +77,15 @@ class Search:
         return torch.from_numpy(soft)[None].to(masks.device)
 
 
-def working_scale(annotations: Iterable[Labels], short_side: int, config: LocalityConfig) -> float:
+def working_scale(annotations: Iterable[Labels], least: float, config: LocalityConfig) -> float:
     """Return the scale of the frames at which a typical annotated object is large enough.
 
-    Enlarged in steps of a half; not below the scale that the short side allows.
+    Enlarged in steps of a half; not below the scale `least`, without locality.
     """
     sizes: list[float] = []
-    pixels, least = 1, 1.0
+    pixels = 1
     for labels in annotations:
-        pixels, least = labels.size, min(1.0, short_side / min(labels.shape))
+        pixels = labels.size
         sizes += (np.bincount(np.asarray(labels).ravel())[1:] ** 0.5).tolist()
     size = median(s for s in sizes if s)
     scale = min(config.size / size, config.enlarge, (config.pixels / pixels) ** 0.5)

@@ -98,7 +98,8 @@ class Propagation:
         )
         if config.locality and config.locality.scale is None:
             drawn = [*self.annotations.values(), *self.references.values()]
-            scale = working_scale(drawn, config.short_side, config.locality)
+            least = config.scale((frames.shape[1], frames.shape[2]))
+            scale = working_scale(drawn, least, config.locality)
             self.config = replace(config, locality=replace(config.locality, scale=scale))
         self._pass = self._position = 0
         self._tracker = self._new_tracker()

@@ -247,7 +247,4 @@ class Tracker:
 
     def _geometry(self, frame: Frame) -> Geometry:
         height, width = frame.shape[:2]
-        locality = self.config.locality
-        if locality and locality.scale:
-            return Geometry.scaled((height, width), locality.scale)
-        return Geometry.bounded((height, width), self.config.short_side)
+        return Geometry.scaled((height, width), self.config.scale((height, width)))

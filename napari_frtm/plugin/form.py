@@ -114,9 +114,8 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.video.chosen.connect(self._follow_video)
         self.labels.chosen.connect(self.changed)
         self.axes.changed.connect(self._follow_axes)
-        self.preset.currentTextChanged.connect(self._estimate)
+        self.preset.currentTextChanged.connect(self._follow_preset)
         self.device.currentTextChanged.connect(self._estimate)
-        self._estimate()
         self._follow_video()
 
     @property
@@ -238,10 +237,10 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.follow.setToolTip("Show the newest frame while the run goes on.")
         self.short_side.setRange(32, 4320)
         self.short_side.setSuffix(" px")
-        self.short_side.setValue(preset(PRESETS[0]).short_side)
         self.short_side.setToolTip(
             "Working resolution: larger videos are scaled down so that their shorter side has "
-            "this many pixels. The masks come back at full size. Lower is faster."
+            "this many pixels, smaller ones up by a little. The masks come back at full size. "
+            "Lower is faster."
         )
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setToolTip("Start of the random numbers; the same seed gives the same masks.")
@@ -259,7 +258,13 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.preset.setCurrentText(wanted.preset)
         self.masks.setCurrentText(wanted.masks)
         self.device.setCurrentText(wanted.device)
-        self.short_side.setValue(wanted.short_side)
+        self._follow_preset()
+        if wanted.short_side:
+            self.short_side.setValue(wanted.short_side)
+
+    def _follow_preset(self) -> None:
+        self.short_side.setValue(preset(self.preset.currentText()).short_side)
+        self._estimate()
 
     def _follow_video(self) -> None:
         video = self.video.layer

@@ -27,7 +27,7 @@ class Preferences:
     preset, masks, device : str
         Choices of the form of *Propagate*.
     short_side : int
-        Working resolution, pixels of the shorter side.
+        Working resolution, pixels of the shorter side; 0 for that of the preset.
     saves : bool
         Whether work on a video is saved as it goes.
     place : Place
@@ -37,7 +37,7 @@ class Preferences:
     preset: str = PRESETS[0]
     masks: str = "Refined"
     device: str = "auto"
-    short_side: int = 480
+    short_side: int = 0
     saves: bool = True
     place: Place = Place.BESIDE
 

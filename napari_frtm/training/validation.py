@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.segmentation import SegmentationNetwork
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.targets import Target, TargetCache
@@ -64,7 +65,7 @@ def validate(
     assert config.validation is not None
     whole = FrtmNetwork(cache.network.backbone, segmentation)
     whole.half_precision = cache.network.half_precision
-    every, short_side = config.validation.every, config.method.short_side
+    every = config.validation.every
     means, pictures = [], {}
     for target in targets:
         assert isinstance(target.source, Videos)
@@ -74,7 +75,7 @@ def validate(
         found = []
         for index in range(min(every, frames - 1), frames, every):
             image, labels = target.source.read(video, index)
-            mask = predict(whole, taps, image, short_side)
+            mask = predict(whole, taps, image, config.method)
             truth = labels == target.object_id
             found.append((jaccard(mask, truth), boundary_f(mask, truth)))
         means.append(np.mean(found, axis=0))
@@ -85,10 +86,11 @@ def validate(
 
 
 def predict(
-    network: FrtmNetwork, taps: Tensor, image: NDArray[np.uint8], short_side: int
+    network: FrtmNetwork, taps: Tensor, image: NDArray[np.uint8], method: FrtmConfig
 ) -> NDArray[np.bool_]:
     """Return the mask, in a frame of shape (H, W, 3), of the object of a (9, C) filter."""
-    geometry = Geometry.bounded((image.shape[0], image.shape[1]), short_side)
+    size = (image.shape[0], image.shape[1])
+    geometry = Geometry.scaled(size, method.scale(size))
     images = to_images([image], (0.0, 255.0), geometry, network.device)
     features = network.features(images, refine=True)
     coarse = scores(taps[None].to(network.device), features[TARGET_STRIDE].float())

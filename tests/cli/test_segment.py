@@ -61,7 +61,7 @@ def test_soft_outputs_say_what_they_are(finished: dict[str, bytes], tmp_path: Pa
 
     with tifffile.TiffFile(path) as file:
         assert json.loads(file.pages[0].description) == {"object_ids": [1, 3]}
-        assert file.asarray().shape == (2, 6, 8)
+        assert file.asarray().shape == (2, 8, 10)
         assert file.asarray().dtype == np.float32
     with Image.open(tmp_path / "soft.png") as image:
         assert (image.mode, image.size) == ("L", (128, 96))

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from napari_frtm.config import FrtmConfig
 from napari_frtm.engine.images import Geometry, to_images, to_labels, to_masks
 
 CPU = torch.device("cpu")
+
+
+def _geometry(size: tuple[int, int], enlarge: float = 1.0) -> Geometry:
+    """At a short side of 480 pixels at most."""
+    return Geometry.scaled(size, FrtmConfig(enlarge=enlarge).scale(size))
 
 
 @pytest.mark.parametrize(
@@ -29,12 +35,25 @@ def test_sizes(
     visible: tuple[int, int],
 ) -> None:
     """At a short side of 480 pixels at most."""
-    geometry = Geometry.bounded(video, 480)
+    geometry = _geometry(video)
 
     assert geometry.working == working
     assert geometry.padded == padded
     assert geometry.scores == scores
     assert geometry.visible_scores == visible
+
+
+@pytest.mark.parametrize(
+    ("video", "working"),
+    [
+        pytest.param((400, 600), (480, 720), id="up to the short side"),
+        pytest.param((100, 160), (125, 200), id="not beyond what is allowed"),
+        pytest.param((960, 960), (480, 480), id="down without limit"),
+    ],
+)
+def test_small_frames_are_enlarged(video: tuple[int, int], working: tuple[int, int]) -> None:
+    """A quarter larger at most, where the settings allow it."""
+    assert _geometry(video, enlarge=1.25).working == working
 
 
 @pytest.mark.parametrize(
@@ -52,7 +71,7 @@ def test_intensities_are_mapped_by_the_contrast(dtype: type, contrast: tuple[flo
     frame = np.zeros((32, 32), dtype)
     frame[:16], frame[16:] = contrast
 
-    images = to_images([frame], contrast, Geometry.bounded((32, 32), 480), CPU)
+    images = to_images([frame], contrast, _geometry((32, 32)), CPU)
 
     assert images.shape == (1, 3, 32, 32)
     assert images[0, :, 0, 0].tolist() == [0, 0, 0]
@@ -63,7 +82,7 @@ def test_padding_repeats_the_border() -> None:
     """A frame of 20 x 30 to 32 x 32."""
     frame = np.arange(600, dtype=np.float32).reshape(20, 30)
 
-    images = to_images([frame], (0, 599), Geometry.bounded((20, 30), 480), CPU)
+    images = to_images([frame], (0, 599), _geometry((20, 30)), CPU)
 
     assert images[0, 0, 31, 31] == 1
     assert torch.equal(images[0, 0, 19], images[0, 0, 31])
@@ -74,7 +93,7 @@ def test_values_that_are_not_finite_are_black() -> None:
     frame = np.full((32, 32), 5.0, np.float32)
     frame[3, 4] = np.nan
 
-    images = to_images([frame], (0, 10), Geometry.bounded((32, 32), 480), CPU)
+    images = to_images([frame], (0, 10), _geometry((32, 32)), CPU)
 
     assert images[0, 0, 3, 4] == 0
     assert images[0, 0, 5, 5] == 0.5
@@ -83,7 +102,7 @@ def test_values_that_are_not_finite_are_black() -> None:
 
 def test_a_frame_of_another_shape_is_refused() -> None:
     """With both shapes."""
-    geometry = Geometry.bounded((32, 32), 480)
+    geometry = _geometry((32, 32))
 
     with pytest.raises(ValueError, match=r"\(40, 32\).*\(32, 32\)"):
         to_images([np.zeros((40, 32), np.uint8)], (0, 255), geometry, CPU)
@@ -95,7 +114,7 @@ def test_thin_objects_survive_scaling_down() -> None:
     labels[500, 700] = 300
     labels[:401, :401] = 2
 
-    masks = to_masks(labels, [2, 300], Geometry.bounded((960, 960), 480), CPU)
+    masks = to_masks(labels, [2, 300], _geometry((960, 960)), CPU)
 
     assert masks.shape == (2, 480, 480)
     assert masks[1, 250, 350] == 1

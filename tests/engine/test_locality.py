@@ -184,7 +184,9 @@ def test_small_objects_are_enlarged(side: int, size: tuple[int, int], expected: 
     labels = np.zeros(size, np.uint8)
     labels[:side, :side] = 3
 
-    assert working_scale([labels], 480, LocalityConfig(size=80)) == expected
+    least = FrtmConfig().scale(size)
+
+    assert working_scale([labels], least, LocalityConfig(size=80)) == expected
 
 
 def _twins() -> tuple[np.ndarray, np.ndarray]:

@@ -37,8 +37,8 @@ def test_two_objects_are_followed_to_the_end(
         assert np.mean(overlaps) > np.mean(frozen) + 0.2
     last = predictions[-1]
     assert last.object_ids == (1, 4)
-    assert last.probabilities.shape == (2, 120, 160)
-    assert last.scores.shape == (2, 8, 10)
+    assert last.probabilities.shape == (2, 150, 200)  # a quarter larger
+    assert last.scores.shape == (2, 10, 13)
     assert last.labels.dtype == np.uint8
 
 

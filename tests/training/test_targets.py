@@ -40,7 +40,7 @@ def test_scores_are_those_of_inference(
     image, labels = source.reference(Reference("one", 0))
     tracker = Tracker(network, lite)
     expected = tracker.annotate(0, image, labels).scores
-    geometry = Geometry.bounded((120, 160), lite.short_side)
+    geometry = Geometry.scaled((120, 160), lite.scale((120, 160)))
     images = to_images([image], (0, 255), geometry, network.device)
     with torch.inference_mode():
         features = network.features(images, refine=False)[16]

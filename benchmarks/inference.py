@@ -110,7 +110,8 @@ class Scene:
 
     def update(self) -> None:
         """Optimise w2 over a full memory."""
-        self.model.update(*self.memory.samples)
+        moments = self.memory.moments if self.config.target.whitening else None
+        self.model.update(*self.memory.samples, moments)
 
     def augment(self) -> object:
         """Cut out, inpaint, warp, paste."""

@@ -39,6 +39,7 @@ class SampleMemory:
         self._projected = projected.new_empty(capacity, *projected.shape[1:])
         self._stencil = projected.new_empty(capacity, TAPS, h, w)
         self._target = projected.new_empty(capacity, h, w)
+        self._moments = projected.new_empty(capacity, projected.shape[1], projected.shape[1])
 
         for k in range(count):
             self._write(k, projected[k], loss.stencil[k], loss.target[k])
@@ -60,6 +61,11 @@ class SampleMemory:
             least = self.config.drawn
             weights = weights * torch.where(drawn, least / share, (1 - least) / (1 - share))
         return self._projected[:n], loss, weights.to(self._projected)
+
+    @property
+    def moments(self) -> Tensor:
+        """Weighted second moments (c, c) of the samples' channels: what one tap of w2 sees."""
+        return torch.einsum("k,kde->de", self.samples[2], self._moments[: self.count])
 
     def add(self, projected: Tensor, loss: Quadratic, *, permanent: bool = False) -> None:
         """Take in one sample, in place of the one with the smallest weight.
@@ -125,6 +131,8 @@ class SampleMemory:
         self._projected[slot] = projected
         self._stencil[slot] = stencil
         self._target[slot] = target
+        pixels = projected.flatten(1)
+        self._moments[slot] = (pixels * stencil.sum(0).flatten()) @ pixels.T
         self.count = max(self.count, slot + 1)
 
 

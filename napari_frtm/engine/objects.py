@@ -116,7 +116,8 @@ class TrackedObject:
 
     def update(self) -> None:
         """Optimise w2 over the memory (algorithm 1, line 9)."""
-        self.model.update(*self.memory.samples)
+        moments = self.memory.moments if self.model.config.whitening else None
+        self.model.update(*self.memory.samples, moments)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned; see `from_state`."""

@@ -11,9 +11,7 @@ from torch import Tensor
 Operator: TypeAlias = Callable[[Tensor], Tensor]
 
 
-def conjugate_gradient(
-    normal: Operator, rhs: Tensor, steps: int, precond: Tensor | float = 1.0
-) -> Tensor:
+def conjugate_gradient(normal: Operator, rhs: Tensor, steps: int, precond: Operator) -> Tensor:
     """Return an approximate solution x of ``normal(x) = rhs``, starting from zero.
 
     Parameters
@@ -24,12 +22,12 @@ def conjugate_gradient(
         Right-hand side.
     steps : int
         Largest number of iterations; fewer if the residual vanishes.
-    precond : Tensor of shape (P,) or float
-        Diagonal preconditioner: residuals are divided by it.
+    precond : callable
+        Product with something near the inverse of `normal`, symmetric and positive definite.
     """
     x = torch.zeros_like(rhs)
     residual = rhs
-    direction = z = residual / precond
+    direction = z = precond(residual)
     energy = _dot(residual, z)
     for _ in range(steps):
         product = normal(direction)
@@ -39,7 +37,7 @@ def conjugate_gradient(
         step = (energy / curvature).to(rhs.dtype).to(rhs.device)
         x = x + step * direction
         residual = residual - step * product
-        z = residual / precond
+        z = precond(residual)
         previous, energy = energy, _dot(residual, z)
         direction = z + (energy / previous).to(rhs.dtype).to(rhs.device) * direction
     return x

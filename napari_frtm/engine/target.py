@@ -89,11 +89,17 @@ class TargetModel:
 
             residuals = loss.target - loss.product(_filter(w2 @ w1, features))
             rhs = transpose(gamma * residuals) - ridge * torch.cat([w1.flatten(), w2.flatten()])
-            step = conjugate_gradient(normal, rhs, steps, precond)
+            step = conjugate_gradient(normal, rhs, steps, lambda residual: residual / precond)
             self.projection = w1 + step[:split].view_as(w1)
             self.taps = w2 + step[split:].view_as(w2)
 
-    def update(self, projected: Tensor, loss: Quadratic, weights: Tensor) -> None:
+    def update(
+        self,
+        projected: Tensor,
+        loss: Quadratic,
+        weights: Tensor,
+        moments: Tensor | None = None,
+    ) -> None:
         """Optimise w2 alone over the sample memory, a linear problem (section 3.4).
 
         Parameters
@@ -102,8 +108,11 @@ class TargetModel:
             Projected feature maps of the samples.
         loss, weights
             As for `fit`.
+        moments : Tensor of shape (c, c), optional
+            `SampleMemory.moments`, for whitening; without it, the paper's preconditioner is used.
         """
-        ridge = self.config.regularisation[1] ** 2
+        root = self.config.regularisation[1]
+        ridge = root**2
         gamma = weights[:, None, None]
 
         def normal(v: Tensor) -> Tensor:
@@ -112,7 +121,13 @@ class TargetModel:
 
         residuals = loss.target - loss.product(_filter(self.taps, projected))
         rhs = _correlate(gamma * residuals, projected) - ridge * self.taps
-        precond = self.config.regularisation[1]
+        whitened = None if moments is None else _inverse(moments, ridge)
+
+        def precond(residual: Tensor) -> Tensor:
+            if whitened is None:
+                return residual / root
+            return (residual.view_as(self.taps) @ whitened).flatten()
+
         step = conjugate_gradient(normal, rhs.flatten(), self.config.update_cg_steps, precond)
         self.taps = self.taps + step.view_as(self.taps)
 
@@ -172,6 +187,12 @@ def _filter(taps: Tensor, features: Tensor) -> Tensor:
     """Apply a 3x3 filter with zero padding: (9, C), (K, C, h, w) -> (K, h, w)."""
     k, _, h, w = features.shape
     return gather((taps @ features.flatten(2)).view(k, TAPS, h, w))
+
+
+def _inverse(moments: Tensor, ridge: float) -> Tensor:
+    """Return the inverse of (c, c) moments with `ridge` on their diagonal."""
+    matrix = moments.cpu().double() + ridge * torch.eye(len(moments), dtype=torch.float64)
+    return torch.cholesky_inverse(torch.linalg.cholesky(matrix)).to(moments)
 
 
 def _correlate(residuals: Tensor, features: Tensor) -> Tensor:

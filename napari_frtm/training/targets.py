@@ -56,7 +56,7 @@ class TargetCache:
         self.network = network
         self.config = config
         self.folder = folder / _fingerprint(network, config)
-        few = replace(config.target, cg_steps=(3,), update_cg_steps=1)
+        few = replace(config.target, cg_steps=(3,), update_cg_steps=1, whitening=False)
         alone = replace(config.augmentation, samples=1)
         self._kinds = {FITTED: config, POOR: replace(config, target=few, augmentation=alone)}
 

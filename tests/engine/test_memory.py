@@ -32,6 +32,18 @@ def _values(memory: SampleMemory) -> list[float]:
     return projected[:, 0, 0, 0].tolist()
 
 
+def test_moments_are_those_of_the_samples() -> None:
+    """Of two channels at two pixels, weighted by what couples a pixel with all around it."""
+    projected = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]], [[[0.0, 1.0]], [[1.0, 1.0]]]])
+    stencil = torch.zeros(2, 9, 1, 2)
+    stencil[:, 4], stencil[0, 3] = 0.5, torch.tensor([0.0, 1.5])
+    memory = SampleMemory(projected, Quadratic(stencil, torch.zeros(2, 1, 2)), MemoryConfig())
+
+    first = 0.5 * torch.tensor([[1.0, 3.0], [3.0, 9.0]]) + 2 * torch.tensor([[4.0, -2], [-2, 1]])
+    second = 0.5 * torch.tensor([[0.0, 0], [0, 1]]) + 0.5 * torch.tensor([[1.0, 1], [1, 1]])
+    assert torch.allclose(memory.moments, (2 * first + second) / 3)
+
+
 def test_the_first_frame_counts_double() -> None:
     """2 : 1 : 1."""
     assert initial_weights(3).tolist() == [0.5, 0.25, 0.25]

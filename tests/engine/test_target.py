@@ -90,6 +90,27 @@ def test_parity_with_the_authors_implementation() -> None:
     assert _difference(memory.weights, data["memory_weights"].double()) < 1e-5
 
 
+def test_whitening_makes_few_steps_do() -> None:
+    """Four steps come nearer to the exact optimum than twenty without, by far."""
+    generator = torch.Generator().manual_seed(2)
+    mixed = torch.randn(6, 6, generator=generator) * torch.tensor([30.0, 10, 3, 1, 0.3, 0.1])
+    projected = torch.einsum("dc,kchw->kdhw", mixed, torch.randn(4, 6, 9, 12, generator=generator))
+    loss = sample_loss(_masks("blob", (144, 192))[:1].float().expand(4, -1, -1), 0.1, (9, 12))
+    memory = SampleMemory(projected, loss, MemoryConfig(capacity=5))
+
+    def updated(steps: int, moments: torch.Tensor | None) -> torch.Tensor:
+        config = TargetConfig(channels=6, update_cg_steps=steps)
+        model = TargetModel(torch.eye(6), torch.zeros(9, 6), config)
+        model.update(*memory.samples, moments)
+        return model.taps
+
+    exact = updated(1000, memory.moments)
+
+    assert _difference(updated(1000, None), exact) < 1e-3
+    assert _difference(updated(4, memory.moments), exact) < 0.1
+    assert _difference(updated(20, None), exact) > 0.5
+
+
 def test_pixel_weights_by_hand() -> None:
     """Eq. (4): 1 of 20 pixels is target, so it weighs 0.1 / 0.05 and the others 0.9 / 0.95."""
     mask = torch.zeros(1, 4, 5)

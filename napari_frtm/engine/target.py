@@ -190,9 +190,13 @@ def _filter(taps: Tensor, features: Tensor) -> Tensor:
 
 
 def _inverse(moments: Tensor, ridge: float) -> Tensor:
-    """Return the inverse of (c, c) moments with `ridge` on their diagonal."""
-    matrix = moments.cpu().double() + ridge * torch.eye(len(moments), dtype=torch.float64)
-    return torch.cholesky_inverse(torch.linalg.cholesky(matrix)).to(moments)
+    """Return the inverse of (c, c) moments with `ridge` on their diagonal.
+
+    Moments of frames that show nothing are singular, and below zero by rounding.
+    """
+    values, vectors = torch.linalg.eigh(moments.cpu().double())
+    inverse: Tensor = (vectors / (values.clamp(min=0) + ridge)) @ vectors.T
+    return inverse.to(moments)
 
 
 def _correlate(residuals: Tensor, features: Tensor) -> Tensor:

@@ -111,6 +111,20 @@ def test_whitening_makes_few_steps_do() -> None:
     assert _difference(updated(20, None), exact) > 0.5
 
 
+def test_frames_that_show_nothing_are_learned_from() -> None:
+    """The same features everywhere: their moments have rank one, and rounding errors."""
+    pixel = 10 * torch.randn(64, 1, 1, generator=torch.Generator().manual_seed(0))
+    projected = pixel.expand(2, 64, 9, 12)
+    loss = sample_loss(_masks("blob", (144, 192))[:2].float(), 0.1, (9, 12))
+    memory = SampleMemory(projected, loss, MemoryConfig(capacity=5))
+    model = TargetModel(torch.eye(64), torch.zeros(9, 64), TargetConfig(channels=64))
+
+    model.update(*memory.samples, memory.moments)
+
+    assert model.taps.isfinite().all()
+    assert model.scores(projected).abs().max() < 1
+
+
 def test_pixel_weights_by_hand() -> None:
     """Eq. (4): 1 of 20 pixels is target, so it weighs 0.1 / 0.05 and the others 0.9 / 0.95."""
     mask = torch.zeros(1, 4, 5)

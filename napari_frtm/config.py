@@ -60,7 +60,8 @@ class TargetConfig:
         CG steps N_CGu of an update.
     whitening : bool
         Whether updates take what the channels have in common out of the way of CG, so that a few
-        steps do for many; not in the paper.
+        steps do for many; not in the paper. Never used where objects are looked for locally: among
+        look-alikes, models that learn slowly keep to their objects for longer.
     """
 
     channels: int = 96
@@ -233,6 +234,11 @@ class FrtmConfig:
             "larger than augmentation.samples",
             self.memory.capacity,
         )
+
+    @property
+    def learning(self) -> TargetConfig:
+        """How target models are optimised, locality considered."""
+        return replace(self.target, whitening=self.target.whitening and self.locality is None)
 
     def scale(self, size: tuple[int, int]) -> float:
         """Return the working size of frames of this size (H, W), pixels, over their own."""

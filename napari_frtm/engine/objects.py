@@ -75,7 +75,7 @@ class TrackedObject:
         size = (features.shape[-2], features.shape[-1])
         loss = sample_loss(masks, config.target.kappa_min, size, windows)
         generator = torch.Generator().manual_seed(config.seed)
-        model = TargetModel.initial(features.shape[1], config.target, generator)
+        model = TargetModel.initial(features.shape[1], config.learning, generator)
         model = model.to(features.device)
         model.fit(features, loss, initial_weights(len(features)).to(features))
         memory = SampleMemory(model.project(features), loss, config.memory)
@@ -128,7 +128,7 @@ class TrackedObject:
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], config: FrtmConfig) -> TrackedObject:
         """Return the object whose `state_dict` this is."""
-        model = TargetModel(state["projection"], state["taps"], config.target)
+        model = TargetModel(state["projection"], state["taps"], config.learning)
         memory = SampleMemory.from_state(state, config.memory)
         judge = Judge.from_state(state, refined=config.variant.refines)
         restored = cls(model, memory, config.target.kappa_min, judge)

@@ -147,6 +147,23 @@ def test_an_object_learns_neither_from_afar_nor_from_other_objects(
     assert torch.equal(corrected[0], windows[0])
 
 
+def test_objects_looked_for_locally_learn_slowly(network: FrtmNetwork, lite: FrtmConfig) -> None:
+    """As if whitening were off; looked for everywhere, they do not."""
+    frames, truth = _twins()
+
+    def learned(config: FrtmConfig) -> torch.Tensor:
+        tracker = Tracker(network, config)
+        tracker.annotate(0, frames[0], truth[0])
+        return tracker.state_dict()["1.taps"]
+
+    plain = replace(lite, target=replace(lite.target, whitening=False))
+    near = LocalityConfig(reach=1.0, scale=1.0)
+    assert torch.equal(
+        learned(replace(lite, locality=near)), learned(replace(plain, locality=near))
+    )
+    assert not torch.allclose(learned(lite), learned(plain), atol=1e-4)
+
+
 def test_an_object_does_not_learn_from_where_another_was_found(
     network: FrtmNetwork, lite: FrtmConfig
 ) -> None:

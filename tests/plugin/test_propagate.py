@@ -69,7 +69,7 @@ def test_masks_and_scores_appear_over_the_video(desk: Desk, qtbot: QtBot, clip: 
     assert masks.axis_labels == ("t", "y", "x")
     for object_id in (1, 4):
         assert jaccard(masks.data[-1] == object_id, clip.truth[11] == object_id) > 0.5
-    assert scores.data.shape == (12, 8, 10)
+    assert scores.data.shape == (12, 10, 13)
     assert np.isfinite(scores.data).all()
     assert not scores.visible
     assert desk.viewer.layers.selection.active is desk.labels

@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
+from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.propagate import Propagate
 from napari_frtm.plugin.result_layers import METADATA
 
@@ -99,6 +101,18 @@ def test_the_state_of_the_form_comes_back(desk: Desk) -> None:
     assert form.settings.soft
     assert form.settings.span == range(2, 8)
     assert form.settings.preset == "lite"
+
+
+def test_the_resolution_is_that_of_the_preset(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the user prefers another one."""
+    form = desk.widget.form
+    assert form.settings.config.short_side == 600
+
+    form.preset.setCurrentText("accurate")
+    assert form.settings.config.short_side == 480
+
+    monkeypatch.setattr("napari_frtm.plugin.form.preferences", lambda: Preferences(short_side=720))
+    assert Propagate(desk.viewer).form.settings.config.short_side == 720
 
 
 def test_device_and_memory_are_estimated(desk: Desk) -> None:

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
 from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.propagate import Propagate
@@ -15,6 +14,7 @@ from napari_frtm.plugin.result_layers import METADATA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
     from napari.viewer import Viewer
 
     from tests.plugin.conftest import Desk

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari_frtm.engine.passes import Pass
     from napari_frtm.types import Frame, Frames, Labels, Prediction
 
+_TOGETHER = 4
+"""Frames that come together at least: what shows and saves them takes its time as well."""
+
 
 class Propagation:
     """One run over a range of frames; can stop after any chunk and go on later.
@@ -156,7 +159,7 @@ class Propagation:
         self._held = {i: Held.from_state(_below(state, f"held.{i}.")) for i in indices}
 
     def _step(self, way: Pass, frames: Iterator[Frame]) -> list[Prediction]:
-        """Learn a keyframe, or segment the frames up to the next update."""
+        """Learn a keyframe, or segment some frames."""
         if self._position < len(way.lessons):
             index, ids = way.lessons[self._position]
             self._position += 1
@@ -164,7 +167,8 @@ class Propagation:
             labels = np.where(np.isin(labels, list(ids)), labels, 0)
             self._tracker.learn(index, next(frames), labels, complete=index in self.complete)
             return []
-        ahead = way.visits[self._position : self._position + self._tracker.until_update]
+        most = max(_TOGETHER, self._tracker.until_update)
+        ahead = way.visits[self._position : self._position + most]
         index = ahead[0]
         if index in self.annotations:
             self._position += 1
@@ -172,9 +176,13 @@ class Propagation:
             complete = index in self.complete
             return [self._tracker.annotate(index, next(frames), labels, complete=complete)]
         stop = next((n for n, i in enumerate(ahead) if i in self.annotations), len(ahead))
-        chunk = ahead[:stop]
-        self._position += len(chunk)
-        return self._tracker.segment(chunk, [next(frames) for _ in chunk])
+        self._position += stop
+        predictions: list[Prediction] = []
+        while len(predictions) < stop:
+            before = len(predictions)
+            chunk = ahead[before : min(stop, before + self._tracker.until_update)]
+            predictions += self._tracker.segment(chunk, [next(frames) for _ in chunk])
+        return predictions
 
     def _deliver(self, way: Pass, prediction: Prediction) -> bool:
         """Say whether a prediction is due now; if it will be blended, hold it."""

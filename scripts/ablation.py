@@ -55,6 +55,7 @@ VARIANTS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
     "wide": _wide(64, 64, 64, 64),
     "videos": lambda c: replace(c, datasets=c.datasets[:1]),
     "alone": _data(intruders=0.0),
+    "entropy": lambda c: replace(c, dice=0.0),
     "clean": lambda c: replace(c, crop=replace(c.crop, disturbed=0.0, poor=0.0)),
     "more": _on,
     "joint": lambda c: replace(_on(c), joint=JointConfig(rate=0.03, refit=100)),

@@ -23,17 +23,17 @@ import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE, FrtmConfig, SegmentationConfig, Variant, preset
-from napari_frtm.engine.augment import altered_copies
-from napari_frtm.engine.images import Geometry, to_images, to_labels
-from napari_frtm.engine.memory import SampleMemory, initial_weights
-from napari_frtm.engine.merge import merge
-from napari_frtm.engine.network import FrtmNetwork
-from napari_frtm.engine.place import Place
-from napari_frtm.engine.segmentation import SegmentationNetwork
-from napari_frtm.engine.target import TargetModel, sample_loss
-from napari_frtm.io.checkpoint import available_variant, load_network
+from napari_frtm.engine.extensions.place import Place
+from napari_frtm.engine.networks.network import FrtmNetwork
+from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+from napari_frtm.engine.target.augmentation import altered_copies
+from napari_frtm.engine.target.memory import SampleMemory, initial_weights
+from napari_frtm.engine.target.model import TargetModel, sample_loss
+from napari_frtm.engine.tracking.images import Geometry, to_images, to_labels
+from napari_frtm.engine.tracking.merge import merge
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.video import open_video
+from napari_frtm.io.video.opening import open_video
+from napari_frtm.io.weights.checkpoint import available_variant, load_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable

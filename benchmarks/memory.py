@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from napari_frtm.config import preset
-from napari_frtm.engine.propagate import propagate
-from napari_frtm.io.checkpoint import load_network
+from napari_frtm.engine.tracking.propagate import propagate
+from napari_frtm.io.weights.checkpoint import load_network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_frtm.config import Direction, FrtmConfig, Variant, preset
-    from napari_frtm.engine.propagate import Propagation, propagate
+    from napari_frtm.engine.tracking.propagate import Propagation, propagate
     from napari_frtm.errors import FrtmError
-    from napari_frtm.io.checkpoint import load_network
     from napari_frtm.io.labels import read_labels, write_labels
-    from napari_frtm.io.video import open_video
+    from napari_frtm.io.video.opening import open_video
+    from napari_frtm.io.weights.checkpoint import load_network
     from napari_frtm.types import Prediction
 
 __version__ = "0.1.0"

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from napari_frtm.config import FrtmConfig, preset
 from napari_frtm.evaluation.davis import find_sequences, follow, score
 from napari_frtm.evaluation.report import rows
-from napari_frtm.io.checkpoint import load_network
 from napari_frtm.io.labels import write_labels
+from napari_frtm.io.weights.checkpoint import load_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable

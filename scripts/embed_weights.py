@@ -20,10 +20,10 @@ from pathlib import Path
 import torch
 import torchvision
 
-from napari_frtm.io.checkpoint import save_checkpoint
-from napari_frtm.io.inspection import inspect
-from napari_frtm.io.library import TRAINED_ON, embedded, file_digest
-from napari_frtm.io.sealed import write_sealed
+from napari_frtm.io.weights.checkpoint import save_checkpoint
+from napari_frtm.io.weights.inspection import inspect
+from napari_frtm.io.weights.library import TRAINED_ON, embedded, file_digest
+from napari_frtm.io.weights.sealed import write_sealed
 
 BACKBONE = "mobilenet_v2"
 CARD = Path(__file__).parents[1] / "docs" / "model_card.md"

@@ -24,7 +24,7 @@ from qtpy import API_NAME
 from qtpy.QtWidgets import QApplication
 
 from napari_frtm.evaluation.metrics import jaccard
-from napari_frtm.plugin.sessions import watch
+from napari_frtm.plugin.work.workspace import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as Video
     from napari.layers import Labels
 
-    from napari_frtm.plugin.session import Session
+    from napari_frtm.plugin.work.session import Session
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 PATIENCE = 600  # seconds

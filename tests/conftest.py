@@ -14,7 +14,7 @@ from napari_frtm.config import FrtmConfig, SegmentationConfig, preset
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.network import FrtmNetwork
 
 # small tensors gain nothing from threads, and threads that wait for each other on a busy machine
 # lose a lot; before torch is loaded
@@ -59,7 +59,7 @@ def lite() -> FrtmConfig:
 @pytest.fixture(scope="session")
 def network(lite: FrtmConfig) -> FrtmNetwork:
     """Return the embedded network, on the CPU, in single precision on every machine."""
-    from napari_frtm.io.checkpoint import load_network
+    from napari_frtm.io.weights.checkpoint import load_network
 
     network = load_network(lite, device="cpu")
     network.half_precision = False
@@ -71,9 +71,9 @@ def full_network(lite: FrtmConfig) -> FrtmNetwork:
     """Return the embedded backbone with a small segmentation network of random weights."""
     import torch
 
-    from napari_frtm.engine.network import FrtmNetwork
-    from napari_frtm.engine.segmentation import SegmentationNetwork
-    from napari_frtm.io.checkpoint import load_network
+    from napari_frtm.engine.networks.network import FrtmNetwork
+    from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+    from napari_frtm.io.weights.checkpoint import load_network
 
     backbone = load_network(lite, device="cpu").backbone
     torch.manual_seed(0)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_frtm.plugin.axes import VideoAxes
-from napari_frtm.plugin.sessions import watch
+from napari_frtm.plugin.source.axes import VideoAxes
+from napari_frtm.plugin.work.workspace import watch
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_frtm.plugin.review import Review
-    from napari_frtm.plugin.session import Session
+    from napari_frtm.plugin.docks.review.dock import Review
+    from napari_frtm.plugin.work.session import Session
 
 FRAMES, SIZE = 12, (40, 60)
 PREVIEW = "clean-up preview"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_frtm.config import SegmentationConfig
-from napari_frtm.engine.backbone import CHANNELS, STRIDES
-from napari_frtm.engine.segmentation import SegmentationNetwork
+from napari_frtm.engine.networks.backbone import CHANNELS, STRIDES
+from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 
 if TYPE_CHECKING:
     from torch import Tensor

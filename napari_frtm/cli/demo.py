@@ -23,10 +23,10 @@ from napari_frtm.cli.method import add_method_arguments, method
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.atomic import replacing
+from napari_frtm.io.export.overlay import contact_sheet
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.overlay import contact_sheet
 from napari_frtm.io.results import run_of
-from napari_frtm.io.video import open_video
+from napari_frtm.io.video.opening import open_video
 
 if TYPE_CHECKING:
     import argparse
@@ -104,7 +104,7 @@ def _contact_sheet(job: Job, results: ResultsFolder, overlaps: list[float]) -> P
 
 def _view(job: Job, results: ResultsFolder) -> None:
     """Open napari in a process of its own: the command line does without Qt."""
-    viewer = [sys.executable, "-m", "napari_frtm.plugin.view"]
+    viewer = [sys.executable, "-m", "napari_frtm.plugin.standalone"]
     code = subprocess.call([*viewer, str(job.source), str(results.folder)])
     if code:
         raise FrtmError("napari could not be opened. Install it with: pip install napari-frtm[all]")

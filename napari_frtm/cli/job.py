@@ -14,11 +14,11 @@ from napari_frtm.cli.progress import take
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.export.overlay import OverlayMovie, overlay, to_uint8
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.overlay import OverlayMovie, overlay, to_uint8
 from napari_frtm.io.results import Outputs, ResultsFolder
-from napari_frtm.io.sequence import is_pattern
-from napari_frtm.io.video import MOVIES
+from napari_frtm.io.video.opening import MOVIES
+from napari_frtm.io.video.sequence import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from napari_frtm.cli.method import Method
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.network import FrtmNetwork
-    from napari_frtm.engine.propagate import Propagation
-    from napari_frtm.io.video import Video
+    from napari_frtm.engine.networks.network import FrtmNetwork
+    from napari_frtm.engine.tracking.propagate import Propagation
+    from napari_frtm.io.video.opening import Video
     from napari_frtm.types import Labels
 
 
@@ -104,7 +104,7 @@ def _protect_files(job: Job) -> None:
 
 def _propagation(job: Job) -> Propagation:
     """Load the networks and prepare the run."""
-    from napari_frtm.engine.propagate import Propagation
+    from napari_frtm.engine.tracking.propagate import Propagation
 
     config, network = job.method.load()
     return Propagation(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from napari_frtm.config import PRESETS, FrtmConfig, LocalityConfig, Variant, preset
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.library import find_checkpoint
+from napari_frtm.io.weights.library import find_checkpoint
 
 if TYPE_CHECKING:
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.network import FrtmNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Method:
 
         A variant that the user chose is not changed.
         """
-        from napari_frtm.io.checkpoint import available_variant, load_network
+        from napari_frtm.io.weights.checkpoint import available_variant, load_network
 
         config = self.config
         if not self.variant_chosen:

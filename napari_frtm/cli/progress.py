@@ -11,7 +11,7 @@ from tqdm import tqdm
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
-    from napari_frtm.engine.propagate import Propagation
+    from napari_frtm.engine.tracking.propagate import Propagation
     from napari_frtm.io.results import ResultsFolder
 
 _SAVING = 0.05

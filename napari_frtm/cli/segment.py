@@ -23,7 +23,7 @@ from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import LIMITS, check_labels, read_labels
 from napari_frtm.io.results import Outputs
-from napari_frtm.io.video import Video, open_video
+from napari_frtm.io.video.opening import Video, open_video
 
 if TYPE_CHECKING:
     from napari_frtm.types import Labels

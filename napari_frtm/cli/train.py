@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     """Run this command."""
     import cv2
 
-    from napari_frtm.io.checkpoint import resolve_device
+    from napari_frtm.io.weights.checkpoint import resolve_device
     from napari_frtm.training.loop import BEST, LAST, Training
     from napari_frtm.training.recipe import read_recipe
 

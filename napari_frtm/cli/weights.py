@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 
 from napari_frtm.config import PRESETS, preset
 from napari_frtm.errors import CheckpointError
-from napari_frtm.io import library
+from napari_frtm.io.weights import library
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from napari_frtm.io.inspection import Inspected
+    from napari_frtm.io.weights.inspection import Inspected
 
 _LETTERS = {"backbone": "F", "segmentation": "S"}
 _CARD = "docs/model_card.md in the source"
@@ -140,7 +140,7 @@ def _network_lines(path: Path, users: list[str]) -> list[str]:
 
 def _whereabouts(backbone: str) -> str:
     """Return where the weights of a backbone are, or are to be had."""
-    from napari_frtm.io.foreign import imagenet
+    from napari_frtm.io.weights.foreign import imagenet
 
     if backbone in library.EMBEDDED:
         return "embedded"
@@ -172,7 +172,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 def _downloaded() -> list[Path]:
     """Return the backbones of presets that are in torchvision's cache."""
-    from napari_frtm.io.foreign import imagenet
+    from napari_frtm.io.weights.foreign import imagenet
 
     names = [preset(name).backbone for name in PRESETS]
     cached = [imagenet(name).cached for name in names if name not in library.EMBEDDED]
@@ -181,7 +181,7 @@ def _downloaded() -> list[Path]:
 
 def _verdict(path: Path) -> str:
     """Return what a file is; refuse it if it is damaged."""
-    from napari_frtm.io.inspection import Kind, inspect
+    from napari_frtm.io.weights.inspection import Kind, inspect
 
     found = inspect(path)
     remark = ""
@@ -207,7 +207,7 @@ def _parts(found: Inspected) -> str:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from napari_frtm.io.transfer import import_network
+    from napari_frtm.io.weights.transfer import import_network
 
     path = import_network(options.file, options.name)
     backbone = library.describe(path).backbone
@@ -220,7 +220,7 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from napari_frtm.io.transfer import export_network
+    from napari_frtm.io.weights.transfer import export_network
 
     found = export_network(options.name, options.file, overwrite=options.overwrite)
     print(f"'{options.name}' is written to {options.file}: {_parts(found)}.")

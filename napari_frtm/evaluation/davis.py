@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_frtm.engine.propagate import propagate
+from napari_frtm.engine.tracking.propagate import propagate
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import VOID, ObjectScores, score_video
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.sequence import find_images
-from napari_frtm.io.video import open_video
+from napari_frtm.io.video.opening import open_video
+from napari_frtm.io.video.sequence import find_images
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.types import Labels, Prediction
 
 

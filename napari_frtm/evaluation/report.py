@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_frtm.io.export.overlay import contact_sheet, overlay, to_uint8
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.overlay import contact_sheet, overlay, to_uint8
-from napari_frtm.io.sequence import find_images, read_image
+from napari_frtm.io.video.sequence import find_images, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

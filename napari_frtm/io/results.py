@@ -16,7 +16,7 @@ from PIL import Image
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, reporting, write_json
 from napari_frtm.io.labels import labels_suffix, write_labels
-from napari_frtm.io.tensors import save_tensors
+from napari_frtm.io.weights.tensors import save_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

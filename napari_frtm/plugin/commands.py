@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtWidgets import QWidget
 
-    from napari_frtm.plugin.propagate import Propagate
-    from napari_frtm.plugin.session import Session
+    from napari_frtm.plugin.docks.propagate.dock import Propagate
+    from napari_frtm.plugin.work.session import Session
 
 
 def _command(does: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -133,7 +133,7 @@ def undo(viewer: napari.viewer.Viewer) -> None:
 @_command
 def show_keys(viewer: napari.viewer.Viewer) -> None:
     """Show the list of keys, or hide it."""
-    from napari_frtm.plugin.help import Keys
+    from napari_frtm.plugin.docks.keys import Keys
 
     shown = _dock(viewer, Keys)
     if shown is None:
@@ -145,7 +145,7 @@ def show_keys(viewer: napari.viewer.Viewer) -> None:
 
 def _propagate(viewer: napari.viewer.Viewer) -> Propagate:
     """Return the dock *Propagate*; open it if it is not, as napari's menu does."""
-    from napari_frtm.plugin.propagate import Propagate
+    from napari_frtm.plugin.docks.propagate.dock import Propagate
 
     dock = _open_propagate(viewer)
     if dock is None:
@@ -156,7 +156,7 @@ def _propagate(viewer: napari.viewer.Viewer) -> Propagate:
 
 
 def _open_propagate(viewer: napari.viewer.Viewer) -> Propagate | None:
-    from napari_frtm.plugin.propagate import Propagate
+    from napari_frtm.plugin.docks.propagate.dock import Propagate
 
     dock: Propagate | None = _dock(viewer, Propagate)
     return dock
@@ -176,8 +176,8 @@ def _with_video(viewer: napari.viewer.Viewer) -> Propagate:
 
 def _session(viewer: napari.viewer.Viewer) -> Session:
     """Return the work on the video of *Propagate*; else that of *Review*, else the latest."""
-    from napari_frtm.plugin.review import Review
-    from napari_frtm.plugin.sessions import open_sessions
+    from napari_frtm.plugin.docks.review.dock import Review
+    from napari_frtm.plugin.work.workspace import open_sessions
 
     dock = _open_propagate(viewer) or _dock(viewer, Review)
     session = dock.session if dock is not None else next(reversed(open_sessions(viewer)), None)

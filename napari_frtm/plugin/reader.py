@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_frtm.io.hyperstack import is_hyperstack, open_hyperstack
-from napari_frtm.io.session import is_session
-from napari_frtm.io.video import open_video, robust_contrast, supported
+from napari_frtm.io.session.folder import is_session
+from napari_frtm.io.video.opening import open_video, robust_contrast, supported
+from napari_frtm.io.video.stack import is_hyperstack, open_hyperstack
 from napari_frtm.plugin.reopen import read_session, with_earlier_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_frtm.io.hyperstack import Hyperstack
+    from napari_frtm.io.video.stack import Hyperstack
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 Read: TypeAlias = "Callable[[str], list[LayerData]]"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import napari
 from qtpy.QtCore import QTimer
 
-from napari_frtm.io.session import SessionError
-from napari_frtm.io.session_video import load_header
-from napari_frtm.plugin.sessions import SESSION, watch
+from napari_frtm.io.session.folder import SessionError
+from napari_frtm.io.session.identity import load_header
+from napari_frtm.plugin.work.workspace import SESSION, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from napari_frtm.engine.backbone import Backbone
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.backbone import Backbone
+    from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.samples import Batch
     from napari_frtm.training.targets import Target

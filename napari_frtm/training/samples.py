@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_frtm.engine.backbone import Features
+    from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.targets import Target, TargetCache
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from napari_frtm.engine.network import FrtmNetwork
+from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import replacing, reporting, write_bytes
 

@@ -12,9 +12,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from napari_frtm.engine.stencil import TAPS, gather
-from napari_frtm.engine.tracker import Tracker
-from napari_frtm.io.tensors import save_tensors
+from napari_frtm.engine.target.stencil import TAPS, gather
+from napari_frtm.engine.tracking.tracker import Tracker
+from napari_frtm.io.weights.tensors import save_tensors
 from napari_frtm.training.sources import Picture, Reference, evenly, object_ids
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.training.config import DatasetConfig
     from napari_frtm.training.sources import Source
 

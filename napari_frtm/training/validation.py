@@ -11,11 +11,11 @@ import torch
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.images import Geometry, to_images
-from napari_frtm.engine.network import FrtmNetwork
+from napari_frtm.engine.networks.network import FrtmNetwork
+from napari_frtm.engine.tracking.images import Geometry, to_images
 from napari_frtm.evaluation.metrics import boundary_f, jaccard
 from napari_frtm.io.atomic import write_bytes
-from napari_frtm.io.overlay import contact_sheet, overlay
+from napari_frtm.io.export.overlay import contact_sheet, overlay
 from napari_frtm.training.sources import Videos
 from napari_frtm.training.targets import scores
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.segmentation import SegmentationNetwork
+    from napari_frtm.engine.networks.segmentation import SegmentationNetwork
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.targets import Target, TargetCache
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_frtm.config import Variant
-from napari_frtm.engine.network import FrtmNetwork
-from napari_frtm.engine.segmentation import SegmentationNetwork
-from napari_frtm.io.checkpoint import read_network, save_checkpoint
+from napari_frtm.engine.networks.network import FrtmNetwork
+from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+from napari_frtm.io.weights.checkpoint import read_network, save_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

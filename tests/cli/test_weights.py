@@ -11,8 +11,8 @@ import torchvision
 from safetensors.torch import load_file
 from weights import random_network
 
-from napari_frtm.io.checkpoint import save_checkpoint
-from napari_frtm.io.library import embedded, file_digest, imported
+from napari_frtm.io.weights.checkpoint import save_checkpoint
+from napari_frtm.io.weights.library import embedded, file_digest, imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ def test_altered_embedded_weights_are_told(
     altered(LITE, tmp_path / LITE.name, 0.9)
     pin = LITE.with_suffix(".sha256")
     (tmp_path / pin.name).write_bytes(pin.read_bytes())
-    monkeypatch.setattr("napari_frtm.io.library.embedded", lambda _: tmp_path / LITE.name)
+    monkeypatch.setattr("napari_frtm.io.weights.library.embedded", lambda _: tmp_path / LITE.name)
 
     outcome = command("weights", "verify")
 

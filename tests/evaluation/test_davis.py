@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conftest import Clip
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.network import FrtmNetwork
 
 
 @pytest.fixture

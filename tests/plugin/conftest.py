@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
 
-    from napari_frtm.plugin.propagate import Propagate
+    from napari_frtm.plugin.docks.propagate.dock import Propagate
     from tests.conftest import Clip
 
 if "DISPLAY" not in os.environ:

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from napari_frtm.plugin import commands
-from napari_frtm.plugin.axes import VideoAxes
-from napari_frtm.plugin.help import Keys
+from napari_frtm.plugin.docks.keys import Keys
+from napari_frtm.plugin.docks.propagate.dock import Propagate
 from napari_frtm.plugin.keys import KEYS, is_bound
-from napari_frtm.plugin.propagate import Propagate
-from napari_frtm.plugin.sessions import watch
+from napari_frtm.plugin.source.axes import VideoAxes
+from napari_frtm.plugin.work.workspace import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari.viewer import Viewer
 
-    from napari_frtm.plugin.session import Session
+    from napari_frtm.plugin.work.session import Session
     from tests.plugin.conftest import Desk
 
 LENGTH = 12

@@ -44,7 +44,7 @@ def test_defaults_are_those_of_the_manifest() -> None:
 
 def test_choices_are_those_of_the_form() -> None:
     """So that each can be shown there."""
-    from napari_frtm.plugin import form
+    from napari_frtm.plugin.docks.propagate import form
 
     contributions = PluginManifest.from_distribution(PLUGIN).contributions
     runs = contributions.configurations["runs"].properties

@@ -16,10 +16,10 @@ from PIL import Image
 
 import napari_frtm
 from napari_frtm.errors import FrtmError
-from napari_frtm.io import movie
-from napari_frtm.plugin.layers import displayed_frame, video_frames
+from napari_frtm.io.video import movie
 from napari_frtm.plugin.reader import get_reader
 from napari_frtm.plugin.sample_data import cells, roto
+from napari_frtm.plugin.source.layers import displayed_frame, video_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable

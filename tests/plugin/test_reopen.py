@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_frtm.plugin.axes import VideoAxes
-from napari_frtm.plugin.sessions import folder_of, save_in, watch
+from napari_frtm.plugin.source.axes import VideoAxes
+from napari_frtm.plugin.work.workspace import folder_of, save_in, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
-    from napari_frtm.plugin.session import Session
+    from napari_frtm.plugin.work.session import Session
 
 
 @pytest.fixture

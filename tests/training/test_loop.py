@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from napari_frtm.config import SegmentationConfig, Variant, preset
-from napari_frtm.engine.tracker import Tracker
+from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.errors import CheckpointError, FrtmError
-from napari_frtm.io.checkpoint import load_network
+from napari_frtm.io.weights.checkpoint import load_network
 from napari_frtm.training.config import JointConfig
 from napari_frtm.training.loop import BEST, JOINT, LAST, LOG, SHEET, Training, train
 from napari_frtm.training.prepare import Preparing

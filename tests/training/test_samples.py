@@ -18,7 +18,7 @@ from napari_frtm.training.targets import TargetCache
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.training.samples import Batch
 
 

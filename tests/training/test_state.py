@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from napari_frtm.config import SegmentationConfig
-from napari_frtm.engine.backbone import Backbone
-from napari_frtm.engine.network import FrtmNetwork
-from napari_frtm.engine.segmentation import SegmentationNetwork
+from napari_frtm.engine.networks.backbone import Backbone
+from napari_frtm.engine.networks.network import FrtmNetwork
+from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.errors import FrtmError
 from napari_frtm.training.config import OptimiserConfig, TrainConfig
 from napari_frtm.training.state import Log, TrainState, TrainStep, learning_rate

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_frtm.engine.images import Geometry, to_images
-from napari_frtm.engine.tracker import Tracker
+from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.training.config import DatasetConfig
 from napari_frtm.training.sources import Reference, open_videos
 from napari_frtm.training.targets import FITTED, POOR, Target, TargetCache, scores
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.network import FrtmNetwork
+    from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.training.sources import Picture
 
 DAVIS = DatasetConfig(kind="videos", path="davis", split="train", references=1)

@@ -1,0 +1,1 @@
+"""What is not in the paper: confidence, locality, blending, clean-up."""

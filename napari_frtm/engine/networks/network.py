@@ -1,0 +1,105 @@
+"""FrtmNetwork: the backbone and the segmentation network, what a checkpoint holds."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.networks.backbone import STRIDES, fold_batch_norms
+
+if TYPE_CHECKING:
+    from napari_frtm.engine.networks.backbone import Backbone, Features
+    from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+
+_OBJECTS_AT_ONCE = 8
+
+
+class FrtmNetwork(nn.Module):
+    """The parts that do not learn during inference.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Feature extractor F.
+    segmentation : SegmentationNetwork or None
+        Segmentation network S; without it only the D-only variants run.
+
+    Attributes
+    ----------
+    half_precision : bool
+        Whether F and S run in half precision; D never does.
+    """
+
+    def __init__(self, backbone: Backbone, segmentation: SegmentationNetwork | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.segmentation = segmentation
+        self.half_precision = False
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        device: torch.device = self.backbone.mean.device
+        return device
+
+    def for_inference(self, device: str = "cpu") -> FrtmNetwork:
+        """Make it fast on a device and move it there; returns itself.
+
+        Batch norms are folded and the memory layout is chosen, which changes nothing but
+        rounding; F and S run in half precision where the device has arithmetic for it.
+        """
+        self.eval().requires_grad_(False)
+        fold_batch_norms(self)
+        self.half_precision = has_half_precision(device)
+        return self.to(memory_format=torch.channels_last).to(device)
+
+    def features(self, images: Tensor, *, refine: bool) -> Features:
+        """Return features of images of shape (B, 3, H, W); down to stride 16 unless `refine`."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        with self._half():
+            features: Features = self.backbone(images, STRIDES if refine else (TARGET_STRIDE,))
+        return features
+
+    def refine(self, scores: Tensor, features: Features) -> Tensor:
+        """Return mask logits (B, N, H, W) for scores (B, N, h, w) of N objects."""
+        if self.segmentation is None:
+            raise ValueError("This network has no segmentation network; use a D-only variant.")
+        with self._half():
+            prepared = self.segmentation.prepare(features)
+            groups = [
+                self.segmentation(s, prepared) for s in torch.split(scores, _OBJECTS_AT_ONCE, 1)
+            ]
+        return torch.cat(groups, 1).float()
+
+    def frames_at_once(self, size: tuple[int, int], objects: int) -> int:
+        """Return how many frames of this padded size may go through together.
+
+        On a CPU one frame at a time is fastest, since its layers fit the caches better; on a GPU
+        as many as a quarter of its memory holds, whatever else is in it, so that runs repeat.
+        """
+        if self.device.type != "cuda":
+            return 1
+        per_pixel = 600 + 1000 * min(objects, _OBJECTS_AT_ONCE)  # bytes, roughly
+        memory = torch.cuda.get_device_properties(self.device).total_memory
+        return max(1, memory // 4 // (size[0] * size[1] * per_pixel))
+
+    def _half(self) -> AbstractContextManager[object]:
+        if not self.half_precision:
+            return nullcontext()
+        device = self.device.type
+        half = torch.bfloat16 if device == "cpu" else torch.float16
+        return torch.autocast(device, half)
+
+
+def has_half_precision(device: str) -> bool:
+    """Whether a device computes convolutions faster in half precision: CUDA, and some CPUs."""
+    if device.startswith("cuda"):
+        return True
+    if device != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

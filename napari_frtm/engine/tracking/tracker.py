@@ -1,0 +1,250 @@
+"""Tracker: the objects of one pass through a video (paper, algorithm 1)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.extensions.blend import with_annotation
+from napari_frtm.engine.extensions.locality import Search
+from napari_frtm.engine.tracking.annotated import Lesson
+from napari_frtm.engine.tracking.images import Geometry, flaw, to_images, to_masks
+from napari_frtm.engine.tracking.objects import objects_from_state
+from napari_frtm.engine.tracking.segmented import Seen, see, split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.extensions.confidence import Judge
+    from napari_frtm.engine.networks.backbone import Features
+    from napari_frtm.engine.networks.network import FrtmNetwork
+    from napari_frtm.engine.tracking.objects import TrackedObject
+    from napari_frtm.types import Frame, Labels, Prediction
+
+logger = logging.getLogger(__name__)
+
+
+class Tracker:
+    """The objects of one pass through a video, in one direction.
+
+    Parameters
+    ----------
+    network : FrtmNetwork
+        Backbone and segmentation network; its device is where everything runs.
+    config : FrtmConfig
+        The method's numbers.
+    contrast : tuple of float
+        Intensities that count as black and white.
+
+    Raises
+    ------
+    ValueError
+        If the variant needs a segmentation network and there is none.
+    """
+
+    def __init__(
+        self,
+        network: FrtmNetwork,
+        config: FrtmConfig,
+        contrast: tuple[float, float] = (0.0, 255.0),
+    ) -> None:
+        if config.variant.refines and network.segmentation is None:
+            raise ValueError(f"Variant '{config.variant}' needs a segmentation network.")
+        self.network = network
+        self.config = config
+        self.contrast = contrast
+        self._objects: dict[int, TrackedObject] = {}
+        self._since_update = 0
+        self._warned = False
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids of the objects known so far, in the order of the predictions' arrays."""
+        return tuple(self._objects)
+
+    @property
+    def judges(self) -> dict[int, Judge]:
+        """What says how sure the masks of the known objects are."""
+        return {i: known.judge for i, known in self._objects.items()}
+
+    @property
+    def until_update(self) -> int:
+        """How many frames can be segmented before the target models change."""
+        return self.config.update_interval - self._since_update
+
+    @property
+    def _leap(self) -> float | None:
+        """How far objects can move; looked for locally, they are not found elsewhere anyway."""
+        return None if self.config.locality else self.config.leap
+
+    @torch.inference_mode()
+    def annotate(
+        self, index: int, frame: Frame, labels: Labels, *, complete: bool = False
+    ) -> Prediction:
+        """Learn from the user's labels: new ids start an object, known ids correct it.
+
+        Parameters
+        ----------
+        index : int
+            Frame index in the video.
+        frame : array of shape (H, W) or (H, W, 3)
+            The image.
+        labels : array of shape (H, W)
+            Object ids, 0 elsewhere. Known objects that are not in it are predicted where it is 0.
+        complete : bool
+            Known objects that are not in `labels` are absent, instead.
+
+        Returns
+        -------
+        Prediction
+            The user's labels as they are, completed by the objects not in them.
+
+        Raises
+        ------
+        ValueError
+            If the labels are empty while no object is known, or not of the frame's size.
+        """
+        if not self._objects and not np.any(labels):
+            raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
+        geometry = self._geometry(frame)
+        features, given = self._learn(index, frame, labels, complete=complete)
+        seen = self._see(index, features, geometry).with_masks(given, self.object_ids)
+        seen = seen.placed([index], self._objects, self._leap)
+        (prediction,) = seen.predictions([index], self.judges, geometry)
+        return with_annotation(prediction, labels, complete=complete)
+
+    @torch.inference_mode()
+    def learn(self, index: int, frame: Frame, labels: Labels, *, complete: bool = False) -> None:
+        """Learn as `annotate` does, without a prediction; for the parameters see there.
+
+        Labels that are empty while no object is known teach nothing.
+        """
+        if self._objects or np.any(labels):
+            self._learn(index, frame, labels, complete=complete)
+
+    @torch.inference_mode()
+    def segment(self, indices: Sequence[int], frames: Sequence[Frame]) -> list[Prediction]:
+        """Predict frames that follow each other, then learn from them.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Frame indices in the video.
+        frames : sequence of arrays of shape (H, W) or (H, W, 3)
+            Not more than `until_update`; the result does not depend on how many come at once.
+
+        Raises
+        ------
+        ValueError
+            If there are more frames than `until_update`, or no object is known.
+        """
+        if len(frames) > self.until_update:
+            raise ValueError(f"{len(frames)} frames given, {self.until_update} until an update.")
+        if not self._objects:
+            raise ValueError("No object is known; annotate a frame first.")
+        geometry = self._geometry(frames[0])
+        size = self.network.frames_at_once(geometry.padded, len(self._objects))
+        predictions = []
+        for first in range(0, len(frames), size):
+            batch = slice(first, first + size)
+            images = self._images(indices[batch], frames[batch], geometry)
+            features = self.network.features(images, refine=self.config.variant.refines)
+            at_once = 1 if self.config.locality else size  # a frame says where to look in the next
+            for together, these in split(indices[batch], features, at_once):
+                seen = self._see(together[0], these, geometry)
+                seen = seen.placed(together, self._objects, self._leap)
+                predictions += seen.predictions(together, self.judges, geometry)
+                if self.config.variant.updates:
+                    self._remember(seen)
+        self._advance(len(frames))
+        return predictions
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that has been learned, by names ``object.part``; see `load_state_dict`."""
+        state = {"since_update": torch.tensor(self._since_update)}
+        for object_id, known in self._objects.items():
+            state |= {f"{object_id}.{name}": part for name, part in known.state_dict().items()}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on where another tracker with the same network and settings stood."""
+        self._since_update = int(state["since_update"])
+        self._objects = objects_from_state(state, self.config, self.network.device)
+
+    def _learn(
+        self, index: int, frame: Frame, labels: Labels, *, complete: bool
+    ) -> tuple[Features, dict[int, Tensor]]:
+        """Start and correct objects; return the frame's features, and the masks given by id."""
+        labels = np.asarray(labels)
+        if labels.shape != frame.shape[:2]:
+            raise ValueError(f"Labels {labels.shape} do not fit a frame of {frame.shape[:2]}.")
+        ids = {int(i) for i in np.unique(labels) if i}
+        if complete:
+            ids.update(self._objects)
+        geometry = self._geometry(frame)
+        image = self._images([index], [frame], geometry)
+        features = self.network.features(image, refine=self.config.variant.refines)
+        masks = to_masks(labels, sorted(ids), geometry, self.network.device)
+        given = dict(zip(sorted(ids), masks, strict=True))
+        lesson = Lesson(index, geometry.crop(image)[0], features[TARGET_STRIDE].float(), given)
+        for object_id in given:
+            if known := self._objects.get(object_id):
+                lesson.correct(object_id, known, self.config)
+            else:
+                started = lesson.start(object_id, self.network, self.config)
+                self._objects[object_id] = started
+        self._objects = dict(sorted(self._objects.items()))
+        self._since_update = 0
+        return features, given
+
+    def _see(self, index: int, features: Features, geometry: Geometry) -> Seen:
+        """Scores and masks of frames, of which the first has this index."""
+        search = None
+        if self.config.locality:
+            places = [known.place(index) for known in self._objects.values()]
+            search = Search(places, index, self.config.locality, self.network.device)
+        refine = self.config.variant.refines
+        return see(self.network, self._objects, features, geometry, refine=refine, search=search)
+
+    def _remember(self, seen: Seen) -> None:
+        """Extend every object's memory by the frames seen.
+
+        The label is the soft mask of S. Without S it is the mask itself: a target model has
+        nothing to learn from its own scores, and more from what it would have to score.
+        """
+        labels = seen.probabilities
+        if not self.config.variant.refines:
+            labels = (labels > 0.5).float()
+        for layer, (object_id, known) in enumerate(self._objects.items(), start=1):
+            window = None if seen.windows is None else seen.windows[:, layer - 1]
+            known.remember(seen.projected[object_id], labels[:, layer], windows=window)
+
+    def _advance(self, frames: int) -> None:
+        """Count frames, and update the target models every t_s of them (algorithm 1, line 8)."""
+        self._since_update += frames
+        if self._since_update < self.config.update_interval:
+            return
+        self._since_update = 0
+        if self.config.variant.updates:
+            for known in self._objects.values():
+                known.update()
+
+    def _images(
+        self, indices: Sequence[int], frames: Sequence[Frame], geometry: Geometry
+    ) -> Tensor:
+        """Convert frames, and warn of the first one that shows nothing."""
+        for index, frame in zip(indices, frames, strict=True):
+            if not self._warned and (what := flaw(frame)):
+                self._warned = True
+                logger.warning("Frame %d %s. (Said once.)", index, what)
+        return to_images(frames, self.contrast, geometry, self.network.device)
+
+    def _geometry(self, frame: Frame) -> Geometry:
+        height, width = frame.shape[:2]
+        return Geometry.scaled((height, width), self.config.scale((height, width)))

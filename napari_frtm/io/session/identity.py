@@ -1,0 +1,152 @@
+"""Which video a session folder is about, and where the folder belongs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import platformdirs
+
+from napari_frtm.errors import OutputError
+from napari_frtm.io.atomic import write_json
+from napari_frtm.io.session.files import SessionError, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_frtm.types import Frames
+
+_HEADER = "session.json"
+_FORMAT = "napari-frtm session"
+_SCHEMA = 1
+_SUFFIX = ".frtm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoIdentity:
+    """What a video is recognised by.
+
+    Attributes
+    ----------
+    source : str or None
+        Path that it was opened from.
+    shape : tuple of int
+        (T, H, W).
+    dtype : str
+        Name of the dtype of its frames.
+    digest : str
+        SHA-256 of shape, dtype and the first, middle and last frame.
+    """
+
+    source: str | None
+    shape: tuple[int, int, int]
+    dtype: str
+    digest: str
+
+    @classmethod
+    def of(cls, frames: Frames, source: str | None) -> VideoIdentity:
+        """Return the identity of a video, of which three frames are read."""
+        length, height, width = frames.shape[:3]
+        few = [np.ascontiguousarray(frames[i]) for i in sorted({0, length // 2, length - 1})]
+        dtype = few[0].dtype.name
+        digest = hashlib.sha256(f"{tuple(frames.shape)} {dtype}".encode())
+        for frame in few:
+            digest.update(frame.data)
+        shape = int(length), int(height), int(width)
+        return cls(source=source, shape=shape, dtype=dtype, digest=digest.hexdigest())
+
+
+def is_session(folder: Path) -> bool:
+    """Whether a folder is that of a session, intact or not."""
+    return (folder / _HEADER).is_file()
+
+
+def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path:
+    """Return where the session of a video belongs.
+
+    That is next to its file, ``movie.frtm`` for ``movie.mp4``; in the user's data folder if
+    nothing can be written there or there is no file.
+
+    Parameters
+    ----------
+    source : Path or None
+        File or folder that the video was opened from.
+    name : str
+        What the user calls the video.
+    beside : bool
+        Whether next to the video is wanted; if not, the data folder is taken.
+    """
+    name = re.sub(r"[^\w .-]", "_", name).strip(" .") or "video"
+    sessions = Path(platformdirs.user_data_dir("napari-frtm", appauthor=False)) / "sessions"
+    if source is None:
+        return sessions / f"{name}{_SUFFIX}"
+    source = Path(source).absolute()
+    near = source.with_name((source.name if source.is_dir() else source.stem) + _SUFFIX)
+    if beside and os.access(near if near.is_dir() else near.parent, os.W_OK):
+        return near
+    digest = hashlib.sha256(str(source).encode(errors="surrogateescape")).hexdigest()
+    return sessions / f"{name}-{digest[:8]}{_SUFFIX}"
+
+
+def check_free(folder: Path) -> None:
+    """Check that a session can be made here: there are only hidden files, or nothing.
+
+    Raises
+    ------
+    OutputError
+        If there is anything else.
+    """
+    if (folder / _HEADER).exists():
+        raise OutputError(
+            f"{folder} holds other work already, on this or another video. Choose another folder."
+        )
+    if not folder.is_dir() or any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise OutputError(f"{folder} holds something else already. Choose another folder.")
+
+
+def save_header(folder: Path, video: VideoIdentity, settings: Mapping[str, Any]) -> None:
+    """Write ``session.json``, or nothing.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; one that was there is as before.
+    """
+    from napari_frtm import __version__
+
+    header = {"format": _FORMAT, "schema": _SCHEMA, "version": __version__}
+    content = {**header, "video": asdict(video), "settings": settings}
+    write_json(folder / _HEADER, content)
+
+
+def load_header(folder: Path) -> tuple[VideoIdentity, dict[str, Any]]:
+    """Return the video and the settings of a session.
+
+    Raises
+    ------
+    SessionError
+        If the folder is no session, its ``session.json`` damaged, or of a newer napari-frtm.
+    """
+    path = folder / _HEADER
+    if not path.is_file():
+        raise SessionError(f"{folder} is no session of napari-frtm: it has no {_HEADER}.")
+    with reading(path, "Restore it from a backup, or rename the folder to begin anew."):
+        content = json.loads(path.read_text())
+        if content["format"] != _FORMAT:
+            raise SessionError(f"{folder} is no session of napari-frtm, but {content['format']}.")
+        if content["schema"] > _SCHEMA:
+            raise SessionError(
+                f"{folder} was written by napari-frtm {content['version']}, which is newer than "
+                "this one. Update napari-frtm to open it."
+            )
+        video = content["video"]
+        shape = tuple(int(n) for n in video.pop("shape"))
+        if len(shape) != 3:
+            raise ValueError(f"the shape of the video is {shape}")
+        return VideoIdentity(**video, shape=shape), dict(content["settings"])

@@ -1,0 +1,1 @@
+"""Videos of any kind of file, as lazy arrays."""

@@ -1,0 +1,158 @@
+"""Movie files, frame accurate: frame i is the i-th picture of decoding from the start."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_frtm.errors import VideoError
+from napari_frtm.io.video.cursor import Cursor
+from napari_frtm.io.video.errors import reading
+from napari_frtm.io.video.index import MovieIndex, scan
+from napari_frtm.io.video.picture import picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
+
+_CACHE_BYTES = 128 * 2**20
+_CURSORS = 2
+_BACKWARD_BYTES = 512 * 2**20  # 41 pictures of 4K: each miss decodes a whole group up to it
+
+
+def open_movie(path: Path) -> Movie:
+    """Return the frames of a movie file, after one pass over its packets.
+
+    Raises
+    ------
+    VideoError
+        If this is no movie, or nothing in it can be decoded.
+    """
+    return Movie(path, scan(path))
+
+
+class Movie:
+    """Frames of a movie file, by index; safe to share between threads and to pickle.
+
+    Reading forward never seeks, also if two read at once in different places, as a run and the
+    viewer do. Decoded pictures are kept up to a bound, so that stepping
+    backward decodes a group of pictures once and not once per step. The bound is higher once
+    someone steps backward: whoever only reads forward needs little memory.
+    """
+
+    def __init__(self, path: Path, index: MovieIndex) -> None:
+        self.path = path
+        self.fps = index.fps
+        self.shape = (len(index.times), *index.size, 3)
+        self.dtype: np.dtype[np.generic] = np.dtype(np.uint8)
+        self.names = tuple(f"{i:05d}" for i in range(len(index.times)))
+        self._index = index
+        self._lock = Lock()
+        self._cursors: list[Cursor] = []
+        self._cache = _FrameCache(_CACHE_BYTES)
+
+    def __reduce__(self) -> tuple[type[Movie], tuple[Path, MovieIndex]]:
+        return Movie, (self.path, self._index)
+
+    def __del__(self) -> None:
+        if getattr(self, "_cursors", None):
+            self.close()
+
+    def close(self) -> None:
+        """Close the file; the next `read` opens it again."""
+        for cursor in self._cursors:
+            cursor.close()
+        self._cursors.clear()
+        self._cache.clear()
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """Return frame `index` as an RGB image of shape (H, W, 3).
+
+        Raises
+        ------
+        VideoError
+            If this frame cannot be decoded.
+        """
+        with self._lock, reading(self.path):
+            frame = self._cache.get(index)
+            if frame is None:
+                frame = self._find(index)
+            return picture(frame, self._index.matrix, self._index.size)
+
+    def _find(self, index: int) -> VideoFrame:
+        nearest = bisect_right(self._index.keys, index, key=lambda key: key.frame)
+        keys = self._index.keys[max(0, nearest - 3) : nearest][::-1]
+        group = keys[0].frame if keys else 0
+        running = [cursor for cursor in self._cursors if group <= cursor.next <= index]
+        if running:
+            cursor = max(running, key=lambda cursor: cursor.next)
+            frame = self._advance(cursor, index)
+            if frame is not None:
+                return frame
+        else:
+            cursor = self._spare(index)
+        # A seek may land too late, and decoders drop pictures until they have recovered: if
+        # the nearest start does not give the frame, an earlier one does, or the very first.
+        for start in (*keys, None):
+            cursor.restart(start)
+            frame = self._advance(cursor, index)
+            if frame is not None:
+                return frame
+        raise VideoError(
+            f"Frame {index} of {self.path.name} cannot be decoded: the file is damaged there. "
+            "Use the frames before or after it, or convert the movie again from its source."
+        )
+
+    def _spare(self, index: int) -> Cursor:
+        """Return a cursor to start elsewhere: a new one, or the one used longest ago."""
+        if any(cursor.next > index for cursor in self._cursors):
+            self._cache.limit = _BACKWARD_BYTES
+        if len(self._cursors) < _CURSORS:
+            self._cursors.append(Cursor(self.path, self._index))
+            return self._cursors[-1]
+        return self._cursors[0]
+
+    def _advance(self, cursor: Cursor, index: int) -> VideoFrame | None:
+        """Decode up to frame `index`; None if the decoder does not give it."""
+        self._cursors.sort(key=lambda other: other is cursor)  # the one used last to the end
+        found = None
+        for i, frame in cursor.until(index):
+            self._cache.put(i, frame)
+            found = frame if i == index else None
+        return found
+
+
+class _FrameCache:
+    """The decoded pictures used last, at most `limit` bytes of them."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._bytes = 0
+        self._frames: OrderedDict[int, VideoFrame] = OrderedDict()
+
+    def get(self, index: int) -> VideoFrame | None:
+        if index in self._frames:
+            self._frames.move_to_end(index)
+        return self._frames.get(index)
+
+    def put(self, index: int, frame: VideoFrame) -> None:
+        if index in self._frames:
+            self._bytes -= _size(self._frames.pop(index))
+        self._frames[index] = frame
+        self._bytes += _size(frame)
+        while self._bytes > self.limit and len(self._frames) > 1:
+            self._bytes -= _size(self._frames.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        self._frames.clear()
+        self._bytes = 0
+
+
+def _size(frame: VideoFrame) -> int:
+    return sum(plane.buffer_size for plane in frame.planes)

@@ -1,0 +1,202 @@
+"""Videos of any kind of file, as lazy arrays with one chunk per frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import dask.array as da
+import numpy as np
+
+from napari_frtm.errors import VideoError
+from napari_frtm.io.video.movie import open_movie
+from napari_frtm.io.video.sequence import IMAGES, find_images, is_pattern, open_sequence
+from napari_frtm.io.video.stacks import ArrayStack, is_zarr
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_frtm.types import Frames
+
+MOVIES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
+    *(".wmv", ".flv", ".3gp", ".mxf", ".ogv", ".vob", ".gif", ".h264", ".hevc", ".m2v"),
+)
+STACKS = (".tif", ".tiff", ".npy")
+
+_PIXELS = 100_000
+_PERCENTILES = (0.1, 99.9)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """A video on disk.
+
+    Attributes
+    ----------
+    frames : dask array of shape (T, H, W) or (T, H, W, 3)
+        One chunk per frame, read when computed; of the type stored.
+    fps : float or None
+        Frames per second, where the file says.
+    names : tuple of str
+        One per frame, to name outputs after: the image file's stem, else the index.
+    contrast : tuple of float
+        Intensities to show as black and white.
+    axes : tuple of str
+        ``("t", "y", "x")``, and ``"c"`` in colour.
+    """
+
+    frames: da.Array
+    fps: float | None
+    names: tuple[str, ...]
+    contrast: tuple[float, float]
+    axes: tuple[str, ...]
+
+
+def open_video(path: str | Path) -> Video:
+    """Open a movie, an image folder or numbered pattern, or a TIFF, zarr or NumPy stack.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, a folder, or a pattern like ``shot.%04d.png``.
+
+    Returns
+    -------
+    Video
+        No frames are read yet, except a few to find the contrast of other types than uint8.
+
+    Raises
+    ------
+    VideoError
+        If there is no video at `path`, or it has a single frame.
+    """
+    source = _open_source(Path(path))
+    count = source.shape[0]
+    if count < 2:
+        raise VideoError(
+            f"{Path(path).name} has one frame; nothing to follow. Choose a movie, a stack or a "
+            "folder with two or more frames."
+        )
+    chunks = ((1,) * count, *((n,) for n in source.shape[1:]))
+    frames = da.from_array(_LazyFrames(source), chunks=chunks, name=False, asarray=False)
+    return Video(
+        frames=frames,
+        fps=source.fps,
+        names=source.names,
+        contrast=robust_contrast(frames),
+        axes=("t", "y", "x", "c")[: len(source.shape)],
+    )
+
+
+def supported(path: str | Path) -> bool:
+    """Whether `open_video` is likely to open `path`, judged by names alone."""
+    path = Path(path)
+    if path.is_dir():
+        return is_zarr(path) or bool(find_images(path))
+    if is_pattern(path):
+        return path.parent.is_dir() and bool(find_images(path))
+    return path.suffix.lower() in (*MOVIES, *STACKS)
+
+
+def robust_contrast(frames: Frames, samples: int = 8) -> tuple[float, float]:
+    """Return the intensities to show as black and white.
+
+    Parameters
+    ----------
+    frames : array of shape (T, H, W) or (T, H, W, 3)
+        The video.
+    samples : int
+        Frames to look at, evenly spread.
+
+    Returns
+    -------
+    tuple of float
+        (0, 255) for uint8; else the percentiles 0.1 and 99.9 of the finite values. The second
+        is larger than the first.
+
+    Raises
+    ------
+    VideoError
+        If no value is finite.
+    """
+    if np.dtype(getattr(frames, "dtype", np.float64)) == np.uint8:
+        return 0.0, 255.0
+    count = frames.shape[0]
+    indices = np.unique(np.linspace(0, count - 1, min(samples, count)).astype(int))
+    values = np.concatenate([_sample(np.asarray(frames[int(i)])) for i in indices])
+    if not values.size:
+        raise VideoError(
+            "The video has no finite values in the frames looked at, so it cannot be shown. "
+            "Replace NaN and infinity before opening it."
+        )
+    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
+    return (low, high) if high > low else (low, low + 1)
+
+
+def _sample(frame: NDArray[Any]) -> NDArray[np.float64]:
+    """Return about `_PIXELS` finite values of a frame, from an even grid."""
+    step = max(1, round((frame.shape[0] * frame.shape[1] / _PIXELS) ** 0.5))
+    values = frame[::step, ::step].astype(np.float64)
+    return np.asarray(values[np.isfinite(values)])
+
+
+class _Source(Protocol):
+    """Frames of a file, to be read one by one; picklable and safe to share between threads."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    @property
+    def fps(self) -> float | None: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def read(self, index: int) -> NDArray[Any]: ...
+
+
+def _open_source(path: Path) -> _Source:
+    kind = path.suffix.lower()
+    if is_zarr(path):
+        return ArrayStack(path)
+    if path.is_dir() or (is_pattern(path) and not path.exists()):
+        return open_sequence(path)
+    if not path.exists():
+        raise VideoError(f"There is no file or folder {path}. Check the path.")
+    if kind in MOVIES:
+        return open_movie(path)
+    if kind in STACKS:
+        return ArrayStack(path)
+    if kind in IMAGES:
+        raise VideoError(
+            f"{path.name}: one image is not a video. Give the folder of the sequence, "
+            f"{path.parent}, or a pattern such as shot.%04d{kind}."
+        )
+    known = ", ".join((*MOVIES, *STACKS, ".zarr"))
+    raise VideoError(
+        f"{path.name} is not a video that can be opened. Choose a file of one of the kinds "
+        f"{known}, or a folder of images."
+    )
+
+
+class _LazyFrames:
+    """What dask needs to see of a source: an array that is read when it is indexed."""
+
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+        self.shape = source.shape
+        self.dtype = source.dtype
+        self.ndim = len(source.shape)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        time, *rest = key
+        chosen = np.arange(self.shape[0])[time]
+        if np.ndim(chosen) == 0:
+            return np.asarray(self._source.read(int(chosen))[tuple(rest)])
+        frames = [self._source.read(int(i))[tuple(rest)] for i in chosen]
+        return frames[0][None] if len(frames) == 1 else np.stack(frames)

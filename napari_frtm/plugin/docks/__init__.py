@@ -1,0 +1,1 @@
+"""What people see; docks hold no state of the work."""

@@ -1,0 +1,1 @@
+"""Dock *Propagate*: carry painted objects through a video."""

@@ -1,0 +1,132 @@
+"""The lower half of *Propagate*: buttons, progress and status of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psutil
+from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from napari_frtm.plugin.run.job import Run
+
+_KINDS = {True: "refined masks", False: "coarse masks (target model only)"}
+_MANY = 4  # objects; from here on they may be cells
+_DEVICES = {"cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
+
+
+class RunPanel(QWidget):  # type: ignore[misc]
+    """Buttons to start and stop a run, and how far it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start_button = QPushButton("Start")
+        self.here_button = QPushButton("From here")
+        self.continue_button = QPushButton("Continue unfinished run")
+        self.pause_button = QPushButton("Pause")
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.progress_text = QLabel()
+        self.status = QLabel()
+        self._lay_out()
+        self._describe()
+        self.show_idle(unfinished=False)
+
+    def show_idle(self, *, unfinished: bool) -> None:
+        """Offer to start, or to go on with a run that was broken off."""
+        for button in (self.start_button, self.here_button, self.continue_button):
+            button.setEnabled(True)
+        self.continue_button.setVisible(unfinished)
+        self.pause_button.setEnabled(False)
+        self.pause_button.setText("Pause")
+        self.cancel_button.setEnabled(False)
+        self.bar.hide()
+        self.progress_text.hide()
+
+    def show_busy(self) -> None:
+        """Offer to pause and to stop, from the moment that a run begins."""
+        for button in (self.start_button, self.here_button, self.continue_button):
+            button.setEnabled(False)
+        self.pause_button.setEnabled(True)
+        self.cancel_button.setEnabled(True)
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.progress_text.setText("Loading the network…")
+        self.progress_text.show()
+        self.status.clear()
+
+    def show_plan(self, run: Run) -> None:
+        """Say where and how a run is carried out."""
+        if run.plan is None:
+            return
+        kind = _KINDS[run.plan.config.variant.refines]
+        device = _DEVICES.get(run.plan.device.split(":")[0], run.plan.device)
+        text = f"{device}, {run.request.settings.preset}: {kind}"
+        low, high = run.plan.contrast
+        if (low, high) != (0, 255):
+            text += f"\nIntensities {low:g} to {high:g} are seen as black to white."
+        if run.plan.objects >= _MANY and run.plan.config.locality is None:
+            text += "\nMany alike objects? Advanced, Search: Near the last place keeps them apart."
+        self.status.setText(text)
+        self.bar.setRange(0, run.plan.total)
+        self.progress_text.setText("Learning the objects…")
+
+    def show_progress(self, run: Run) -> None:
+        """Say how far a run is, and what memory it takes."""
+        if run.progress is not None:
+            self.bar.setValue(run.progress.done)
+            self.progress_text.setText(f"{run.progress.text}\n{_memory()}")
+
+    def show_pausing(self) -> None:
+        """Say that the current frames are still being computed."""
+        self.progress_text.setText("Pausing after the current frames…")
+
+    def show_paused(self, run: Run) -> None:
+        """Offer to go on."""
+        self.pause_button.setText("Resume")
+        if run.progress is not None:
+            done, total = run.progress.done, run.progress.total
+            self.progress_text.setText(f"Paused at {done} of {total} frames.")
+
+    def show_resumed(self) -> None:
+        """Offer to pause."""
+        self.pause_button.setText("Pause")
+
+    def show_stopping(self) -> None:
+        """Say that the current frames are still being computed."""
+        self.cancel_button.setEnabled(False)
+        self.pause_button.setEnabled(False)
+        self.status.setText("Stopping after the current frames…")
+
+    def _lay_out(self) -> None:
+        buttons = QGridLayout()
+        buttons.addWidget(self.start_button, 0, 0)
+        buttons.addWidget(self.here_button, 0, 1)
+        buttons.addWidget(self.pause_button, 1, 0)
+        buttons.addWidget(self.cancel_button, 1, 1)
+        buttons.addWidget(self.continue_button, 2, 0, 1, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(buttons)
+        for widget in (self.bar, self.progress_text, self.status):
+            layout.addWidget(widget)
+        self.bar.setTextVisible(False)
+        self.progress_text.setWordWrap(True)
+        self.status.setWordWrap(True)
+
+    def _describe(self) -> None:
+        self.start_button.setToolTip("Learn the painted objects and find them in every frame. (S)")
+        self.here_button.setToolTip(
+            "Compute again only what depends on the displayed frame: up to the next painted frame "
+            "in the direction chosen. For after a correction. (R)"
+        )
+        self.pause_button.setToolTip("Wait after the current frames, and go on later. (S)")
+        self.cancel_button.setToolTip("Stop; the frames that are finished stay. (Q)")
+        self.continue_button.setToolTip("Go on with the run that was broken off.")
+
+
+def _memory() -> str:
+    gib = 2**30
+    used = psutil.Process().memory_info().rss / gib
+    free = psutil.virtual_memory().available / gib
+    return f"{used:.1f} GB in use, {free:.0f} GB free"

@@ -1,0 +1,1 @@
+"""Dock *Review*: look over what was found, and correct it."""

@@ -1,0 +1,1 @@
+"""One run in a thread: a snapshot goes in, results come out; no viewer."""

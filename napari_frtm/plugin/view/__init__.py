@@ -1,0 +1,1 @@
+"""Layers go out: results over their video, and what is painted on them."""

@@ -1,0 +1,57 @@
+"""Outlines over the displayed frame, as a clean-up would leave it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+
+from napari_frtm.plugin.view.result_layers import METADATA
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+
+    from napari_frtm.types import Labels as LabelImage
+
+_WIDTH = 2  # pixels of an outline
+
+
+class Preview:
+    """A layer that comes with `show` and goes with `remove`."""
+
+    def __init__(self) -> None:
+        self._layer: Labels | None = None
+        self._layers: LayerList | None = None
+
+    def show(self, labels: LabelImage, masks: Labels, layers: LayerList) -> None:
+        """Show labels of shape (H, W) where a masks layer of the list is, in its colours."""
+        if self._layer is not None and self._layer in layers:
+            self._layer.data = labels
+            return
+        self._layer, self._layers = _layer(labels, masks), layers
+        active = layers.selection.active
+        layers.append(self._layer)
+        layers.selection.active = active
+
+    def remove(self) -> None:
+        """Take the layer away, if it is there."""
+        if self._layer is not None and self._layers is not None and self._layer in self._layers:
+            self._layers.remove(self._layer)
+        self._layer = self._layers = None
+
+
+def _layer(labels: LabelImage, masks: Labels) -> Labels:
+    layer = Labels(
+        labels,
+        name="clean-up preview",
+        colormap=masks.colormap,
+        scale=masks.scale[-2:],
+        translate=masks.translate[-2:],
+        rotate=masks.rotate[-2:, -2:],
+        affine=masks.affine.affine_matrix[-3:, -3:],
+        units=masks.units[-2:],
+        axis_labels=masks.axis_labels[-2:],
+        metadata={METADATA: {"kind": "preview"}},
+    )
+    layer.contour = _WIDTH
+    return layer

@@ -1,0 +1,263 @@
+"""Looking for objects only near where they were last seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from napari_frtm.config import FrtmConfig, LocalityConfig
+from napari_frtm.engine.extensions.locality import Search, working_scale
+from napari_frtm.engine.extensions.place import Place
+from napari_frtm.engine.target.model import model as target
+from napari_frtm.engine.tracking import objects
+from napari_frtm.engine.tracking.propagate import Propagation, propagate
+from napari_frtm.engine.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from napari_frtm.engine.networks.network import FrtmNetwork
+
+CONFIG = LocalityConfig(reach=2.0, growth=0.5)
+
+
+def _square(top: int, left: int, side: int = 10, size: tuple[int, int] = (96, 128)) -> torch.Tensor:
+    mask = torch.zeros(size)
+    mask[top : top + side, left : left + side] = 1
+    return mask
+
+
+def test_a_window_is_one_near_the_mask_and_zero_beyond_its_reach() -> None:
+    """The reach is twice the side of the square: 20 pixels; from 10 on the window falls."""
+    window = Place.drawn(_square(40, 50), 7).window(8, CONFIG)
+
+    assert window[45, 55] == 1
+    assert window[45, 59 + 10] == 1
+    assert window[45, 59 + 15] == pytest.approx(0.5, abs=0.02)
+    assert window[45, 59 + 20] == 0
+    assert window[0, 0] == 0
+
+
+def test_a_window_grows_while_the_object_is_not_seen() -> None:
+    """By half of the reach with each frame, in both directions of time."""
+    place = Place.drawn(_square(40, 50), 7)
+
+    widths = [int((place.window(t, CONFIG)[45] > 0).sum()) for t in (8, 9, 10, 4)]
+
+    assert widths[0] < widths[1] < widths[2] == widths[3]
+
+
+def test_an_empty_mask_leaves_the_place_where_it_was() -> None:
+    """A new one moves it; the size stays the one that was drawn."""
+    place = Place.drawn(_square(40, 50), 7)
+
+    assert place.moved(np.zeros((96, 128), np.float32), 8) is place
+    moved = place.moved(_square(42, 52, side=4).numpy(), 8)
+
+    assert (moved.index, moved.size) == (8, 10)
+    assert moved.mask.sum() == 16
+
+
+def test_of_several_pieces_those_on_the_last_mask_are_kept() -> None:
+    """If none is, the nearest one."""
+    place = Place.drawn(_square(40, 50), 0)
+    pieces = (_square(42, 52, 4) + _square(40, 70, 6)).numpy()
+    beside = (_square(40, 64, 4) + _square(40, 80, 6)).numpy()
+
+    for soft in (pieces, beside):
+        place.cut(soft)
+
+    assert pieces.sum() == 16
+    assert beside[40:44, 64:68].all()
+    assert beside.sum() == 16
+
+
+def test_scores_and_masks_outside_the_window_do_not_count() -> None:
+    """Scores are at most 0 there, masks are 0."""
+    search = Search([Place.drawn(_square(40, 50), 0)], 1, CONFIG, torch.device("cpu"))
+    scores = torch.full((1, 1, 6, 8), 0.5)
+    scores[..., 0, 0] = -0.5
+
+    limited = search.scores(scores)[0, 0]
+    masks = search.masks(torch.ones(1, 1, 96, 128))[0, 0]
+
+    assert limited[2, 3] == 0.5
+    assert limited[0, 7] == 0
+    assert limited[0, 0] == -0.5
+    assert masks[45, 55] == 1
+    assert masks[0, 0] == 0
+
+
+def test_of_what_an_object_wins_of_another_only_the_main_part_is_its_own() -> None:
+    """Both claim the right square; a stripe of it, that the left one wins, is left to the other."""
+    places = [Place.drawn(_square(40, 30, 12), 0), Place.drawn(_square(40, 42, 12), 0)]
+    search = Search(places, 1, CONFIG, torch.device("cpu"))
+    left, right = _square(40, 30, 12), _square(40, 42, 12)
+    left[40:52, 42:54] = 0.7
+    right[:, 42:48] *= 0.9
+    right[:, 48:54] *= 0.6
+
+    masks = search.masks(torch.stack([left, right])[None])[0]
+
+    assert (masks[0, 40:52, 30:42] == 1).all()
+    assert (masks[0, 40:52, 48:54] == 0).all()
+    assert (masks[1, 40:52, 42:54] > 0.5).all()
+
+
+def test_pieces_on_the_last_mask_stay_if_they_are_about_as_large() -> None:
+    """Several cells may be one object."""
+    drawn = _square(10, 10, 10) + _square(10, 40, 8) + _square(10, 60, 4)
+    place = Place.drawn(drawn, 0)
+    soft = drawn.numpy()
+
+    place.drop_fragments(soft, soft > 0.5)
+
+    assert soft[10:20, 10:20].all()
+    assert soft[10:18, 40:48].all()
+    assert not soft[10:14, 60:64].any()
+
+
+def test_an_object_learns_neither_from_afar_nor_from_other_objects(
+    network: FrtmNetwork, lite: FrtmConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the annotated frame, on its altered copies, and on a correction."""
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    loss = target.sample_loss
+
+    def spy(masks: torch.Tensor, kappa: float, size: tuple[int, int], windows: torch.Tensor):  # type: ignore[no-untyped-def]
+        seen.append((masks, windows))
+        return loss(masks, kappa, size, windows)
+
+    monkeypatch.setattr(objects, "sample_loss", spy)
+    frames, truth = _twins()
+    labels = truth[0]
+    labels[36:60, 40:50] = 2  # six pixels beside object 1
+    tracker = Tracker(network, replace(lite, locality=LocalityConfig(reach=1.0, scale=1.0)))
+    for _ in range(2):
+        tracker.annotate(0, frames[0], labels)
+
+    (masks, windows), (_, corrected) = seen[0], seen[2]
+    other = torch.from_numpy(labels == 2)
+    assert len(masks) == len(windows) == lite.augmentation.samples
+    for mask, window in zip(masks, windows, strict=True):
+        assert (window[mask > 0.5] == 1).all()
+        assert (window[other & (mask <= 0.5)] == 0).all()
+        assert (window > 0).float().mean() < 0.5
+    assert torch.equal(corrected[0], windows[0])
+
+
+def test_objects_looked_for_locally_learn_slowly(network: FrtmNetwork, lite: FrtmConfig) -> None:
+    """As if whitening were off; looked for everywhere, they do not."""
+    frames, truth = _twins()
+
+    def learned(config: FrtmConfig) -> torch.Tensor:
+        tracker = Tracker(network, config)
+        tracker.annotate(0, frames[0], truth[0])
+        return tracker.state_dict()["1.taps"]
+
+    plain = replace(lite, target=replace(lite.target, whitening=False))
+    near = LocalityConfig(reach=1.0, scale=1.0)
+    assert torch.equal(
+        learned(replace(lite, locality=near)), learned(replace(plain, locality=near))
+    )
+    assert not torch.allclose(learned(lite), learned(plain), atol=1e-4)
+
+
+def test_an_object_does_not_learn_from_where_another_was_found(
+    network: FrtmNetwork, lite: FrtmConfig
+) -> None:
+    """Their windows overlap, what they learn from does not."""
+    frames, truth = _twins()
+    labels = truth[0]
+    labels[36:60, 40:50] = 2
+    tracker = Tracker(network, replace(lite, locality=LocalityConfig(reach=1.0, scale=1.0)))
+    learned = []
+    remember = tracker._remember
+    tracker._remember = lambda seen: (learned.append(seen), remember(seen))  # type: ignore[method-assign,assign,func-returns-value]
+
+    tracker.annotate(0, frames[0], labels)
+    tracker.segment([1], frames[1:2])
+
+    (seen,) = learned
+    found = seen.probabilities[0, 1:] > 0.5
+    assert found.flatten(1).any(1).all()
+    assert not (seen.windows[0, 0] > 0)[found[1]].any()
+    assert not (seen.windows[0, 1] > 0)[found[0]].any()
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "expected"),
+    [
+        pytest.param(40, (200, 200), 2.0, id="objects of half the size: twice as large"),
+        pytest.param(5, (200, 200), 4.0, id="at most four times"),
+        pytest.param(20, (800, 1000), 1.0, id="not beyond the pixels allowed"),
+        pytest.param(100, (960, 960), 0.8, id="as much smaller as the objects allow"),
+        pytest.param(400, (960, 960), 0.5, id="but not below the short side"),
+    ],
+)
+def test_small_objects_are_enlarged(side: int, size: tuple[int, int], expected: float) -> None:
+    """Until they have the size that suits."""
+    labels = np.zeros(size, np.uint8)
+    labels[:side, :side] = 3
+
+    least = FrtmConfig().scale(size)
+
+    assert working_scale([labels], least, LocalityConfig(size=80)) == expected
+
+
+def _twins() -> tuple[np.ndarray, np.ndarray]:
+    """Return two squares that look the same and move side by side, and their truth."""
+    rng = np.random.default_rng(0)
+    ground = rng.integers(60, 90, (96, 160, 3), np.uint8)
+    patch = np.where(
+        (np.indices((24, 24)) // 4).sum(0)[..., None] % 2, [230, 60, 30], [250, 220, 40]
+    )
+    frames, truth = [], []
+    for t in range(20):
+        frame, labels = ground.copy(), np.zeros((96, 160), np.uint8)
+        for object_id, left in ((1, 10 + 2 * t), (2, 80 + 2 * t)):
+            frame[36:60, left : left + 24] = patch
+            labels[36:60, left : left + 24] = object_id
+        frames.append(frame)
+        truth.append(labels)
+    return np.stack(frames), np.stack(truth)
+
+
+def _overlaps(network: FrtmNetwork, config: FrtmConfig) -> list[float]:
+    frames, truth = _twins()
+    last = list(propagate(network, config, frames, {0: truth[0]}))[-1].labels
+    both = [
+        ((last == i) & (truth[-1] == i)).sum() / ((last == i) | (truth[-1] == i)).sum()
+        for i in (1, 2)
+    ]
+    return [float(value) for value in both]
+
+
+def test_twins_keep_their_numbers(network: FrtmNetwork, lite: FrtmConfig) -> None:
+    """As they do not when each may be anywhere."""
+    near = _overlaps(network, replace(lite, locality=LocalityConfig(size=40)))
+    anywhere = _overlaps(network, replace(lite, leap=None))
+
+    assert min(near) > 0.6
+    assert min(anywhere) < 0.3
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_run_goes_on_exactly(network: FrtmNetwork, lite: FrtmConfig, stop: int) -> None:
+    """Places are part of what is saved."""
+    frames, truth = _twins()
+    config = replace(lite, locality=LocalityConfig(size=40))
+    whole = list(propagate(network, config, frames, {0: truth[0]}))
+    first = Propagation(network, config, frames, {0: truth[0]})
+    chunks = first.chunks()
+    taken = [p for _ in range(stop) for p in next(chunks)]
+
+    second = Propagation(network, config, frames, {0: truth[0]})
+    second.load_state_dict(first.state_dict())
+    rest = [p for chunk in second.chunks() for p in chunk]
+
+    for expected, found in zip(whole, taken + rest, strict=True):
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.probabilities, expected.probabilities)

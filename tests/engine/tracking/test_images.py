@@ -1,0 +1,166 @@
+"""Frames and labels to tensors, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_frtm.config import FrtmConfig
+from napari_frtm.engine.tracking.images import Geometry, to_images, to_labels, to_masks
+
+CPU = torch.device("cpu")
+
+
+def _geometry(size: tuple[int, int], enlarge: float = 1.0) -> Geometry:
+    """At a short side of 480 pixels at most."""
+    return Geometry.scaled(size, FrtmConfig(enlarge=enlarge).scale(size))
+
+
+@pytest.mark.parametrize(
+    ("video", "working", "padded", "scores", "visible"),
+    [
+        pytest.param((480, 854), (480, 854), (480, 864), (30, 54), (30, 54), id="480p"),
+        pytest.param((2160, 3840), (480, 853), (480, 864), (30, 54), (30, 54), id="4K"),
+        pytest.param((1000, 700), (686, 480), (704, 480), (44, 30), (43, 30), id="portrait"),
+        pytest.param((33, 50), (33, 50), (64, 64), (4, 4), (3, 4), id="small"),
+        pytest.param((1, 5000), (1, 5000), (32, 5024), (2, 314), (1, 313), id="a line"),
+    ],
+)
+def test_sizes(
+    video: tuple[int, int],
+    working: tuple[int, int],
+    padded: tuple[int, int],
+    scores: tuple[int, int],
+    visible: tuple[int, int],
+) -> None:
+    """At a short side of 480 pixels at most."""
+    geometry = _geometry(video)
+
+    assert geometry.working == working
+    assert geometry.padded == padded
+    assert geometry.scores == scores
+    assert geometry.visible_scores == visible
+
+
+@pytest.mark.parametrize(
+    ("video", "working"),
+    [
+        pytest.param((400, 600), (480, 720), id="up to the short side"),
+        pytest.param((100, 160), (125, 200), id="not beyond what is allowed"),
+        pytest.param((960, 960), (480, 480), id="down without limit"),
+    ],
+)
+def test_small_frames_are_enlarged(video: tuple[int, int], working: tuple[int, int]) -> None:
+    """A quarter larger at most, where the settings allow it."""
+    assert _geometry(video, enlarge=1.25).working == working
+
+
+@pytest.mark.parametrize(
+    ("dtype", "contrast"),
+    [
+        (np.uint8, (0, 255)),
+        (np.uint16, (100, 4000)),
+        (np.int16, (-1000, 1000)),
+        (np.float32, (-1.5, 2.5)),
+        (np.bool_, (0, 1)),
+    ],
+)
+def test_intensities_are_mapped_by_the_contrast(dtype: type, contrast: tuple[float, float]) -> None:
+    """The limits become 0 and 1, beyond is clipped; gray becomes three equal channels."""
+    frame = np.zeros((32, 32), dtype)
+    frame[:16], frame[16:] = contrast
+
+    images = to_images([frame], contrast, _geometry((32, 32)), CPU)
+
+    assert images.shape == (1, 3, 32, 32)
+    assert images[0, :, 0, 0].tolist() == [0, 0, 0]
+    assert images[0, :, 31, 31].tolist() == [1, 1, 1]
+
+
+def test_padding_repeats_the_border() -> None:
+    """A frame of 20 x 30 to 32 x 32."""
+    frame = np.arange(600, dtype=np.float32).reshape(20, 30)
+
+    images = to_images([frame], (0, 599), _geometry((20, 30)), CPU)
+
+    assert images[0, 0, 31, 31] == 1
+    assert torch.equal(images[0, 0, 19], images[0, 0, 31])
+
+
+def test_values_that_are_not_finite_are_black() -> None:
+    """And the caller's frame is left alone."""
+    frame = np.full((32, 32), 5.0, np.float32)
+    frame[3, 4] = np.nan
+
+    images = to_images([frame], (0, 10), _geometry((32, 32)), CPU)
+
+    assert images[0, 0, 3, 4] == 0
+    assert images[0, 0, 5, 5] == 0.5
+    assert np.isnan(frame[3, 4])
+
+
+def test_a_frame_of_another_shape_is_refused() -> None:
+    """With both shapes."""
+    geometry = _geometry((32, 32))
+
+    with pytest.raises(ValueError, match=r"\(40, 32\).*\(32, 32\)"):
+        to_images([np.zeros((40, 32), np.uint8)], (0, 255), geometry, CPU)
+
+
+def test_thin_objects_survive_scaling_down() -> None:
+    """A one-pixel object of a 4K frame; a large one keeps its soft border."""
+    labels = np.zeros((960, 960), np.uint16)
+    labels[500, 700] = 300
+    labels[:401, :401] = 2
+
+    masks = to_masks(labels, [2, 300], _geometry((960, 960)), CPU)
+
+    assert masks.shape == (2, 480, 480)
+    assert masks[1, 250, 350] == 1
+    assert masks[1].sum() == 1
+    assert masks[0, 200, 100] == 0.5
+    assert masks[0, :200, :200].min() == 1
+
+
+def test_labels_take_the_likeliest_and_keep_ids() -> None:
+    """At the same size, and upsampled."""
+    probabilities = torch.zeros(3, 4, 4)
+    probabilities[0], probabilities[1, :2], probabilities[2, 2:, 2:] = 0.2, 0.8, 0.7
+
+    same = to_labels(probabilities, (3, 300), (4, 4))
+    larger = to_labels(probabilities, (3, 7), (8, 8))
+
+    assert same.dtype == np.uint16
+    assert same.tolist() == [[3] * 4, [3] * 4, [0, 0, 300, 300], [0, 0, 300, 300]]
+    assert larger.dtype == np.uint8
+    assert larger[:3].tolist() == [[3] * 8] * 3
+    assert (larger[6:, 6:] == 7).all()
+
+
+@pytest.mark.parametrize("size", [(60, 90), (97, 201)])
+def test_the_largest_probability_wins_everywhere(size: tuple[int, int]) -> None:
+    """Against all layers upsampled together; one object is nowhere above the background."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = 4 * torch.randn(1, 4, 6, 9, generator=generator)
+    coarse[:, 2] = coarse[:, 0] - 0.1
+    probabilities = torch.nn.functional.interpolate(coarse, (60, 90), mode="bilinear")[0].softmax(0)
+
+    labels = to_labels(probabilities, (3, 5, 300), size)
+
+    logits = probabilities.clamp(min=1e-6).log()[None]
+    layers = torch.nn.functional.interpolate(logits, size, mode="bilinear")[0]
+    expected = np.array([0, 3, 5, 300])[layers.argmax(0).numpy()]
+    assert np.array_equal(labels, expected)
+    assert set(np.unique(labels)) == {0, 3, 300}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_frames_stay_as_they_are(dtype: type[np.generic]) -> None:
+    """Scaling happens on a copy."""
+    frame = np.arange(24 * 36, dtype=dtype).reshape(24, 36)
+    before = frame.copy()
+
+    to_images([frame], (10.0, 90.0), Geometry((24, 36), (12, 18)), CPU)
+
+    assert np.array_equal(frame, before)

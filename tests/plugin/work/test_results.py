@@ -1,0 +1,205 @@
+"""Where results are put, and how they are stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+
+from napari_frtm.plugin.source.axes import Take, VideoAxes
+from napari_frtm.plugin.work import arrays as storage
+from napari_frtm.plugin.work.session import Session
+from napari_frtm.types import Prediction
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+
+def _prediction(index: int, size: tuple[int, int], working: tuple[int, int]) -> Prediction:
+    coarse = (-(-working[0] // 16), -(-working[1] // 16))
+    return Prediction(
+        index=index,
+        object_ids=(1, 2),
+        labels=np.full(size, index + 1, np.uint8),
+        probabilities=np.full((2, *working), 0.5, np.float32),
+        scores=np.stack([np.full(coarse, value, np.float32) for value in (0.25, index)]),
+        confidence=np.float32([0.5, 0.75]),
+    )
+
+
+def _session(shape: tuple[int, ...] = (3, 64, 96), **place: Any) -> Session:
+    viewer = ViewerModel()
+    video = viewer.add_image(np.zeros(shape, np.uint8), name="clip", **place)
+    axes = VideoAxes() if len(shape) == 3 else VideoAxes(0, 1, Take.MAX, 4)
+    return Session(viewer, video, axes)
+
+
+def _write(session: Session, *indices: int, soft: bool = False, **options: Any) -> None:
+    for index in indices:
+        prediction = _prediction(index, session.results.size[1:], (64, 96))
+        session.results.write(prediction, soft=soft, **options)
+    session.layers.show()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param({}, id="pixels"),
+        pytest.param({"scale": (2, 0.5, 0.25), "translate": (1, 7, 9)}, id="scaled"),
+        pytest.param({"scale": (1, 2, 3), "rotate": 30, "shear": [0, 0, 0.2]}, id="rotated"),
+    ],
+)
+@pytest.mark.parametrize("working", [(64, 96), (32, 48)], ids=["full", "half"])
+def test_coarse_pixels_lie_over_the_video(place: dict[str, Any], working: tuple[int, int]) -> None:
+    """The centre of the first one is that of the pixels it stands for."""
+    session = _session(**place)
+
+    session.results.write(_prediction(2, (64, 96), working), soft=True)
+    session.layers.show()
+
+    for layer, side in ((session.layers.scores, 16), (session.layers.probabilities[2], 1)):
+        stretch = side * 64 / working[0]
+        centre = (stretch - 1) / 2
+        for i, j in ((0, 0), (1, 2)):
+            np.testing.assert_allclose(
+                layer.data_to_world((2, i, j)),
+                session.video.data_to_world((2, centre + i * stretch, centre + j * stretch)),
+                atol=1e-9,
+            )
+
+
+def test_scores_are_the_largest_of_all_objects() -> None:
+    """Frames that have not come are transparent (NaN)."""
+    session = _session()
+
+    _write(session, 0, 1)
+
+    scores = session.layers.scores.data
+    assert (scores[0] == 0.25).all()
+    assert (scores[1] == 1).all()
+    assert np.isnan(scores[2]).all()
+
+
+def test_soft_masks_are_kept_where_wanted() -> None:
+    """One layer an object, 255 for certain."""
+    session = _session()
+
+    _write(session, 0)
+    assert not session.layers.probabilities
+    _write(session, 1, soft=True)
+
+    assert sorted(session.layers.probabilities) == [1, 2]
+    assert (session.layers.probabilities[1].data[1] == 128).all()
+
+
+def test_what_a_run_wrote_is_told_without_its_pixels() -> None:
+    """Confidence, area, and the masks of before."""
+    session = _session()
+
+    first = session.results.write(_prediction(1, (64, 96), (64, 96)), soft=False)
+    second = session.results.write(_prediction(1, (64, 96), (64, 96)), soft=False)
+
+    assert first.before is None
+    assert (second.before.labels == 2).all()
+    assert second.confidence == {1: 0.5, 2: 0.75}
+    assert second.area == {1: 0.0, 2: 64.0 * 96}
+
+
+def test_objects_that_are_not_followed_stay() -> None:
+    """Where none of the followed ones is."""
+    session = _session()
+    old = np.zeros((64, 96), np.uint8)
+    old[:10], old[10:20] = 1, 7
+    session.results.put(1, old)
+    new = _prediction(1, (64, 96), (64, 96))
+    new.labels[:] = 0
+    new.labels[15:30] = 1
+
+    session.results.write(new, soft=False, only=frozenset({1}))
+
+    expected = np.zeros((64, 96), np.uint8)
+    expected[10:15], expected[15:30] = 7, 1
+    np.testing.assert_array_equal(session.labels(1), expected)
+
+
+def test_large_masks_go_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One chunk per frame."""
+    monkeypatch.setattr(storage, "IN_MEMORY", 1000)
+    session = _session()
+
+    _write(session, 1)
+
+    assert isinstance(session.masks.data, zarr.Array)
+    assert session.masks.data.chunks == (1, 64, 96)
+    assert (np.asarray(session.masks.data[1]) == 2).all()
+
+
+@pytest.mark.parametrize("limit", [1, 2**30], ids=["disk", "memory"])
+def test_channels_and_planes_share_the_masks(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """A layer of (T, C, Y, X) gets masks with one position along C that cover all of it."""
+    monkeypatch.setattr(storage, "IN_MEMORY", limit)
+    session = _session((3, 2, 64, 96))
+
+    _write(session, 2, soft=True)
+
+    assert session.masks.data.shape == (3, 1, 64, 96)
+    assert session.layers.scores.data.shape == (3, 1, 4, 6)
+    session.go_to(2)
+    for channel in (0, 1):
+        session.viewer.dims.set_point(1, channel)
+        assert session.masks.get_value((2, channel, 10, 10), world=True) == 3
+
+
+def test_wide_ids_widen_the_masks() -> None:
+    """What is there stays."""
+    session = _session()
+    _write(session, 0)
+    layer = session.masks
+
+    session.results.prepare(300)
+    session.layers.show()
+
+    assert session.masks is layer
+    assert layer.data.dtype == np.uint16
+    assert (layer.data[0] == 1).all()
+
+
+def test_a_removed_layer_comes_back_with_what_it_held() -> None:
+    """At the next run."""
+    session = _session()
+    _write(session, 0)
+    session.viewer.layers.remove(session.masks)
+    assert session.masks is None
+
+    _write(session, 1)
+
+    assert (session.masks.data[0] == 1).all()
+
+
+def test_colours_are_those_of_the_user_s_layer() -> None:
+    """One object, one colour; later changes of one layer do not reach the other."""
+    session = _session()
+    like = Labels(np.zeros((3, 64, 96), np.uint8))
+    like.new_colormap(seed=3)
+    expected = like.get_color(4)
+    session.layers.like = like
+
+    _write(session, 0)
+
+    np.testing.assert_array_equal(session.masks.get_color(4), expected)
+    like.show_selected_label = True
+    assert session.masks.get_color(4)[3] == 1
+
+
+def test_results_are_no_inputs() -> None:
+    """They know what they are of."""
+    session = _session()
+    _write(session, 0)
+
+    kinds = [layer.metadata["napari-frtm"]["kind"] for layer in session.viewer.layers[1:]]
+
+    assert kinds == ["masks", "scores"]
+    assert isinstance(session.layers.scores, Image)

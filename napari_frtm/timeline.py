@@ -58,15 +58,14 @@ class Timeline:
     def record(
         self, index: int, confidence: Mapping[int, float], area: Mapping[int, float]
     ) -> None:
-        """Take what a prediction says of a frame, in place of what was known before."""
+        """Take what a prediction says of a frame, in place of what was known before.
+
+        `confidence` and `area` are replaced, not changed, where objects are new: they may be read
+        in another thread.
+        """
         self.filled[index] = True
-        for series, values in ((self.confidence, confidence), (self.area, area)):
-            for array in series.values():
-                array[index] = np.nan
-            for object_id, value in values.items():
-                if object_id not in series:
-                    series[object_id] = np.full(self.length, np.nan, np.float32)
-                series[object_id][index] = value
+        self.confidence = _recorded(self.confidence, index, confidence, self.length)
+        self.area = _recorded(self.area, index, area, self.length)
 
     def clear(self, indices: Iterable[int]) -> None:
         """Forget what was predicted of some frames."""
@@ -112,6 +111,17 @@ class Timeline:
         if backward:
             return int(([index for index in worst if index < here] or worst)[-1])
         return int(([index for index in worst if index > here] or worst)[0])
+
+
+def _recorded(
+    series: dict[int, NDArray[np.float32]], index: int, values: Mapping[int, float], length: int
+) -> dict[int, NDArray[np.float32]]:
+    """Set a frame of all series, NaN where there is no value; series that are new are added."""
+    new = {i: np.full(length, np.nan, np.float32) for i in values if i not in series}
+    series = {**series, **new} if new else series
+    for object_id, array in series.items():
+        array[index] = values.get(object_id, np.nan)
+    return series
 
 
 def _stretches(indices: NDArray[np.intp]) -> list[NDArray[np.intp]]:

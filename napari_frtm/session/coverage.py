@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-class Reach(StrEnum):
-    """How much of the video a run covers."""
+class Scope(StrEnum):
+    """How much of the video a run is asked to fill."""
 
     RANGE = "range"
     FROM_HERE = "from here"
@@ -22,8 +22,8 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """What one run is going to do.
+class Coverage:
+    """The frames of one run.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Course:
     references: tuple[int, ...]
 
 
-def plan_course(
-    reach: Reach, direction: Direction, span: range, keyframes: Collection[int], here: int
-) -> Course:
+def coverage(
+    scope: Scope, direction: Direction, span: range, keyframes: Collection[int], here: int
+) -> Coverage:
     """Return what a run covers.
 
     From one frame on, that is what a correction there touches: the frames up to the next keyframe,
@@ -53,7 +53,7 @@ def plan_course(
 
     Parameters
     ----------
-    reach : Reach
+    scope : Scope
         The whole range, what follows from one frame, or that frame alone.
     direction : Direction
         Which way to go.
@@ -71,25 +71,25 @@ def plan_course(
     """
     if not keyframes:
         raise FrtmError("Nothing is painted. Paint each object with its own label on one frame.")
-    if reach is Reach.RANGE:
+    if scope is Scope.RANGE:
         frames = span
     elif here not in span:
         raise FrtmError(
             f"Frame {here} is not between In ({span.start}) and Out ({span.stop - 1}). Go to a "
             "frame inside, or extend the range."
         )
-    elif reach is Reach.FRAME:
+    elif scope is Scope.FRAME:
         if here in keyframes:
             raise FrtmError(f"Frame {here} is a keyframe: its masks are what you painted.")
         frames, direction = range(here, here + 1), Direction.FORWARD
     else:
-        frames = _touched(direction, span, sorted(keyframes), here)
+        frames = _depending(direction, span, sorted(keyframes), here)
         if frames == range(here, here + 1) and here in keyframes:
             raise FrtmError(
                 f"No frame depends on frame {here} in this direction: the next one is a keyframe "
                 "or outside the range. Choose another direction."
             )
-    return Course(
+    return Coverage(
         frames=frames,
         direction=direction,
         annotated=tuple(t for t in sorted(keyframes) if t in frames),
@@ -97,7 +97,7 @@ def plan_course(
     )
 
 
-def _touched(direction: Direction, span: range, keyframes: list[int], here: int) -> range:
+def _depending(direction: Direction, span: range, keyframes: list[int], here: int) -> range:
     """Return the frames on which a correction has a say; keyframes between which it blends too."""
     before = [t for t in keyframes if span.start <= t < here]
     after = [t for t in keyframes if here < t < span.stop]

@@ -1,0 +1,410 @@
+"""All that is known of one video's frames: one object, in memory or in a session folder."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from threading import Condition, RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_frtm.session.arrays import fits_in_memory, new_array
+from napari_frtm.session.history import FrameState, Packed
+from napari_frtm.session.saving import Saver
+from napari_frtm.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_frtm.io.session.folder import SessionFolder
+    from napari_frtm.types import Labels, Prediction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenFrame:
+    """A frame that a run has written, and what it held before."""
+
+    index: int
+    before: FrameState
+
+
+class Store:
+    """Masks, coarse scores, soft masks, keyframes and timeline of one video.
+
+    Frames may be written in one thread while others are painted or read in another. What is
+    written goes to the session folder as well, if there is one.
+
+    Parameters
+    ----------
+    size : tuple of int
+        (T, H, W) of the video.
+
+    Attributes
+    ----------
+    masks : array of shape (T, H, W), of integers, or None
+        Object ids; None before anything is written.
+    scores : array of shape (T, h, w), float16, or None
+        The largest coarse score of all objects, one per 16 x 16 pixels of the working size.
+    probabilities : dict of int to array of shape (T, h, w), uint8
+        Soft masks at the working size, 255 for certain, by object.
+    working_size : tuple of int or None
+        The size (h, w) that the last run worked at, pixels; None before a run.
+    timeline : Timeline
+        What is known of each frame.
+    keyframes : dict of int to array of shape (H, W)
+        The frames that the user has drawn. Never changed in place.
+    complete : set of int
+        Keyframes whose labels say everything: an object that is not drawn there is absent.
+    folder : SessionFolder or None
+        Where everything is kept as well.
+    saver : Saver
+        Writes what is small to it.
+    """
+
+    def __init__(self, size: tuple[int, int, int]) -> None:
+        self.size = size
+        self.masks: Any = None
+        self.scores: Any = None
+        self.probabilities: dict[int, Any] = {}
+        self.working_size: tuple[int, int] | None = None
+        self.timeline = Timeline.empty(size[0])
+        self.keyframes: dict[int, Labels] = {}
+        self.complete: set[int] = set()
+        self.folder: SessionFolder | None = None
+        self.saver = Saver()
+        self._lock = RLock()
+        self._released = Condition(self._lock)
+        self._held: Collection[int] = ()
+        self._in_folder = False  # whether `masks` is the folder's own array
+
+    @classmethod
+    def of_folder(cls, folder: SessionFolder, *, in_memory: bool = True) -> Store:
+        """Return the store of earlier work, which goes on being saved to its folder.
+
+        Parameters
+        ----------
+        folder : SessionFolder
+            Open, that is locked for this program.
+        in_memory : bool
+            Whether arrays that are small are held in memory as well, which is faster to look at.
+        """
+        store = cls(folder.video.shape)
+        store.folder = folder
+        store.timeline = folder.timeline
+        store.keyframes = dict(folder.keyframes)
+        store.complete = set(folder.complete)
+        store.timeline.keyframes = set(store.keyframes)
+        store._load(in_memory)
+        for frame in sorted(store.complete):  # a kill may have come between the two
+            if not np.array_equal(store.labels(frame), store.keyframes[frame]):
+                store.put(frame, store.keyframes[frame])
+        return store
+
+    def labels(self, index: int) -> NDArray[Any]:
+        """Return a copy of the masks of a frame, of shape (H, W)."""
+        if self.masks is None:
+            return np.zeros(self.size[1:], np.uint8)
+        return np.array(self.masks[index])
+
+    def make_room(self, largest_id: int) -> None:
+        """Make masks that can hold an object id; wider ones in place of those that cannot."""
+        dtype = np.dtype(np.uint8 if largest_id < 256 else np.uint16)
+        with self._lock:
+            if self.masks is not None and largest_id <= np.iinfo(self.masks.dtype).max:
+                return
+            before = self.masks
+            if self.folder is not None and (
+                self._in_folder or not fits_in_memory(self.size, dtype)
+            ):
+                self.masks, self._in_folder = self.folder.masks(dtype), True
+                return
+            masks = new_array(self.size, dtype)
+            if before is not None:
+                filled = np.flatnonzero(self.timeline.filled).tolist()
+                for index in {*filled, *self.keyframes, *self._held}:
+                    masks[index] = before[index]
+            self.masks = masks
+
+    def put(self, index: int, labels: Labels) -> None:
+        """Replace the masks of a frame, and nothing else.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        self.make_room(int(labels.max(initial=0)))
+        with self._lock:
+            self._set_masks(index, labels)
+            if self.folder is not None:
+                self.folder.write_frame(index, np.asarray(labels, self.masks.dtype), None, None)
+
+    def replace(self, index: int, labels: Labels) -> None:
+        """Replace the masks of a frame and what is known of them; a keyframe stays one.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        self.put(index, labels)
+        with self._lock:
+            known = {i: float(values[index]) for i, values in self.timeline.confidence.items()}
+            self.timeline.record(index, known, areas(labels, self.timeline.object_ids))
+            if index in self.complete:
+                self._save_keyframe(index, np.array(labels))
+
+    def write(
+        self,
+        prediction: Prediction,
+        *,
+        drawn: Mapping[int, Labels],
+        soft: bool = False,
+        only: frozenset[int] | None = None,
+    ) -> WrittenFrame | None:
+        """Store a prediction, unless the frame is protected; return what the frame held before.
+
+        Waits while the user paints on the frame.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            Of one frame.
+        drawn : mapping of int to array of shape (H, W)
+            The keyframes that the run knows.
+        soft : bool
+            Whether to store its probabilities as well.
+        only : frozenset of int, optional
+            The objects that were followed; the masks of others stay, where none of these are.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        index = prediction.index
+        with self._released:
+            self._released.wait_for(lambda: index not in self._held)
+            if self.protects(index, drawn):
+                return None
+            self.make_room(max(prediction.object_ids, default=0))
+            before = self.state(index)
+            labels: Labels = prediction.labels
+            if only is not None:
+                labels = _among(self.labels(index), labels, only)
+            scores = _largest(prediction.scores)
+            self.working_size = prediction.probabilities.shape[1:]
+            levels = _levels(prediction) if soft else {}
+            self._set_masks(index, labels)
+            self._score_array(scores.shape)[index] = scores
+            for object_id, values in levels.items():
+                self._soft_array(object_id, values.shape)[index] = values
+            confidence = zip(prediction.object_ids, prediction.confidence.tolist(), strict=True)
+            self.timeline.record(index, dict(confidence), areas(labels, prediction.object_ids))
+            if self.folder is not None:
+                values = np.asarray(labels, self.masks.dtype)
+                self.folder.write_frame(index, values, scores, levels or None)
+        return WrittenFrame(index, before)
+
+    def protects(self, index: int, drawn: Mapping[int, Labels]) -> bool:
+        """Whether a run that knows these keyframes must leave a frame alone.
+
+        That is, if it is frozen, or has been drawn since the run began.
+        """
+        if self.timeline.frozen[index]:
+            return True
+        return index in self.complete and drawn.get(index) is not self.keyframes[index]
+
+    def hold(self, frames: Collection[int]) -> None:
+        """Let runs wait before they write these frames, while the user paints; see `release`."""
+        with self._lock:
+            self._held = frames
+
+    def release(self) -> None:
+        """Let runs write all frames that are not protected."""
+        with self._released:
+            self._held = ()
+            self._released.notify_all()
+
+    def state(self, index: int) -> FrameState:
+        """Return what is known of a frame, to be brought back by `restore`."""
+        labels, line = self.labels(index), self.timeline
+        ids = tuple(line.object_ids)
+        unknown = np.full(line.length, np.nan, np.float32)
+        return FrameState(
+            masks=Packed.of(labels) if labels.any() else None,
+            filled=bool(line.filled[index]),
+            object_ids=ids,
+            confidence=np.array([line.confidence.get(i, unknown)[index] for i in ids], np.float32),
+            area=np.array([line.area.get(i, unknown)[index] for i in ids], np.float32),
+        )
+
+    def restore(self, index: int, state: FrameState) -> None:
+        """Bring back what was known of a frame; a keyframe stays one.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        empty = np.zeros(self.size[1:], np.uint8)
+        self.replace(index, empty if state.masks is None else state.masks.labels)
+        with self._lock:
+            ids = state.object_ids
+            self.timeline.record(
+                index,
+                dict(zip(ids, state.confidence.tolist(), strict=True)),
+                dict(zip(ids, state.area.tolist(), strict=True)),
+            )
+            self.timeline.filled[index] = state.filled
+
+    def set_keyframe(self, index: int, labels: Labels, *, complete: bool) -> None:
+        """Let labels of shape (H, W) count as drawn; complete ones are the masks too."""
+        with self._lock:
+            (self.complete.add if complete else self.complete.discard)(index)
+            if complete:
+                ids = sorted({*self.timeline.object_ids, *np.unique(labels[labels > 0]).tolist()})
+                self.timeline.record(index, dict.fromkeys(ids, 1.0), areas(labels, ids))
+            self._save_keyframe(index, labels)
+
+    def drop_keyframe(self, index: int) -> None:
+        """Let a frame no longer count as drawn; its masks stay."""
+        with self._lock:
+            self.keyframes.pop(index, None)
+            self.complete.discard(index)
+            self.timeline.keyframes.discard(index)
+        if (folder := self.folder) is not None:
+            self.saver.submit(("keyframe", index), lambda: folder.delete_keyframe(index))
+
+    def adopt(self, masks: Any) -> None:
+        """Let another array of shape (T, H, W) hold the masks; its frames are as they were."""
+        with self._lock:
+            self.masks, self._in_folder = masks, False
+
+    def keep_in(self, folder: SessionFolder) -> None:
+        """Keep everything in a folder from now on, what is there already included.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written.
+        """
+        with self._lock:
+            for index in np.flatnonzero(self.timeline.filled).tolist():
+                scores = None if self.scores is None else np.asarray(self.scores[index])
+                soft = {i: np.asarray(values[index]) for i, values in self.probabilities.items()}
+                folder.write_frame(index, self.labels(index), scores, soft or None)
+            self.folder = folder
+            if self.masks is not None and not fits_in_memory(self.size, self.masks.dtype):
+                self.masks, self._in_folder = folder.masks(self.masks.dtype), True
+            for index, labels in list(self.keyframes.items()):
+                self._save_keyframe(index, labels)
+        self.save_timeline()
+
+    def timeline_copy(self) -> Timeline:
+        """Return the timeline as it is now, which does not change any more."""
+        with self._lock:
+            return deepcopy(self.timeline)
+
+    def save_timeline(self) -> None:
+        """Save the timeline as it is now, soon, unless one is waiting to be saved."""
+        if (folder := self.folder) is not None and not self.saver.is_waiting("timeline"):
+            timeline = self.timeline_copy()
+            self.saver.submit("timeline", lambda: folder.save_timeline(timeline))
+
+    def save_settings(self, settings: Mapping[str, Any]) -> None:
+        """Save what describes the work; see `SessionFolder.save_settings`."""
+        if (folder := self.folder) is not None:
+            self.saver.submit("settings", lambda: folder.save_settings(settings))
+
+    def close(self) -> None:
+        """Save what is left to save, and let go of the folder."""
+        self.release()
+        if (folder := self.folder) is not None:
+            timeline = self.timeline_copy()
+            self.saver.submit("timeline", lambda: folder.save_timeline(timeline))
+            self.saver.submit("lock", folder.release)
+        self.saver.close()
+
+    def _load(self, in_memory: bool) -> None:
+        """Take what the folder holds of the frames that are filled."""
+        assert self.folder is not None
+        filled = np.flatnonzero(self.timeline.filled)
+        if not filled.size:
+            return
+        saved = self.folder.masks()
+        self.masks = _loaded(saved, filled, in_memory)
+        self._in_folder = self.masks is saved
+        if (scores := self.folder.scores()) is not None:
+            self.scores = _loaded(scores, filled, in_memory, np.nan)
+        for object_id in self.folder.probability_ids():
+            self.probabilities[object_id] = self.folder.probabilities(object_id)
+
+    def _set_masks(self, index: int, labels: Labels) -> None:
+        """Write masks to their array, unless that is the folder's own, which is written anyway."""
+        if not self._in_folder:
+            self.masks[index] = labels
+
+    def _save_keyframe(self, index: int, labels: Labels) -> None:
+        self.keyframes[index] = labels
+        self.timeline.keyframes.add(index)
+        if (folder := self.folder) is None:
+            return
+        complete = index in self.complete
+
+        def save() -> None:
+            folder.save_keyframe(index, labels, complete=complete)
+            if complete:
+                folder.write_frame(index, labels, None, None)
+
+        self.saver.submit(("keyframe", index), save)
+
+    def _score_array(self, shape: tuple[int, ...]) -> Any:
+        if self.scores is None or self.scores.shape[1:] != shape:
+            self.scores = new_array((self.size[0], *shape), np.float16, np.nan)
+        return self.scores
+
+    def _soft_array(self, object_id: int, shape: tuple[int, ...]) -> Any:
+        known = self.probabilities.get(object_id)
+        if known is None or known.shape[1:] != shape:
+            known = new_array((self.size[0], *shape), np.uint8)
+            self.probabilities = self.probabilities | {object_id: known}
+        return known
+
+
+def areas(labels: Labels, object_ids: Iterable[int]) -> dict[int, float]:
+    """Return the area of each object in labels of shape (H, W), pixels."""
+    ids = list(object_ids)
+    if len(ids) < 4:
+        return {i: float(np.count_nonzero(labels == i)) for i in ids}
+    counts = np.bincount(labels.ravel(), minlength=max(ids) + 1)
+    return {i: float(counts[i]) for i in ids}
+
+
+def _loaded(saved: Any, filled: NDArray[np.intp], in_memory: bool, fill: float = 0) -> Any:
+    """Return an array of the folder, in memory if it is wanted and small."""
+    if not in_memory or not fits_in_memory(saved.shape, saved.dtype):
+        return saved
+    array = new_array(saved.shape, saved.dtype, fill)
+    for index in filled:
+        array[index] = saved[int(index)]
+    return array
+
+
+def _among(old: Labels, new: Labels, followed: frozenset[int]) -> Labels:
+    """Return new masks of some objects over the old ones of the others."""
+    others = np.isin(old, sorted(followed), invert=True)
+    return np.where((new == 0) & others, old, new)
+
+
+def _largest(scores: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Return the largest score of all objects, of shape (h, w); NaN where none is known."""
+    return np.asarray(np.fmax.reduce(scores, axis=0), np.float16)
+
+
+def _levels(prediction: Prediction) -> dict[int, NDArray[np.uint8]]:
+    levels = (prediction.probabilities * 255).round().astype(np.uint8)
+    return dict(zip(prediction.object_ids, levels, strict=True))

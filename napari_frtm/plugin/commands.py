@@ -1,4 +1,4 @@
-"""Commands of napari's menus, command palette and keys; each calls a dock or a session."""
+"""Commands of napari's menus, command palette and keys; each acts on the viewer's workspace."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info, show_warning
 
 from napari_frtm.errors import FrtmError
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari.viewer
-    from qtpy.QtWidgets import QWidget
 
     from napari_frtm.plugin.docks.propagate.dock import Propagate
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
+
+PLUGIN = "napari-frtm"
 
 
 def _command(does: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -35,99 +37,117 @@ def _command(does: Callable[[Any], None]) -> Callable[[Any], None]:
 @_command
 def start_or_pause(viewer: napari.viewer.Viewer) -> None:
     """Start a run; pause the one that is under way, or go on with it."""
-    dock = _propagate(viewer)
-    if dock.running:
-        dock.toggle_pause()
+    workspace = workspace_view(viewer).workspace
+    if workspace.run is not None:
+        workspace.toggle_pause()
     else:
-        dock.start_range()
+        _propagate(viewer).start_range()
 
 
 @_command
 def propagate_from_here(viewer: napari.viewer.Viewer) -> None:
     """Compute again what depends on the displayed frame only."""
-    dock = _propagate(viewer)
-    if dock.running:
+    if workspace_view(viewer).workspace.run is not None:
         raise FrtmError("A run is under way. Wait until it is done, or cancel it.")
-    dock.start_here()
+    _propagate(viewer).start_here()
 
 
 @_command
 def cancel(viewer: napari.viewer.Viewer) -> None:
     """Stop the run that is under way; finished frames stay."""
-    dock = _open_propagate(viewer)
-    if dock is None or not dock.running:
+    workspace = workspace_view(viewer).workspace
+    if workspace.run is None:
         raise FrtmError("No run is under way.")
-    dock.cancel()
+    workspace.cancel()
 
 
 @_command
 def set_in(viewer: napari.viewer.Viewer) -> None:
     """Let the range begin at the displayed frame."""
-    _with_video(viewer).set_in()
+    view = _with_video(viewer)
+    stop = view.session.span.stop
+    frame = view.current
+    view.session.set_span(range(frame, stop if frame < stop else view.session.source.size[0]))
 
 
 @_command
 def set_out(viewer: napari.viewer.Viewer) -> None:
     """Let the range end at the displayed frame."""
-    _with_video(viewer).set_out()
+    view = _with_video(viewer)
+    frame, start = view.current, view.session.span.start
+    view.session.set_span(range(start if start <= frame else 0, frame + 1))
 
 
 @_command
 def toggle_keyframe(viewer: napari.viewer.Viewer) -> None:
     """Let the masks of the displayed frame count as drawn by the user, or no longer."""
-    session = _session(viewer)
-    drawn = session.toggle_keyframe()
+    view = _with_work(viewer)
+    frame = view.current
+    drawn = view.session.toggle_keyframe(frame)
     what = "a keyframe" if drawn else "no longer a keyframe"
-    viewer.status = f"Frame {session.current} is {what}."
+    viewer.status = f"Frame {frame} is {what}."
 
 
 @_command
 def toggle_frozen(viewer: napari.viewer.Viewer) -> None:
     """Accept the displayed frame, so that nothing overwrites it, or give it free again."""
-    session = _session(viewer)
-    frozen = session.toggle_frozen()
-    viewer.status = f"Frame {session.current} is {'frozen' if frozen else 'free again'}."
+    view = _with_work(viewer)
+    frame = view.current
+    frozen = not view.session.timeline.frozen[frame]
+    view.session.freeze([frame], frozen)
+    viewer.status = f"Frame {frame} is {'frozen' if frozen else 'free again'}."
 
 
 @_command
 def next_keyframe(viewer: napari.viewer.Viewer) -> None:
     """Display the next keyframe; the first one behind the last."""
-    session = _session(viewer)
-    frames = _keyframes(session)
-    session.go_to(min((t for t in frames if t > session.current), default=min(frames)))
+    view = _with_work(viewer)
+    frames = _keyframes(view)
+    view.go_to(min((t for t in frames if t > view.current), default=min(frames)))
 
 
 @_command
 def previous_keyframe(viewer: napari.viewer.Viewer) -> None:
     """Display the previous keyframe; the last one before the first."""
-    session = _session(viewer)
-    frames = _keyframes(session)
-    session.go_to(max((t for t in frames if t < session.current), default=max(frames)))
+    view = _with_work(viewer)
+    frames = _keyframes(view)
+    view.go_to(max((t for t in frames if t < view.current), default=max(frames)))
 
 
 @_command
 def next_doubtful(viewer: napari.viewer.Viewer) -> None:
     """Display the worst frame of the next stretch of doubtful ones."""
-    go_to_doubtful(_session(viewer))
+    _go_to_doubtful(_with_work(viewer))
 
 
 @_command
 def previous_doubtful(viewer: napari.viewer.Viewer) -> None:
     """Display the worst frame of the stretch of doubtful ones before."""
-    go_to_doubtful(_session(viewer), backward=True)
+    _go_to_doubtful(_with_work(viewer), backward=True)
 
 
 @_command
 def undo(viewer: napari.viewer.Viewer) -> None:
     """Undo the last run or clean-up as a whole."""
-    session = _session(viewer)
-    dock = _open_propagate(viewer)
-    if dock is not None and dock.running:
-        raise FrtmError("A run is under way. Cancel it first; then it can be undone.")
-    name = session.undo()
+    name = _idle(viewer).session.edits.undo()
     if name is None:
         raise FrtmError("There is no run or clean-up to undo. Strokes are undone with Ctrl-Z.")
     show_info(f"Undone: {name}.")
+
+
+@_command
+def redo(viewer: napari.viewer.Viewer) -> None:
+    """Redo the run or clean-up that was undone last."""
+    name = _idle(viewer).session.edits.redo()
+    if name is None:
+        raise FrtmError("There is no run or clean-up to redo.")
+    show_info(f"Redone: {name}.")
+
+
+@_command
+def new_masks(viewer: napari.viewer.Viewer) -> None:
+    """Add a layer to paint objects on."""
+    _propagate(viewer).new_masks()
 
 
 @_command
@@ -135,67 +155,55 @@ def show_keys(viewer: napari.viewer.Viewer) -> None:
     """Show the list of keys, or hide it."""
     from napari_frtm.plugin.docks.keys import Keys
 
-    shown = _dock(viewer, Keys)
-    if shown is None:
-        viewer.window.add_dock_widget(Keys(viewer), name="Keys (FRTM)")
-    else:
-        around = shown.parentWidget()
-        around.setVisible(around.isHidden())
+    known = any(isinstance(dock, Keys) for dock in viewer.window.dock_widgets.values())
+    around, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Keys")
+    around.setVisible(not known or around.isHidden())
 
 
 def _propagate(viewer: napari.viewer.Viewer) -> Propagate:
     """Return the dock *Propagate*; open it if it is not, as napari's menu does."""
-    from napari_frtm.plugin.docks.propagate.dock import Propagate
-
-    dock = _open_propagate(viewer)
-    if dock is None:
-        dock = Propagate(viewer)
-        viewer.window.add_dock_widget(dock, name="Propagate (FRTM)")
-    dock.parentWidget().setVisible(True)
-    return dock
+    around, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Propagate")
+    around.setVisible(True)
+    shown: Propagate = dock
+    return shown
 
 
-def _open_propagate(viewer: napari.viewer.Viewer) -> Propagate | None:
-    from napari_frtm.plugin.docks.propagate.dock import Propagate
-
-    dock: Propagate | None = _dock(viewer, Propagate)
-    return dock
-
-
-def _dock(viewer: napari.viewer.Viewer, kind: type[QWidget]) -> Any:
-    docks = viewer.window.dock_widgets.values()
-    return next((dock for dock in docks if isinstance(dock, kind)), None)
-
-
-def _with_video(viewer: napari.viewer.Viewer) -> Propagate:
-    dock = _propagate(viewer)
-    if dock.form.video.layer is None:
-        raise FrtmError(dock.form.missing)
-    return dock
+def _with_video(viewer: napari.viewer.Viewer) -> SessionView:
+    """Return the session of the current video; that of *Propagate*'s if none is yet."""
+    view = workspace_view(viewer).current
+    if view is None:
+        dock = _propagate(viewer)
+        view = dock.session_view
+        if view is None:
+            raise FrtmError(dock.form.missing or "Choose a video in Propagate first.")
+    return view
 
 
-def _session(viewer: napari.viewer.Viewer) -> Session:
-    """Return the work on the video of *Propagate*; else that of *Review*, else the latest."""
-    from napari_frtm.plugin.docks.review.dock import Review
-    from napari_frtm.plugin.work.workspace import open_sessions
-
-    dock = _open_propagate(viewer) or _dock(viewer, Review)
-    session = dock.session if dock is not None else next(reversed(open_sessions(viewer)), None)
-    if session is None:
+def _with_work(viewer: napari.viewer.Viewer) -> SessionView:
+    """Return the session of the current video, in which there is something."""
+    view = workspace_view(viewer).current
+    if view is None or not view.session.has_work:
         raise FrtmError("There are no masks yet. Paint an object on a frame, and press Start.")
-    return session
+    return view
 
 
-def _keyframes(session: Session) -> set[int]:
-    if not session.keyframes:
+def _idle(viewer: napari.viewer.Viewer) -> SessionView:
+    if workspace_view(viewer).workspace.run is not None:
+        raise FrtmError("A run is under way. Cancel it first; then it can be undone.")
+    return _with_work(viewer)
+
+
+def _keyframes(view: SessionView) -> list[int]:
+    if not view.session.store.keyframes:
         raise FrtmError("There is no keyframe yet. Painting on the masks of a frame makes it one.")
-    return set(session.keyframes)
+    return sorted(view.session.store.keyframes)
 
 
-def go_to_doubtful(session: Session, *, backward: bool = False) -> None:
+def _go_to_doubtful(view: SessionView, *, backward: bool = False) -> None:
     """Display the worst frame of the next doubtful stretch, or of the one before."""
-    frame = session.timeline.next_doubtful(session.current, session.doubtful, backward=backward)
+    session = view.session
+    frame = session.timeline.next_doubtful(view.current, session.doubtful, backward=backward)
     if frame is None:
         show_info("No frame is doubtful.")
         return
-    session.go_to(frame)
+    view.go_to(frame)

@@ -53,6 +53,7 @@ KEYS = (
     Key("R", commands.propagate_from_here, "From here: propagate the correction of this frame"),
     Key("Q", commands.cancel, "Cancel the run; finished frames stay"),
     Key("U", commands.undo, "Undo the last run or clean-up as a whole"),
+    Key("Shift-U", commands.redo, "Redo the run or clean-up that was undone last"),
     Key("Shift-I", commands.set_in, "In: let the range begin at the displayed frame"),
     Key("Shift-O", commands.set_out, "Out: let the range end at the displayed frame"),
     Key("K", commands.toggle_keyframe, "Make the displayed frame a keyframe, or no longer"),

@@ -11,12 +11,15 @@ from qtpy.QtCore import QTimer
 
 from napari_frtm.io.session.folder import SessionError
 from napari_frtm.io.session.identity import load_header
-from napari_frtm.plugin.work.workspace import SESSION, watch
+from napari_frtm.plugin.source.video import SESSION
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari.layers import Image
     from napari.utils.events import Event
+    from napari.viewer import Viewer
 
     from napari_frtm.plugin.reader import LayerData, Read
 
@@ -61,10 +64,20 @@ def with_earlier_work(layers: list[LayerData]) -> list[LayerData]:
         if layer.metadata.get("source") == source:
             viewer.layers.events.inserted.disconnect(take_up)
             # later: napari is in the middle of adding the video
-            QTimer.singleShot(0, partial(watch(viewer).resume, layer))
+            QTimer.singleShot(0, partial(_resume, viewer, layer))
 
     viewer.layers.events.inserted.connect(take_up)
     return layers
+
+
+def _resume(viewer: Viewer, video: Image) -> None:
+    """Take up earlier work, and go to the first frame: napari goes to the middle one."""
+    view = workspace_view(viewer)
+    found = view.resume(video)
+    if found is not None:
+        found.go_to(0)
+        return
+    viewer.dims.set_point(viewer.dims.ndim - video.ndim, video.data_to_world([0] * video.ndim)[0])
 
 
 def _with_session(options: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class Store:
             known = {i: float(values[index]) for i, values in self.timeline.confidence.items()}
             self.timeline.record(index, known, areas(labels, self.timeline.object_ids))
             if index in self.complete:
-                self._save_keyframe(index, np.array(labels))
+                self._save_keyframe(index, np.array(labels), shown=True)
 
     def write(
         self,
@@ -216,7 +216,7 @@ class Store:
         """
         if self.timeline.frozen[index]:
             return True
-        return index in self.complete and drawn.get(index) is not self.keyframes[index]
+        return index in self.keyframes and drawn.get(index) is not self.keyframes[index]
 
     def hold(self, frames: Collection[int]) -> None:
         """Let runs wait before they write these frames, while the user paints; see `release`."""
@@ -261,14 +261,28 @@ class Store:
             )
             self.timeline.filled[index] = state.filled
 
-    def set_keyframe(self, index: int, labels: Labels, *, complete: bool) -> None:
-        """Let labels of shape (H, W) count as drawn; complete ones are the masks too."""
+    def set_keyframe(
+        self, index: int, labels: Labels, *, complete: bool, shown: bool = True
+    ) -> None:
+        """Let labels of shape (H, W) count as drawn by the user.
+
+        Parameters
+        ----------
+        index : int
+            Of the frame.
+        labels : array of shape (H, W)
+            Object ids; not to be changed afterwards.
+        complete : bool
+            Whether they say everything: an object that is not drawn is absent.
+        shown : bool
+            Whether they are the masks of the frame as well.
+        """
         with self._lock:
             (self.complete.add if complete else self.complete.discard)(index)
-            if complete:
+            if shown:
                 ids = sorted({*self.timeline.object_ids, *np.unique(labels[labels > 0]).tolist()})
                 self.timeline.record(index, dict.fromkeys(ids, 1.0), areas(labels, ids))
-            self._save_keyframe(index, labels)
+            self._save_keyframe(index, labels, shown=shown)
 
     def drop_keyframe(self, index: int) -> None:
         """Let a frame no longer count as drawn; its masks stay."""
@@ -301,7 +315,7 @@ class Store:
             if self.masks is not None and not fits_in_memory(self.size, self.masks.dtype):
                 self.masks, self._in_folder = folder.masks(self.masks.dtype), True
             for index, labels in list(self.keyframes.items()):
-                self._save_keyframe(index, labels)
+                self._save_keyframe(index, labels, shown=index in self.complete)
         self.save_timeline()
 
     def timeline_copy(self) -> Timeline:
@@ -348,7 +362,7 @@ class Store:
         if not self._in_folder:
             self.masks[index] = labels
 
-    def _save_keyframe(self, index: int, labels: Labels) -> None:
+    def _save_keyframe(self, index: int, labels: Labels, *, shown: bool) -> None:
         self.keyframes[index] = labels
         self.timeline.keyframes.add(index)
         if (folder := self.folder) is None:
@@ -357,7 +371,7 @@ class Store:
 
         def save() -> None:
             folder.save_keyframe(index, labels, complete=complete)
-            if complete:
+            if shown:
                 folder.write_frame(index, labels, None, None)
 
         self.saver.submit(("keyframe", index), save)

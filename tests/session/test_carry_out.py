@@ -32,7 +32,7 @@ def networks() -> NetworkCache:
 
 
 def _request(clip: Clip, store: Store) -> Request:
-    store.set_keyframe(0, clip.truth[0], complete=False)
+    store.set_keyframe(0, clip.truth[0], complete=False, shown=False)
     return Request(
         frames=clip.frames[:FRAMES],
         keyframes=dict(store.keyframes),

@@ -13,7 +13,7 @@ from napari_frtm.plugin.source.axes import Take, VideoAxes, guess_axes
 from napari_frtm.plugin.source.compute import computed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def check_annotation(labels: Labels, frames: LayerFrames, video_name: str) -> No
 
 
 def painted_frames(
-    data: Any, span: range, name: str, axes: VideoAxes | None = None
+    data: Any, frames: Collection[int], name: str, axes: VideoAxes | None = None
 ) -> dict[int, NDArray[np.uint16]]:
     """Return the frames on which something is painted, by their index.
 
@@ -101,8 +101,8 @@ def painted_frames(
     data : array of shape (T, H, W), or with the axes of the video's layer
         Labels; NumPy, dask, zarr or alike. At most one chunk along time is read at once. Where
         several channels or planes are painted, the largest label counts.
-    span : range
-        Frames to look at, step 1.
+    frames : range of step 1, or collection of int
+        Frames to look at.
     name : str
         Of the layer, for messages.
     axes : VideoAxes, optional
@@ -111,14 +111,13 @@ def painted_frames(
     Raises
     ------
     LabelsError
-        If nothing is painted within `span`, or an object's number is too large or negative.
+        If an object's number is too large or negative.
     """
     time = axes.time if axes is not None and axes.ndim == data.ndim else 0
-    painted = {i: frame for i, frame in _frames(data, span, time) if frame.any()}
-    if not painted:
-        everywhere = range(data.shape[time])
-        elsewhere = next((i for i, frame in _frames(data, everywhere, time) if frame.any()), None)
-        raise LabelsError(_nothing_painted(name, span, elsewhere))
+    spans = [frames] if isinstance(frames, range) else [range(t, t + 1) for t in frames]
+    painted = {
+        t: labels for span in spans for t, labels in _frames(data, span, time) if labels.any()
+    }
     for index, frame in painted.items():
         check_labels(frame, frame.shape, f"Frame {index} of '{name}'")
         if frame.max() > _LARGEST_ID:
@@ -203,13 +202,4 @@ def _no_video(name: str, shape: tuple[int, ...]) -> str:
     return (
         f"'{name}' has the shape {shape}: too many axes. A video has time, height and width, and "
         "channels or planes besides. Split it: right-click the layer, Split Stack."
-    )
-
-
-def _nothing_painted(name: str, span: range, elsewhere: int | None) -> str:
-    if elsewhere is None:
-        return f"Nothing is painted on '{name}'. Paint each object with its own label on one frame."
-    return (
-        f"'{name}' is painted on frame {elsewhere}, but not on frames {span.start} to "
-        f"{span.stop - 1}. Extend the range, or paint a frame inside it."
     )

@@ -1,40 +1,52 @@
-"""Changes of masks that are one step each, and how they are undone."""
+"""Changes of masks that are one step each, and how they are undone and redone."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.work.history import Packed, frame_before, restore
+from napari_frtm.session.history import History, Packed, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from napari_frtm.plugin.work.history import FrameBefore, Step
     from napari_frtm.plugin.work.session import Session
+    from napari_frtm.session.store import WrittenFrame
     from napari_frtm.types import Labels
 
 _SLICE = 0.03  # seconds of an undo at a time
 
 
 class Edits(QObject):  # type: ignore[misc]
-    """Applies and undoes the steps of a session."""
+    """Applies, undoes and redoes the steps of a session.
+
+    Attributes
+    ----------
+    history : History
+        The steps that can be undone and redone.
+    failed : Signal
+        With a text for the user, if an undo cannot be written.
+    """
+
+    failed = Signal(str)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
+        self.history = History()
         self._session = session
-        self._restoring: Iterator[tuple[int, FrameBefore]] | None = None
         self._open: Step | None = None
+        self._work: Iterator[None] | None = None
+        self._end: Callable[[], None] = self.end
 
     @property
     def is_busy(self) -> bool:
         """Whether a change or an undo of many frames still goes on."""
-        return self._restoring is not None or self._open is not None
+        return self._work is not None or self._open is not None
 
     def apply(self, pairs: Iterable[tuple[int, Labels]], name: str) -> None:
         """Replace the masks of frames, as one step.
@@ -48,32 +60,69 @@ class Edits(QObject):  # type: ignore[misc]
 
         Raises
         ------
-        OutputError
-            If the session folder cannot be written.
+        FrtmError
+            While masks are being changed, or if the session folder cannot be written.
         """
-        step = self.begin(name)
-        for frame, labels in pairs:
-            self.change(step, frame, labels)
-        self.end(step)
+        self.begin(name)
+        try:
+            for frame, labels in pairs:
+                self.change(frame, labels)
+        finally:
+            self.end()
 
-    def begin(self, name: str) -> Step:
-        """Return a step to which `change` adds frames, and which `end` ends."""
-        self._open = self._session.history.begin(name)
-        return self._open
+    def begin(self, name: str) -> None:
+        """Begin a step, to which `change` and `note` add frames, and which `end` ends.
 
-    def change(self, step: Step, frame: int, labels: Labels) -> None:
-        """Replace the masks of a frame as a part of a step, unless they are the same."""
-        session = self._session
-        old = session.labels(frame)
-        if not np.array_equal(old, labels):
-            step.before[frame] = frame_before(session.timeline, frame, Packed.of(old))
-            session.replace(frame, labels)
+        Raises
+        ------
+        FrtmError
+            While masks are being changed.
+        """
+        self._check_free()
+        self._open = Step(name)
 
-    def end(self, step: Step) -> None:
-        """End a step; it is forgotten if it changed nothing."""
-        self._open = None
-        if not step.before:
-            self._session.history.forget(step)
+    def rename(self, name: str) -> None:
+        """Call the step that is open otherwise."""
+        if self._open is not None:
+            self._open.name = name
+
+    def change(self, frame: int, labels: Labels) -> None:
+        """Replace the masks of a frame as a part of the step, unless they are the same."""
+        store = self._session.store
+        if self._open is not None and not np.array_equal(store.labels(frame), labels):
+            self._open.before.setdefault(frame, store.state(frame))
+            store.replace(frame, labels)
+            self._session.touch(frame)
+
+    def note(self, written: WrittenFrame) -> None:
+        """Add a frame that a run has written to the step."""
+        if self._open is not None:
+            self._open.before.setdefault(written.index, written.before)
+
+    def end(self) -> None:
+        """End the step; one that changed nothing is forgotten."""
+        step, self._open = self._open, None
+        if step is not None and step.before:
+            self.history.add(step)
+            self._session.touch()
+
+    def apply_gradually(self, pairs: Iterable[tuple[int, Labels, Labels]], name: str) -> None:
+        """Take over masks that something else has replaced already, as one step, little by little.
+
+        Parameters
+        ----------
+        pairs : iterable of (int, array of shape (H, W), array of shape (H, W))
+            Frames, their masks of before and their new ones; equal ones are left out.
+        name : str
+            Of the step, for the user.
+
+        Raises
+        ------
+        FrtmError
+            While masks are being changed.
+        """
+        self.begin(name)
+        self._go_on_with(self._taken_over(pairs), self.end)
 
     def undo(self) -> str | None:
         """Undo the last step; return its name, or None if there is none.
@@ -85,32 +134,61 @@ class Edits(QObject):  # type: ignore[misc]
         FrtmError
             While masks are being changed.
         """
-        if self.is_busy:
-            raise FrtmError("Masks are still being changed. Try again in a moment, or cancel that.")
-        step = self._session.history.pop()
+        return self._exchange(self.history.take_undo, self.history.put_redo)
+
+    def redo(self) -> str | None:
+        """Redo the step that was undone last; see `undo`."""
+        return self._exchange(self.history.take_redo, self.history.put_undo)
+
+    def _exchange(self, take: Callable[[], Step | None], put: Callable[[Step], None]) -> str | None:
+        """Bring back what frames held before a step, and keep what they hold now."""
+        self._check_free()
+        step = take()
         if step is None:
             return None
-        self._restoring = iter(step.before.items())
-        self._restore_some()
+        inverse = Step(step.name)
+        self._go_on_with(self._restored(step, inverse), lambda: put(inverse))
         return step.name
 
-    def _restore_some(self) -> None:
-        """Go on with an undo for a short time, and come back for the rest."""
-        try:
-            self._restore_until(monotonic() + _SLICE)
-        except FrtmError as error:  # a full disk, for instance; the rest stays as it is
-            self._restoring = None
-            show_error(str(error))
-        if self._restoring is not None:
-            QTimer.singleShot(0, self._restore_some)
+    def _restored(self, step: Step, inverse: Step) -> Iterator[None]:
+        store = self._session.store
+        for frame, before in step.before.items():
+            if not store.timeline.frozen[frame]:
+                inverse.before[frame] = store.state(frame)
+                store.restore(frame, before)
+                self._session.touch(frame)
+            yield
 
-    def _restore_until(self, end: float) -> None:
-        session = self._session
-        for frame, before in self._restoring or ():
-            if not session.timeline.frozen[frame]:
-                empty = np.zeros(session.results.size[1:], np.uint8)
-                session.replace(frame, empty if before.labels is None else before.labels.labels)
-                restore(session.timeline, frame, before)
-            if monotonic() > end:
-                return
-        self._restoring = None
+    def _taken_over(self, pairs: Iterable[tuple[int, Labels, Labels]]) -> Iterator[None]:
+        store = self._session.store
+        for frame, old, new in pairs:
+            if self._open is not None and not np.array_equal(old, new):
+                masks = Packed.of(old) if old.any() else None
+                self._open.before[frame] = replace(store.state(frame), masks=masks)
+                store.replace(frame, new)
+                self._session.touch(frame)
+            yield
+
+    def _go_on_with(self, work: Iterator[None], end: Callable[[], None]) -> None:
+        self._work, self._end = work, end
+        self._work_on()
+
+    def _work_on(self) -> None:
+        """Go on for a short time, and come back for the rest."""
+        if self._work is None:
+            return
+        stop = monotonic() + _SLICE
+        try:
+            for _ in self._work:
+                if monotonic() > stop:
+                    QTimer.singleShot(0, self._work_on)
+                    return
+        except (FrtmError, OSError) as error:  # a full disk, for instance; the rest stays as it is
+            self.failed.emit(str(error))
+        self._work = None
+        self._end()
+        self._session.touch()
+
+    def _check_free(self) -> None:
+        if self.is_busy:
+            raise FrtmError("Masks are still being changed. Try again in a moment, or cancel that.")

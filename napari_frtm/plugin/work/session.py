@@ -1,34 +1,28 @@
-"""The work on one video: its keyframes, results and timeline; what the docks show and change."""
+"""The work on one video, as docks and commands see and change it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.source.layers import displayed_frame, video_frames
-from napari_frtm.plugin.view.painting import Painting
-from napari_frtm.plugin.view.result_layers import ResultLayers
 from napari_frtm.plugin.work.edits import Edits
-from napari_frtm.plugin.work.history import History, frame_before
-from napari_frtm.plugin.work.saving import Saver
-from napari_frtm.plugin.work.store import Results, areas
-from napari_frtm.timeline import DOUBTFUL, Timeline
+from napari_frtm.session.request import Request
+from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from napari.layers import Image, Labels
-    from napari.viewer import Viewer
-    from numpy.typing import NDArray
-
-    from napari_frtm.io.session.folder import SessionFolder
-    from napari_frtm.plugin.source.axes import VideoAxes
-    from napari_frtm.plugin.work.history import Step
-    from napari_frtm.plugin.work.store import Finished
-    from napari_frtm.types import Labels as LabelImage
+    from napari_frtm.plugin.source.video import VideoSource
+    from napari_frtm.session.coverage import Scope
+    from napari_frtm.session.history import FrameState, History, Packed
+    from napari_frtm.session.request import Settings
+    from napari_frtm.session.store import Store
+    from napari_frtm.timeline import Timeline
+    from napari_frtm.types import Labels
 
 _ANNOUNCE = 100  # milliseconds between two updates of what is shown
 
@@ -38,115 +32,142 @@ class Session(QObject):  # type: ignore[misc]
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-        Where the video is shown.
-    video : napari.layers.Image
+    source : VideoSource
         The video.
-    axes : VideoAxes
-        Which axis of it is time, and what is taken of a further one.
+    store : Store
+        What is known of its frames.
 
     Attributes
     ----------
-    timeline : Timeline
-        What is known of each frame.
-    keyframes : dict of int to array of shape (H, W)
-        The frames that the user has drawn.
-    complete : set of int
-        Keyframes drawn on the result: they say where every object is.
     span : range
         In to Out.
     doubtful : float
         Confidence below which a frame is doubtful, in [0, 1].
+    form : dict
+        What the form of *Propagate* says, as plain values.
+    runs : list of dict
+        How the masks were made, run by run.
+    edits : Edits
+        Changes that can be undone.
+    before_painting : dict of int to FrameState
+        What was known of frames before the user painted on them, for those painted on since.
+    changed : Signal
+        Something that docks show has changed; at most ten times a second.
+    redrawn : Signal
+        With the set of frames whose masks have changed, just before `changed`.
+    unsaved : Signal
+        With the reason, when saving begins to fail; with an empty text when it works again.
     """
 
     changed = Signal()
+    redrawn = Signal(object)
+    unsaved = Signal(str)
 
-    def __init__(self, viewer: Viewer, video: Image, axes: VideoAxes) -> None:
+    def __init__(self, source: VideoSource, store: Store) -> None:
         super().__init__()
-        self.viewer = viewer
-        self.video = video
-        self.axes = axes
-        self.frames = video_frames(video, axes)
-        length, height, width = self.frames.shape[:3]
-        self.timeline = Timeline.empty(length)
-        self.keyframes: dict[int, LabelImage] = {}
-        self.complete: set[int] = set()
-        self.span = range(length)
+        self.source = source
+        self.store = store
+        self.span = range(source.size[0])
         self.doubtful = DOUBTFUL
-        self.history = History()
-        self.results = Results((length, height, width))
-        self.layers = ResultLayers(self)
-        self.painting = Painting(self)
-        self.saver = Saver(self)
+        self.form: dict[str, Any] = {}
+        self.runs: list[dict[str, Any]] = []
         self.edits = Edits(self)
+        self.before_painting: dict[int, FrameState] = {}
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._announce)
-        self.painting.painted.connect(self.make_keyframe)
-        self.painting.unpainted.connect(self._unpaint)
-        viewer.dims.events.current_step.connect(self._moved)
+        store.saver.on_failure = self.unsaved.emit
 
     @property
-    def masks(self) -> Labels | None:
-        """The layer with the masks, if there is one."""
-        return self.layers.masks
+    def timeline(self) -> Timeline:
+        """What is known of each frame."""
+        return self.store.timeline
 
     @property
-    def current(self) -> int:
-        """The frame that is displayed."""
-        return displayed_frame(self.video, self.viewer.dims.point, self.axes)
+    def history(self) -> History:
+        """The steps that can be undone and redone."""
+        return self.edits.history
 
-    def go_to(self, frame: int) -> None:
-        """Display a frame."""
-        place = np.zeros(self.video.ndim)
-        place[self.axes.time] = frame
-        world = self.video.data_to_world(place)[self.axes.time]
-        offset = self.viewer.dims.ndim - self.video.ndim
-        self.viewer.dims.set_point(offset + self.axes.time, world)
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is drawn or found."""
+        return bool(self.store.keyframes) or bool(self.timeline.filled.any())
 
-    def labels(self, frame: int) -> NDArray[np.integer]:
-        """Return a copy of the masks of a frame, of shape (H, W)."""
-        return self.results.labels(frame)
+    @property
+    def has_unfinished_run(self) -> bool:
+        """Whether a run was broken off that can go on."""
+        return self.store.folder is not None and self.store.folder.has_run
 
-    def make_keyframe(self, frame: int) -> None:
-        """Let the masks of a frame count as drawn by the user: all of them, and no others."""
-        labels = self.labels(frame)
-        self.keyframes[frame] = labels
-        self.complete.add(frame)
-        self._know(frame, labels, 1.0)
+    def take_up(self, store: Store) -> None:
+        """Go on with earlier work on the video, in place of what is here."""
+        self.store.saver.on_failure = lambda reason: None
+        self.store.close()
+        self.store = store
+        store.saver.on_failure = self.unsaved.emit
+        settings = {} if store.folder is None else store.folder.settings
+        self.runs[:] = settings.get("runs", [])
+        self.form = settings.get("form", {})
+        chosen = self.form.get("range")
+        self.span = range(*chosen) if chosen else range(self.source.size[0])
+        self.before_painting.clear()
+        self.touch(*np.flatnonzero(self.timeline.filled).tolist())
+
+    def set_span(self, span: range) -> None:
+        """Set In and Out; step 1."""
+        if span != self.span:
+            self.span = span
+            self.touch()
+
+    def request(self, settings: Settings, scope: Scope, here: int) -> Request:
+        """Return a snapshot of what a run needs."""
+        return Request(
+            frames=self.source.frames,
+            keyframes=dict(self.store.keyframes),
+            complete=frozenset(self.store.complete),
+            store=self.store,
+            settings=settings,
+            span=self.span,
+            scope=scope,
+            here=here,
+            contrast=self.source.contrast,
+        )
+
+    def painted(self, frame: int, before: Packed | None) -> None:
+        """Note that the user has painted on the masks of a frame, which showed `before`.
+
+        Where there were masks, all of the frame counts as drawn: what is not there is absent.
+        Where there were none, objects that were not drawn may be there still.
+        """
+        store = self.store
+        self.before_painting.setdefault(frame, replace(store.state(frame), masks=before))
+        known = frame in store.keyframes
+        complete = frame in store.complete if known else bool(self.timeline.filled[frame])
+        self.make_keyframe(frame, complete=complete)
+
+    def make_keyframe(self, frame: int, *, complete: bool = True) -> None:
+        """Let the masks of a frame count as drawn by the user."""
+        self.store.set_keyframe(frame, self.store.labels(frame), complete=complete)
         self.history.discard(frame)
-        self.saver.keyframe(frame, labels)
         self.touch(frame)
 
     def drop_keyframe(self, frame: int) -> None:
-        """Let a frame be predicted again; what it showed before it was painted on comes back.
+        """Let a frame be predicted again; what it showed before it was painted on comes back."""
+        self.store.drop_keyframe(frame)
+        before = self.before_painting.pop(frame, None)
+        if before is not None:
+            self.store.restore(frame, before)
+        self.touch(frame)
+
+    def toggle_keyframe(self, frame: int) -> bool:
+        """Let the masks of a frame count as drawn, or no longer; return which.
 
         Raises
         ------
         FrtmError
-            If it was not drawn on the result.
+            If the frame has no masks.
         """
-        if frame not in self.complete:
-            raise FrtmError(
-                f"Frame {frame} is no keyframe of the masks. If it is painted on your own labels "
-                "layer, erase it there."
-            )
-        predicted = self.painting.predicted.pop(frame, None)
-        if predicted is not None:
-            self.results.put(frame, predicted.labels)
-        self._unpaint(frame)
-
-    def toggle_keyframe(self) -> bool:
-        """Let the masks of the displayed frame count as drawn, or no longer; return which.
-
-        Raises
-        ------
-        FrtmError
-            If there are no masks, or the frame is painted on the user's own layer.
-        """
-        frame = self.current
-        if frame in self.keyframes:
+        if frame in self.store.keyframes:
             self.drop_keyframe(frame)
             return False
         if not self.timeline.filled[frame]:
@@ -156,136 +177,44 @@ class Session(QObject):  # type: ignore[misc]
         self.make_keyframe(frame)
         return True
 
-    def toggle_frozen(self) -> bool:
-        """Protect the displayed frame, or give it free again; return which."""
-        frozen = not self.timeline.frozen[self.current]
-        self.freeze([self.current], frozen)
-        return frozen
-
     def freeze(self, frames: Iterable[int], frozen: bool) -> None:
         """Accept frames, so that nothing overwrites them, or give them free again."""
         self.timeline.frozen[list(frames)] = frozen
         self.touch()
 
-    def protects(self, frame: int, drawn: Mapping[int, LabelImage]) -> bool:
-        """Whether a run that knows these keyframes must leave a frame alone.
+    def import_keyframes(self, painted: Mapping[int, Labels], looked_at: Iterable[int]) -> None:
+        """Take keyframes from a layer of the user's; frames looked at and not painted have none.
 
-        That is, if it is frozen, or was painted on since the run began.
+        Keyframes that were drawn on the masks themselves stay.
         """
-        if self.timeline.frozen[frame]:
-            return True
-        return frame in self.complete and drawn.get(frame) is not self.keyframes[frame]
-
-    def set_painted(self, painted: Mapping[int, LabelImage]) -> None:
-        """Note which frames are painted on the user's own layer."""
-        for frame in set(self.keyframes) - self.complete - set(painted):
-            self._unpaint(frame)
+        own = set(self.store.keyframes) - self.store.complete
+        for frame in own & set(looked_at) - set(painted):
+            self.store.drop_keyframe(frame)
         for frame, labels in painted.items():
-            if frame not in self.complete:
-                self.keyframes[frame] = labels
-                self.timeline.keyframes.add(frame)
-                self.saver.keyframe(frame, labels)
+            if frame not in self.store.complete:
+                self.store.set_keyframe(frame, labels, complete=False, shown=False)
         self.touch()
 
-    def take(self, finished: Sequence[Finished], step: Step) -> None:
-        """Note what a run has written."""
-        for item in finished:
-            before = frame_before(self.timeline, item.index, item.before)
-            step.before.setdefault(item.index, before)
-            self.timeline.record(item.index, item.confidence, item.area)
-            self._stale.add(item.index)
-        if finished:
-            self.touch()
-
-    def edit(self, pairs: Iterable[tuple[int, LabelImage]], name: str) -> None:
-        """Replace the masks of frames, as one step that can be undone; see `Edits.apply`."""
-        self.edits.apply(pairs, name)
-
-    def undo(self) -> str | None:
-        """Undo the last run or clean-up; return its name, or None; see `Edits.undo`."""
-        return self.edits.undo()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a clean-up or an undo still goes on."""
-        return self.edits.is_busy
-
-    def replace(self, frame: int, labels: LabelImage) -> None:
-        """Replace the masks of a frame; if it is a keyframe, it stays one.
-
-        Raises
-        ------
-        OutputError
-            If the session folder cannot be written.
-        """
-        self.results.put(frame, labels)
-        known = {i: float(values[frame]) for i, values in self.timeline.confidence.items()}
-        self.timeline.record(frame, known, areas(labels, self.timeline.object_ids))
-        if frame in self.complete:
-            self.keyframes[frame] = np.array(labels)
-            self.saver.keyframe(frame, self.keyframes[frame])
-        self.touch(frame)
-
-    def touch(self, frame: int | None = None) -> None:
-        """Show and save what has changed, a little later; the masks of a frame, if one is given."""
-        if frame is not None:
-            self._stale.add(frame)
+    def touch(self, *frames: int) -> None:
+        """Show and save what has changed, a little later; the masks of these frames as well."""
+        self._stale.update(frames)
         if not self._timer.isActive():
             self._timer.start(_ANNOUNCE)
 
-    def take_up(self, folder: SessionFolder) -> None:
-        """Go on with earlier work, and save to its folder."""
-        self.results.folder = folder
-        self.timeline = folder.timeline
-        self.keyframes = dict(folder.keyframes)
-        self.complete = set(folder.complete)
-        self.timeline.keyframes = set(self.keyframes)
-        self.results.load()
-        for frame in self.complete:  # a kill may have come between the two
-            self.results.put(frame, self.keyframes[frame])
-        self.layers.runs[:] = folder.settings.get("runs", [])
-        self.layers.show()
-        self.touch()
-
-    def keep_in(self, folder: SessionFolder) -> None:
-        """Save to a folder from now on, what is there already included.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written.
-        """
-        self.results.keep_in(folder)
-        for frame, labels in self.keyframes.items():
-            self.saver.keyframe(frame, labels)
-        self.touch()
+    def save_settings(self) -> None:
+        """Save what the form says, and how the masks were made."""
+        kept = {} if self.store.folder is None else self.store.folder.settings
+        axes = asdict(self.source.axes)
+        self.store.save_settings(kept | {"form": self.form, "runs": list(self.runs), "axes": axes})
 
     def close(self) -> None:
         """Save what is left to save, and let go of the folder."""
-        self.viewer.dims.events.current_step.disconnect(self._moved)
         self._timer.stop()
-        self.saver.close()
-
-    def _know(self, frame: int, labels: LabelImage, confidence: float) -> None:
-        """Note what a keyframe shows."""
-        ids = sorted({*self.timeline.object_ids, *np.unique(labels[labels > 0]).tolist()})
-        self.timeline.keyframes.add(frame)
-        self.timeline.record(frame, dict.fromkeys(ids, confidence), areas(labels, tuple(ids)))
-
-    def _unpaint(self, frame: int) -> None:
-        self.keyframes.pop(frame, None)
-        self.complete.discard(frame)
-        self.timeline.keyframes.discard(frame)
-        self.saver.no_keyframe(frame)
-        self.touch(frame)
-
-    def _moved(self, event: object = None) -> None:
-        self.painting.look()
+        self.store.close()
 
     def _announce(self) -> None:
-        if self.current in self._stale:
-            self.layers.refresh()
-            self.painting.look()
-        self._stale.clear()
-        self.saver.timeline()
+        stale, self._stale = self._stale, set()
+        if stale:
+            self.redrawn.emit(stale)
+        self.store.save_timeline()
         self.changed.emit()

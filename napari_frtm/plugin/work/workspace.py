@@ -1,176 +1,423 @@
-"""The sessions of a viewer: one for each video that is being worked on."""
+"""What is being done in one viewer: its sessions, the current one, and the run under way."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QThreadPool, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.session.folder import SessionFolder, VideoIdentity, is_session, session_path
-from napari_frtm.io.session.identity import load_header
-from napari_frtm.plugin.preferences import Place, preferences
-from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.source.layers import video_frames
+from napari_frtm.io.session.folder import is_session
+from napari_frtm.plugin.run.job import Job
+from napari_frtm.plugin.run.preload import prepare_for_torch
+from napari_frtm.plugin.run.prepare import Prepared, prepare
+from napari_frtm.plugin.run.progress import Progress
 from napari_frtm.plugin.work.session import Session
+from napari_frtm.session.carry_out import NetworkCache, carry_out
+from napari_frtm.session.request import Advanced, Started
+from napari_frtm.session.store import Store
 
 if TYPE_CHECKING:
-    from napari.layers import Image
-    from napari.utils.events import Event
-    from napari.viewer import Viewer
+    from collections.abc import Callable, Generator
+    from pathlib import Path
 
-SESSION = "napari-frtm session"
-"""Key of a video layer's metadata: the folder that it was opened from."""
+    from napari_frtm.plugin.run.prepare import PaintedLayer
+    from napari_frtm.plugin.source.video import VideoSource
+    from napari_frtm.plugin.work.cleaning import Cleaning
+    from napari_frtm.session.coverage import Scope
+    from napari_frtm.session.request import Request, Settings
 
-_OF_VIEWERS: WeakKeyDictionary[Viewer, Sessions] = WeakKeyDictionary()  # docks share them
+_PATIENCE = 10_000  # milliseconds that a closing viewer waits for the frames being computed
 
 
-class Sessions(QObject):  # type: ignore[misc]
-    """The sessions of one viewer; get them with `watch`."""
+@dataclass(slots=True, eq=False)
+class Run:
+    """A run under way, from the click on; what it does and how far it is come later.
 
-    changed = Signal()
+    Attributes
+    ----------
+    session : Session
+        Whose masks it writes.
+    settings : Settings
+        What was asked for.
+    scope : Scope
+        How much of the range to fill.
+    here : int
+        The frame that was displayed.
+    continues : bool
+        Whether it goes on with a run that was broken off.
+    started : Started or None
+        What it does, once the network is loaded.
+    progress : Progress or None
+        How far it is.
+    newest : int or None
+        The frame written last.
+    """
 
-    def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self._open: list[Session] = []
-        viewer.layers.events.removed.connect(self._removed)
+    session: Session
+    settings: Settings
+    scope: Scope
+    here: int
+    continues: bool = False
+    started: Started | None = None
+    progress: Progress | None = None
+    newest: int | None = None
+    error: str = ""
+    stopping: bool = False
+    job: Job = field(default_factory=lambda: Job("the propagation of masks (FRTM)"))
 
     @property
-    def open(self) -> list[Session]:
-        """Those that have begun, in that order."""
-        return list(self._open)
+    def outcome(self) -> str:
+        """How it ended, for the user."""
+        if self.progress is None:
+            return self.error or "Cancelled."
+        count = f"{self.progress.done} of {self.progress.total} frames"
+        if self.error:
+            return f"Failed after {count}: {self.error}"
+        return f"Cancelled after {count}." if self.stopping else f"Finished: {count}."
 
-    def find(self, video: Image | None) -> Session | None:
-        """Return the session of a video, if one has begun."""
-        return next((s for s in self._open if s.video is video), None)
 
-    def of(self, video: Image, axes: VideoAxes) -> Session:
-        """Return the session of a video; a new one if there is none, or not with these axes.
+class Workspace(QObject):  # type: ignore[misc]
+    """The sessions of one viewer, and the run under way; knows neither viewer nor layers.
 
-        Earlier work on the video that was saved is taken up.
+    Attributes
+    ----------
+    sessions : list of Session
+        Those that have begun, in that order.
+    current : Session or None
+        The one that docks, commands and keys act on.
+    run : Run or None
+        The run under way, from the click on.
+    cleaning : Cleaning or None
+        The clean-up under way.
+    changed : Signal
+        There are other sessions, or another one is current.
+    session_changed : Signal
+        Something of a session has changed; at most ten times a second.
+    run_changed : Signal
+        The run, or a clean-up, has begun, advanced, paused, gone on or ended.
+    ended : Signal
+        With how a run ended, in words.
+    taken_up : Signal
+        With the session whose earlier work was taken up.
+    trouble : Signal
+        With what went wrong, for the user.
+    """
+
+    changed = Signal()
+    session_changed = Signal()
+    run_changed = Signal()
+    ended = Signal(str)
+    taken_up = Signal(object)
+    trouble = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sessions: list[Session] = []
+        self.current: Session | None = None
+        self.run: Run | None = None
+        self.cleaning: Cleaning | None = None
+        self._opening: dict[Session, Job] = {}
+        self._looked: set[Session] = set()  # sessions whose earlier work was looked for
+        self._ending: list[Session] = []
+        self._networks = NetworkCache()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run is under way, from the click on, or masks are being changed."""
+        return self.run is not None or any(session.edits.is_busy for session in self.sessions)
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether earlier work is being read."""
+        return bool(self._opening)
+
+    def find(self, source: VideoSource) -> Session | None:
+        """Return the session of a video, with these axes, if one has begun."""
+        wanted = source.layer_id, source.axes
+        found = ((s.source.layer_id, s.source.axes) for s in self.sessions)
+        return next((s for s, key in zip(self.sessions, found, strict=True) if key == wanted), None)
+
+    def of_layer(self, layer_id: str) -> list[Session]:
+        """Return the sessions of a layer: one for each channel or plane that was worked on."""
+        return [session for session in self.sessions if session.source.layer_id == layer_id]
+
+    def begin(self, source: VideoSource) -> Session:
+        """Return a new session of a video, which is not announced before `session` asks for it."""
+        session = Session(source, Store(source.size))
+        session.edits.failed.connect(self.trouble)
+        session.unsaved.connect(self._say_unsaved)
+        session.changed.connect(self.session_changed)
+        self.sessions.append(session)
+        return session
+
+    def session(self, source: VideoSource) -> Session:
+        """Return the session of a video, which is the current one then; a new one if there is none.
+
+        Earlier work that is saved where it belongs is read in a thread, and taken up.
+        """
+        session = self.find(source) or self.begin(source)
+        session.source = source
+        if session not in self._looked:
+            self._looked.add(session)
+            if source.folder is not None and is_session(source.folder):
+                self._use_folder(session, source.folder, create=False)
+        self.choose(session)
+        return session
+
+    def save(self, session: Session) -> None:
+        """Save a session from now on where it belongs, if anywhere; it may have begun just now."""
+        if session.source.folder is not None and session.store.folder is None:
+            self._use_folder(session, session.source.folder, create=True)
+
+    def choose(self, session: Session | None) -> None:
+        """Let another session be the current one."""
+        if session is not self.current:
+            self.current = session
+            self.changed.emit()
+
+    def start(
+        self,
+        run: Run,
+        *,
+        folder: Path | None = None,
+        layer: PaintedLayer | None = None,
+        imported: Callable[[dict[int, Any]], None] = lambda painted: None,
+    ) -> None:
+        """Start a run; what goes wrong comes as `trouble`.
+
+        Parameters
+        ----------
+        run : Run
+            What to do.
+        folder : Path, optional
+            Where to save the session; if there is a session of the video, it is taken up.
+        layer : PaintedLayer, optional
+            The user's layer, if there are frames on it that have to be read.
+        imported : callable
+            Told the painted frames that were found there.
 
         Raises
         ------
         FrtmError
-            If the layer is no video.
+            If another run is under way, or masks are being changed.
         """
-        known = self.find(video)
-        if known is not None and known.axes == axes:
-            return known
-        session = Session(self._viewer, video, axes)
-        if known is not None:
-            self._end(known)
-        self._open.append(session)
-        session.saver.failed.connect(_say_unsaved)
-        self._take_up(session)
-        self.changed.emit()
-        return session
+        if self.run is not None:
+            raise FrtmError("A run is under way. Wait until it is done, or cancel it.")
+        if self.is_busy:
+            raise FrtmError("Masks are still being changed. Try again in a moment.")
+        self.run = run
+        self.run_changed.emit()
 
-    def resume(self, video: Image) -> Session | None:
-        """Return the session of a video if there is one, here or saved where it belongs."""
-        known = self.find(video)
-        path = folder_of(video)
-        if known is not None or path is None or not is_session(path):
-            return known
-        try:
-            saved = load_header(path)[1].get("axes")
-            return self.of(video, video_frames(video, saved and VideoAxes(**saved)).axes)
-        except FrtmError as error:
-            show_error(str(error))
-            return None
+        def take(prepared: Prepared) -> None:
+            if prepared.store is not None:
+                run.session.take_up(prepared.store)
+                self.taken_up.emit(run.session)
+            if layer is not None:
+                run.session.import_keyframes(prepared.painted, layer.frames)
+                imported(prepared.painted)
+
+        def read() -> None:
+            store, source = run.session.store, run.session.source
+            run.job.start(prepare, source, store, folder, create=True, layer=layer)
+
+        run.job = Job("reading what is painted (FRTM)")
+        run.job.yielded.connect(take)
+        run.job.failed.connect(self._fail)
+        run.job.ended.connect(self._launch)
+        opening = self._opening.get(run.session)
+        read() if opening is None else opening.ended.connect(read)
+
+    def pause(self) -> None:
+        """Let the run wait after the frames that are being computed."""
+        if self.run is not None:
+            self.run.job.pause()
+
+    def resume(self) -> None:
+        """Let the run go on."""
+        if self.run is not None:
+            self.run.job.resume()
+            if self.run.progress is not None:
+                self.run.progress.restart()
+
+    def toggle_pause(self) -> None:
+        """Pause the run, or let it go on."""
+        if self.run is not None:
+            self.resume() if self.run.job.is_paused else self.pause()
+
+    def clean_up(self, cleaning: Cleaning) -> None:
+        """Start a clean-up; what goes wrong comes as `trouble`.
+
+        Raises
+        ------
+        FrtmError
+            If a run is under way, or masks are being changed.
+        """
+        if self.is_busy:
+            raise FrtmError("Masks are still being changed. Try again in a moment.")
+        cleaning.failed.connect(self.trouble)
+        cleaning.ended.connect(self._cleaned)
+        cleaning.start()
+        self.cleaning = cleaning
+        self.run_changed.emit()
+
+    def cancel(self) -> None:
+        """Stop the run after the frames that are being computed; finished frames stay."""
+        if self.run is not None:
+            self.run.stopping = True
+            self.run.job.cancel()
+            self.run_changed.emit()
+
+    def end(self, session: Session) -> None:
+        """End a session: its video is gone. Its run is stopped, and can go on another time."""
+        if session not in self.sessions:
+            return
+        self.sessions.remove(session)
+        self._looked.discard(session)
+        if self.current is session:
+            self.current = self.sessions[-1] if self.sessions else None
+        if (opening := self._opening.pop(session, None)) is not None:
+            opening.cancel()
+        if self.cleaning is not None and self.cleaning.session is session:
+            self.cleaning.cancel()
+        if self.run is not None and self.run.session is session:
+            self._ending.append(session)  # closed when its thread has let go of it
+            self.cancel()
+        else:
+            session.close()
+        self.changed.emit()
 
     def close(self) -> None:
-        """Save what is left to save."""
-        for session in self.open:
-            self._end(session)
+        """End everything; waits for the frames that are being computed."""
+        running = self.run is not None or self._opening
+        for session in list(self.sessions):
+            self.end(session)
+        if running:
+            QThreadPool.globalInstance().waitForDone(_PATIENCE)
+        for session in self._ending:
+            session.close()
+        self._ending.clear()
 
-    def _take_up(self, session: Session) -> None:
-        path = folder_of(session.video)
-        if path is None or not is_session(path):
+    def _use_folder(self, session: Session, folder: Path, *, create: bool) -> None:
+        """Read earlier work in a thread, or begin to save."""
+        if session in self._opening:
+            return
+        job = Job("reading earlier work (FRTM)")
+        self._opening[session] = job
+
+        def take(prepared: Prepared) -> None:
+            if prepared.store is None:
+                return
+            if session not in self.sessions or session.has_work:
+                prepared.store.close()
+                return
+            session.take_up(prepared.store)
+            self.taken_up.emit(session)
+
+        def finish() -> None:
+            self._opening.pop(session, None)
+            self.changed.emit()
+
+        job.yielded.connect(take)
+        job.failed.connect(self.trouble)
+        job.ended.connect(finish)
+        job.start(prepare, session.source, session.store, folder, create=create)
+
+    def _cleaned(self) -> None:
+        self.cleaning = None
+        self.run_changed.emit()
+
+    def _launch(self) -> None:
+        """Start the run itself, once all is read."""
+        run = self.run
+        if run is None:
+            return
+        if run.stopping or run.error:
+            self._finish()
             return
         try:
-            folder = SessionFolder.open(path)
-            if folder.video.digest != identity(session).digest:
-                folder.release()
-                show_warning(
-                    f"{path.name} belongs to another video than '{session.video.name}', so it is "
-                    "left alone. Choose another folder to save this work in (Advanced, Save in)."
-                )
-                return
-            session.take_up(folder)
-        except FrtmError as error:
-            show_error(str(error))
+            request = run.session.request(run.settings, run.scope, run.here)
+            largest = max((int(v.max(initial=0)) for v in request.keyframes.values()), default=0)
+            run.session.store.make_room(largest)  # here: painting goes on in the same array
+            run.session.edits.begin("Propagate")
+        except (FrtmError, OSError, MemoryError) as error:
+            self._fail(str(error))
+            self._finish()
             return
-        show_info(f"Earlier work on '{session.video.name}' was taken up from {path}.")
+        run.job = Job("the propagation of masks (FRTM)")
+        run.job.yielded.connect(self._receive)
+        run.job.failed.connect(self._fail)
+        run.job.paused.connect(self.run_changed)
+        run.job.resumed.connect(self.run_changed)
+        run.job.ended.connect(self._finish)
+        run.job.start(_carried_out, request, self._networks, run.continues)
 
-    def _end(self, session: Session) -> None:
-        self._open.remove(session)
-        session.close()
-        self.changed.emit()
+    def _receive(self, item: Started | Advanced) -> None:
+        run = self.run
+        if run is None or (run.stopping and run.started is None):
+            return
+        if isinstance(item, Started):
+            frames = item.coverage.frames
+            run.started = item
+            run.progress = Progress(item.total, item.done)
+            run.session.edits.rename(f"Propagate {frames.start}-{frames.stop - 1}")
+            run.session.runs.append(provenance(item))
+            run.session.save_settings()
+        elif run.progress is not None:
+            run.progress.reach(item.done)
+            for written in item.frames:
+                run.session.edits.note(written)
+                run.newest = written.index
+            run.session.touch(*(written.index for written in item.frames))
+        self.run_changed.emit()
 
-    def _removed(self, event: Event) -> None:
-        session = self.find(event.value)
-        if session is not None:
-            self._end(session)
+    def _fail(self, text: str) -> None:
+        if self.run is not None:
+            self.run.error = text
+        self.trouble.emit(text)
 
+    def _finish(self) -> None:
+        """Come to rest; the last signal of the thread, after an error too."""
+        run, self.run = self.run, None
+        if run is None:
+            return
+        session = run.session
+        session.edits.end()
+        if session in self._ending:
+            self._ending.remove(session)
+            session.close()
+        else:
+            if run.stopping and session.store.folder is not None:
+                session.store.folder.end_run()
+            session.touch()
+        self.run_changed.emit()
+        self.ended.emit(run.outcome)
 
-def watch(viewer: Viewer) -> Sessions:
-    """Return the sessions of a viewer, the same for all docks."""
-    if viewer not in _OF_VIEWERS:
-        _OF_VIEWERS[viewer] = Sessions(viewer)
-    return _OF_VIEWERS[viewer]
-
-
-def open_sessions(viewer: Viewer) -> list[Session]:
-    """Return the sessions that have begun in a viewer."""
-    return watch(viewer).open
-
-
-def folder_of(video: Image) -> Path | None:
-    """Return where work on a video is saved if the user says nothing; None for nowhere.
-
-    Nowhere, that is for what came from no file, or if the user prefers it so.
-    """
-    if SESSION in video.metadata:
-        return Path(video.metadata[SESSION])
-    source, wanted = source_of(video), preferences()
-    if source is None or not wanted.saves:
-        return None
-    return session_path(source, source.stem, beside=wanted.place is Place.BESIDE)
-
-
-def source_of(video: Image) -> Path | None:
-    """Return the file or folder that a video was opened from; None for samples and arrays."""
-    if video.source.sample is not None:
-        return None
-    path = video.source.path or video.metadata.get("source")
-    return Path(path) if path else None
-
-
-def save_in(session: Session, path: Path) -> None:
-    """Keep a session in a folder from now on, what is there already included.
-
-    Raises
-    ------
-    FrtmError
-        If the folder cannot be written, or holds something else.
-    """
-    current = session.results.folder
-    if current is None or current.path != path:
-        session.keep_in(SessionFolder.create(path, identity(session)))
-        if current is not None:
-            current.release()
+    def _say_unsaved(self, reason: str) -> None:
+        if reason:
+            self.trouble.emit(f"Your work cannot be saved now, but is still here: {reason}")
 
 
-def identity(session: Session) -> VideoIdentity:
-    """Return what the video of a session is recognised by."""
-    source = source_of(session.video)
-    return VideoIdentity.of(session.frames, None if source is None else str(source))
+def provenance(started: Started) -> dict[str, Any]:
+    """Return how a run was made, as plain values."""
+    frames = started.coverage.frames
+    return {
+        "version": version("napari-frtm"),
+        "preset": started.settings.preset,
+        "variant": started.config.variant.value,
+        "config": asdict(started.config),
+        "device": started.device,
+        "contrast": list(started.contrast),
+        "range": [frames.start, frames.stop - 1],
+        "direction": started.coverage.direction.value,
+        "keyframes": sorted({*started.coverage.annotated, *started.coverage.references}),
+    }
 
 
-def _say_unsaved(reason: str) -> None:
-    show_error(f"Your work is not saved any more, but still here: {reason}")
+def _carried_out(
+    request: Request, networks: NetworkCache, continues: bool
+) -> Generator[Started | Advanced, None, None]:
+    prepare_for_torch()
+    yield from carry_out(request, networks, continues=continues)

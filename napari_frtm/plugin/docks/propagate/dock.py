@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin import keys
 from napari_frtm.plugin.docks.propagate.form import PropagateForm, Way
 from napari_frtm.plugin.docks.propagate.run_panel import RunPanel
-from napari_frtm.plugin.run.job import Runner
-from napari_frtm.plugin.run.plan import Reach
-from napari_frtm.plugin.run.request import Request
 from napari_frtm.plugin.source import layers
-from napari_frtm.plugin.work.workspace import save_in, watch
+from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.plugin.work.workspace import Run
+from napari_frtm.session.coverage import Scope
 
 if TYPE_CHECKING:
-    import napari.viewer
-    from napari.utils.events import Event
+    from collections.abc import Callable
 
-    from napari_frtm.plugin.work.session import Session
+    import napari.viewer
+    from qtpy.QtCore import QEvent
+
+    from napari_frtm.plugin.run.prepare import PaintedLayer
+    from napari_frtm.plugin.view.session_view import SessionView
+    from napari_frtm.types import Labels as LabelImage
 
 
 class Propagate(QWidget):  # type: ignore[misc]
-    """Follow the objects of a Labels layer through a video.
+    """Follow the objects that are painted through a video; a view of the viewer's workspace.
 
     Parameters
     ----------
@@ -37,210 +38,239 @@ class Propagate(QWidget):  # type: ignore[misc]
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self._viewer = viewer
-        self.sessions = watch(viewer)
-        self.runner = Runner(self)
+        self._view = workspace_view(viewer)
+        self.workspace = self._view.workspace
         self.form = PropagateForm(viewer)
+        self.new_masks_button = QPushButton("New masks layer")
         self.panel = RunPanel()
+        self._shown: SessionView | None = None
+        self._is_open = False
         self._lay_out()
         self._connect()
-        self._show_video()
+        self._choose_video()
         keys.follow(viewer, self)
 
     @property
     def running(self) -> bool:
         """Whether a run is under way."""
-        return self.runner.run is not None
+        return self.workspace.run is not None
 
     @property
-    def session(self) -> Session | None:
-        """The session of the video chosen, if one has begun."""
-        return self.sessions.find(self.form.video.layer)
+    def session_view(self) -> SessionView | None:
+        """The session of the video chosen, as it is shown; None if it is no video."""
+        return self._shown
 
-    def start(self, reach: Reach = Reach.RANGE, *, continues: bool = False) -> None:
+    def start(self, scope: Scope = Scope.RANGE, *, continues: bool = False) -> None:
         """Start a run with what the form says; a message says why if it cannot be."""
         if self.running:
             return
         try:
-            request = self._request(reach, continues)
+            self._start(scope, continues)
         except FrtmError as error:
             show_error(str(error))
             self.panel.status.setText(str(error))
-            return
-        self.form.setEnabled(False)
-        self.panel.show_busy()
-        video, labels = self.form.video.layer, self.form.labels.layer
-        self.runner.start(request, (video, None if request.labels is None else labels))
 
     def start_range(self) -> None:
         """Fill the frames from In to Out, or the displayed one if the form says so."""
-        self.start()
+        self.start(Scope.FRAME if self.form.way is Way.FRAME else Scope.RANGE)
 
     def start_here(self) -> None:
         """Compute again what depends on the displayed frame only."""
-        self.start(Reach.FROM_HERE)
+        self.start(Scope.FRAME if self.form.way is Way.FRAME else Scope.FROM_HERE)
 
-    def toggle_pause(self) -> None:
-        """Pause the run, or go on with it."""
-        if not self.running:
+    def go_on(self) -> None:
+        """Go on with a run that was broken off."""
+        self.start(continues=True)
+
+    def new_masks(self) -> None:
+        """Add a layer to paint the objects on, or select the one there is."""
+        view = self._shown
+        if view is None:
+            show_error(self.form.missing or "Choose a video first.")
             return
-        if self.runner.is_paused:
-            self.runner.resume()
-        else:
-            self.runner.pause()
-            self.panel.show_pausing()
-
-    def cancel(self) -> None:
-        """Stop after the frames that are being computed; finished frames stay."""
-        if not self.running:
-            return
-        self.runner.cancel()
-        self.panel.show_stopping()
-
-    def set_in(self) -> None:
-        """Let the range begin at the displayed frame."""
-        self.form.frames.set_first(self._displayed())
-
-    def set_out(self) -> None:
-        """Let the range end at the displayed frame."""
-        self.form.frames.set_last(self._displayed())
+        view.like = view.like or self.form.labels.layer
+        view.new_masks()
+        self.workspace.save(view.session)
+        self._show_status()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Stop when the dock is closed: napari then takes the widget out of it."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.cancel()
+        """Rest while the dock is closed: napari then takes the widget out of it."""
+        if event.type() == event.Type.ParentChange:
+            self._follow(self.parent() is not None)
         super().changeEvent(event)
 
-    def _request(self, reach: Reach, continues: bool) -> Request:
+    def _start(self, scope: Scope, continues: bool) -> None:
         form = self.form
         video, labels = form.video.layer, form.labels.layer
         if video is None:
             raise FrtmError(form.missing)
-        frames = layers.video_frames(video, form.axes.axes)
+        view = self._view.open(video, form.axes.axes)
+        session, here = view.session, view.current
+        unread: PaintedLayer | None = None
+        read: Callable[[dict[int, LabelImage]], None] = _ignore
         if labels is not None:
-            layers.check_annotation(labels, frames, video.name)
-        settings = form.settings
-        session = self.sessions.of(video, frames.axes)
-        if labels is None and not session.keyframes:
+            layers.check_annotation(labels, session.source.frames, video.name)
+            known = self._view.labels_input(session, labels)
+            unread, read = known.unread(here), known.read
+            view.like = view.like or labels
+        elif not session.store.keyframes:
             raise FrtmError(form.missing)
-        if session.is_busy:
-            raise FrtmError("Masks are still being changed. Try again in a moment.")
-        if form.folder.path is not None:
-            save_in(session, form.folder.path)
-        session.span = settings.span
-        session.layers.like = session.layers.like or labels
-        return Request(
-            session=session,
-            labels=None if labels is None else labels.data,
-            labels_name="" if labels is None else labels.name,
-            here=session.current,
-            reach=Reach.FRAME if reach is Reach.RANGE and form.way is Way.FRAME else reach,
-            contrast=layers.contrast_of(video, frames.axes),
-            settings=settings,
-            continues=continues,
-        )
+        session.form = form.state()
+        session.set_span(form.frames.span)
+        run = Run(session, form.settings, scope, here, continues)
+        self.workspace.start(run, folder=form.folder.path, layer=unread, imported=read)
 
-    def _displayed(self) -> int:
+    def _choose_video(self) -> None:
+        """Let the video of the form be the current one; its work is taken up."""
         video = self.form.video.layer
-        if video is None:
-            return 0
-        return layers.displayed_frame(video, self._viewer.dims.point, self.form.axes.axes)
+        try:
+            view = None if video is None else self._view.open(video, self.form.axes.axes)
+        except FrtmError as error:
+            view = None
+            self.panel.status.setText(str(error))
+        if view is None:
+            self.workspace.choose(None)
+        self._show_current()
 
-    def _show_plan(self) -> None:
-        run = self.runner.run
-        if run is None or run.plan is None:
+    def _show_current(self) -> None:
+        """Show the session that is the current one, with its settings."""
+        view = self._view.current
+        if view is not None and view is not self._shown:
+            self._shown = view
+            self.form.video.layer = view.video
+            self.form.axes.axes = view.session.source.axes
+            self._restore()
+        elif view is None:
+            self._shown = None
+        self._look()
+
+    def _restore(self) -> None:
+        """Show the settings of the session, after its earlier work was taken up."""
+        view = self._shown
+        if view is None:
             return
-        self.panel.show_plan(run)
-        runs = run.session.layers.runs
-        axes = asdict(run.session.axes)
-        run.session.saver.settings({"form": self.form.state(), "runs": runs, "axes": axes})
-        if not run.plan.course.annotated and run.request.reach is Reach.RANGE:
-            show_info(
-                "No frame of this range is painted; the masks come from painted frames outside."
-            )
+        session = view.session
+        folder = session.store.folder
+        self.form.folder.path = session.source.folder if folder is None else folder.path
+        self.form.set_state(session.form)
+        self._show_span()
 
-    def _show_progress(self) -> None:
-        run = self.runner.run
+    def _taken_up(self, session: object) -> None:
+        if self._shown is not None and session is self._shown.session:
+            self._restore()
+            self._look()
+
+    def _look(self) -> None:
+        """Show the run, or what has to be done before one."""
+        run = self.workspace.run
+        self.form.set_running(run is not None)
         if run is None:
+            session = None if self._shown is None else self._shown.session
+            self.panel.show_idle(unfinished=session is not None and session.has_unfinished_run)
+            self._show_span()
+        else:
+            self.panel.show_run(run)
+            self._follow_run()
+
+    def _follow_run(self) -> None:
+        run = self.workspace.run
+        if run is None or run.newest is None:
             return
-        self.panel.show_progress(run)
-        if run.session.layers.scores is not None and self.form.scores.isChecked():
-            run.session.layers.scores.visible = True
-        if self.form.follow.isChecked() and run.newest is not None:
-            run.session.go_to(run.newest)
+        view = self._view.view(run.session) if run.session in self.workspace.sessions else None
+        if view is not None and self.form.follow.isChecked():
+            view.go_to(run.newest)
 
-    def _show_paused(self) -> None:
-        if self.runner.run is not None:
-            self.panel.show_paused(self.runner.run)
+    def _show_scores(self, shown: bool) -> None:
+        if self._shown is not None:
+            self._shown.show_scores(shown)
 
-    def _show_end(self, outcome: str) -> None:
-        self.form.setEnabled(True)
-        self.panel.show_idle(unfinished=self._is_unfinished())
+    def _show_span(self) -> None:
+        """Show In and Out as they are in the session."""
+        if self._shown is not None:
+            session = self._shown.session
+            if session.span != self.form.frames.span:
+                whole = session.span == range(session.source.size[0])
+                self.form.frames.span = session.span
+                self.form.frames.whole.setChecked(whole)
+
+    def _share_span(self) -> None:
+        """Let In and Out be those of the session."""
+        if self._shown is not None:
+            self._shown.session.set_span(self.form.frames.span)
+
+    def set_in(self) -> None:
+        """Let the range begin at the displayed frame."""
+        if self._shown is not None:
+            self.form.frames.set_first(self._shown.current)
+
+    def set_out(self) -> None:
+        """Let the range end at the displayed frame."""
+        if self._shown is not None:
+            self.form.frames.set_last(self._shown.current)
+
+    def _toggle_pause(self) -> None:
+        self.workspace.toggle_pause()
+
+    def _cancel(self) -> None:
+        self.workspace.cancel()
+
+    def _ended(self, outcome: str) -> None:
         self.panel.status.setText(outcome)
 
-    def _layer_removed(self, event: Event) -> None:
-        run = self.runner.run
-        if run is None or run.stopping:
-            return
-        if event.value in run.needed or run.session.layers.owns(event.value):
-            self.cancel()
-            show_warning(f"'{event.value.name}' was removed, so its propagation was stopped.")
-
-    def _show_video(self) -> None:
-        """Take up earlier work on the video chosen, and its settings."""
-        video = self.form.video.layer
-        session = None if video is None else self.sessions.resume(video)
-        folder = None if session is None else session.results.folder
-        if session is not None and folder is not None:
-            self.form.folder.path = folder.path
-            self.form.axes.axes = session.axes
-            self.form.set_state(folder.settings.get("form", {}))
-        self._show_missing()
-        self.panel.show_idle(unfinished=self._is_unfinished())
-
-    def _is_unfinished(self) -> bool:
-        """Whether a run on this video was broken off."""
-        folder = self.session.results.folder if self.session is not None else None
-        return folder is not None and folder.has_run
-
-    def _share_range(self) -> None:
-        """Let the other docks know In and Out."""
-        if self.session is not None and not self.running:
-            self.session.span = self.form.frames.span
-            self.session.touch()
-
-    def _show_missing(self) -> None:
+    def _show_status(self) -> None:
         """Say what the user has to do before a run, or where it starts from."""
         if self.running:
             return
         text = self.form.missing
-        if self.session is not None and self.session.keyframes and self.form.labels.layer is None:
-            frames = ", ".join(map(str, sorted(self.session.keyframes)[:8]))
-            text = f"Starts from the keyframes of this session: {frames}."
+        if self._shown is not None and self._shown.session.store.keyframes:
+            frames = sorted(self._shown.session.store.keyframes)
+            text = f"Starts from the keyframes {', '.join(map(str, frames[:8]))}."
+        elif self._shown is not None and self.form.labels.layer is None:
+            text = "Press New masks layer, and paint each object with its own label on one frame."
         self.panel.status.setText(text)
 
     def _lay_out(self) -> None:
+        self.new_masks_button.setToolTip(
+            "Add a layer of the video's size and place to paint the objects on: the first masks, "
+            "corrections and results are on it. It takes no memory before it is painted on."
+        )
         layout = QVBoxLayout(self)
-        layout.addWidget(self.form)
-        layout.addWidget(self.panel)
+        for widget in (self.form, self.new_masks_button, self.panel):
+            layout.addWidget(widget)
         layout.addStretch(1)
 
     def _connect(self) -> None:
-        panel = self.panel
+        form, panel = self.form, self.panel
+        self.new_masks_button.clicked.connect(self.new_masks)
         panel.start_button.clicked.connect(self.start_range)
         panel.here_button.clicked.connect(self.start_here)
-        panel.continue_button.clicked.connect(lambda: self.start(continues=True))
-        panel.pause_button.clicked.connect(self.toggle_pause)
-        panel.cancel_button.clicked.connect(self.cancel)
-        self.form.changed.connect(self._show_missing)
-        self.form.video_changed.connect(self._show_video)
-        for box in (self.form.frames.first, self.form.frames.last):
-            box.valueChanged.connect(self._share_range)
-        self.form.frames.in_pressed.connect(self.set_in)
-        self.form.frames.out_pressed.connect(self.set_out)
-        self.runner.planned.connect(self._show_plan)
-        self.runner.advanced.connect(self._show_progress)
-        self.runner.paused.connect(self._show_paused)
-        self.runner.resumed.connect(panel.show_resumed)
-        self.runner.ended.connect(self._show_end)
-        self._viewer.layers.events.removed.connect(self._layer_removed)
+        panel.continue_button.clicked.connect(self.go_on)
+        panel.pause_button.clicked.connect(self._toggle_pause)
+        panel.cancel_button.clicked.connect(self._cancel)
+        form.changed.connect(self._show_status)
+        form.video_changed.connect(self._choose_video)
+        form.frames.changed.connect(self._share_span)
+        form.frames.in_pressed.connect(self.set_in)
+        form.frames.out_pressed.connect(self.set_out)
+        form.scores.toggled.connect(self._show_scores)
+        self._follow(True)
+
+    def _follow(self, follows: bool) -> None:
+        """Look at what changes from now on, or no longer."""
+        if follows == self._is_open:
+            return
+        self._is_open = follows
+        pairs = (
+            (self.workspace.changed, self._show_current),
+            (self.workspace.run_changed, self._look),
+            (self.workspace.taken_up, self._taken_up),
+            (self.workspace.ended, self._ended),
+        )
+        for signal, slot in pairs:
+            signal.connect(slot) if follows else signal.disconnect(slot)
+        if follows:
+            self._show_current()
+
+
+def _ignore(painted: object) -> None:
+    """Do without what was painted."""

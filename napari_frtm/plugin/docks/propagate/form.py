@@ -26,13 +26,11 @@ from napari_frtm.plugin.docks.propagate.axes_box import AxesBox
 from napari_frtm.plugin.docks.propagate.entries import FolderEdit, parse_objects
 from napari_frtm.plugin.docks.propagate.inputs import LayerCombo, RangeBox
 from napari_frtm.plugin.preferences import preferences
-from napari_frtm.plugin.run.request import Settings
 from napari_frtm.plugin.source.layers import video_frames
-from napari_frtm.plugin.work.workspace import folder_of
+from napari_frtm.plugin.source.video import folder_of
+from napari_frtm.session.request import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari.viewer import Viewer
 
     from napari_frtm.plugin.preferences import Preferences
@@ -137,9 +135,8 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             preset=self.preset.currentText(),
             config=config,
             device=self.device.currentText(),
-            span=self.frames.span,
             direction=_DIRECTIONS[self.way],
-            objects=parse_objects(self.objects.text()),
+            objects=_sorted(parse_objects(self.objects.text())),
             soft=self.probabilities.isChecked(),
         )
 
@@ -190,6 +187,12 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             "device": self.device,
             "direction": self.direction,
         }
+
+    def set_running(self, running: bool) -> None:
+        """Lock what a run under way does not follow any more."""
+        for widget in self.findChildren(QWidget):
+            if widget.parent() is self and widget not in (self.scores, self.follow):
+                widget.setEnabled(not running)
 
     def _lay_out(self) -> None:
         layout = _form_layout(self)
@@ -269,7 +272,8 @@ class PropagateForm(QWidget):  # type: ignore[misc]
     def _follow_video(self) -> None:
         video = self.video.layer
         self.axes.set_layer(video)
-        path: Path | None = folder_of(video) if video is not None else None
+        axes = self.axes.axes
+        path = None if video is None or axes is None else folder_of(video, axes)
         self.folder.path = path
         self._follow_axes()
         self.video_changed.emit()
@@ -282,6 +286,10 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             length = 0
         self.frames.set_length(length)
         self.changed.emit()
+
+
+def _sorted(objects: frozenset[int] | None) -> tuple[int, ...] | None:
+    return None if objects is None else tuple(sorted(objects))
 
 
 def _combo(items: Any, tip: str) -> QComboBox:

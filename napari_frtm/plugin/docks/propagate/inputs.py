@@ -79,6 +79,7 @@ class LayerCombo(QComboBox):  # type: ignore[misc]
 class RangeBox(QWidget):  # type: ignore[misc]
     """First and last frame, both included; the whole video unless the user says otherwise."""
 
+    changed = Signal()
     in_pressed = Signal()
     out_pressed = Signal()
 
@@ -102,6 +103,8 @@ class RangeBox(QWidget):  # type: ignore[misc]
         layout.setColumnStretch(1, 1)
         self.whole.toggled.connect(self._set_whole)
         self.first.valueChanged.connect(self.last.setMinimum)
+        for box in (self.first, self.last):
+            box.valueChanged.connect(self.changed)
         self.in_button.clicked.connect(self.in_pressed)
         self.out_button.clicked.connect(self.out_pressed)
         self._length = 0

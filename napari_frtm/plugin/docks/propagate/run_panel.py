@@ -8,7 +8,8 @@ import psutil
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from napari_frtm.plugin.run.job import Run
+    from napari_frtm.plugin.work.workspace import Run
+    from napari_frtm.session.request import Started
 
 _KINDS = {True: "refined masks", False: "coarse masks (target model only)"}
 _MANY = 4  # objects; from here on they may be cells
@@ -55,48 +56,36 @@ class RunPanel(QWidget):  # type: ignore[misc]
         self.progress_text.show()
         self.status.clear()
 
-    def show_plan(self, run: Run) -> None:
-        """Say where and how a run is carried out."""
-        if run.plan is None:
-            return
-        kind = _KINDS[run.plan.config.variant.refines]
-        device = _DEVICES.get(run.plan.device.split(":")[0], run.plan.device)
-        text = f"{device}, {run.request.settings.preset}: {kind}"
-        low, high = run.plan.contrast
+    def show_run(self, run: Run) -> None:
+        """Say where and how a run is carried out, and how far it is."""
+        self.show_busy()
+        stopping, paused = run.stopping, run.job.is_paused
+        self.cancel_button.setEnabled(not stopping)
+        self.pause_button.setEnabled(not stopping and run.started is not None)
+        self.pause_button.setText("Resume" if paused else "Pause")
+        if run.started is not None and run.progress is not None:
+            self._show_started(run.started)
+            self.bar.setRange(0, run.started.total)
+            self.bar.setValue(run.progress.done)
+            text = run.progress.text if run.newest is not None else "Learning the objects…"
+            if paused:
+                text = f"Paused at {run.progress.done} of {run.progress.total} frames."
+            self.progress_text.setText(f"{text}\n{_memory()}")
+        if stopping:
+            self.status.setText("Stopping after the current frames…")
+
+    def _show_started(self, started: Started) -> None:
+        kind = _KINDS[started.config.variant.refines]
+        device = _DEVICES.get(started.device.split(":")[0], started.device)
+        text = f"{device}, {started.settings.preset}: {kind}"
+        low, high = started.contrast
         if (low, high) != (0, 255):
             text += f"\nIntensities {low:g} to {high:g} are seen as black to white."
-        if run.plan.objects >= _MANY and run.plan.config.locality is None:
+        if len(started.objects) >= _MANY and started.config.locality is None:
             text += "\nMany alike objects? Advanced, Search: Near the last place keeps them apart."
+        if not started.coverage.annotated:
+            text += "\nNo frame of this range is painted; masks come from painted frames outside."
         self.status.setText(text)
-        self.bar.setRange(0, run.plan.total)
-        self.progress_text.setText("Learning the objects…")
-
-    def show_progress(self, run: Run) -> None:
-        """Say how far a run is, and what memory it takes."""
-        if run.progress is not None:
-            self.bar.setValue(run.progress.done)
-            self.progress_text.setText(f"{run.progress.text}\n{_memory()}")
-
-    def show_pausing(self) -> None:
-        """Say that the current frames are still being computed."""
-        self.progress_text.setText("Pausing after the current frames…")
-
-    def show_paused(self, run: Run) -> None:
-        """Offer to go on."""
-        self.pause_button.setText("Resume")
-        if run.progress is not None:
-            done, total = run.progress.done, run.progress.total
-            self.progress_text.setText(f"Paused at {done} of {total} frames.")
-
-    def show_resumed(self) -> None:
-        """Offer to pause."""
-        self.pause_button.setText("Pause")
-
-    def show_stopping(self) -> None:
-        """Say that the current frames are still being computed."""
-        self.cancel_button.setEnabled(False)
-        self.pause_button.setEnabled(False)
-        self.status.setText("Stopping after the current frames…")
 
     def _lay_out(self) -> None:
         buttons = QGridLayout()

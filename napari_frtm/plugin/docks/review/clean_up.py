@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from threading import Semaphore
 from typing import TYPE_CHECKING
 
-import numpy as np
-from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QTimer
+from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -22,36 +18,22 @@ from qtpy.QtWidgets import (
 )
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.run.worker import start_worker
 from napari_frtm.plugin.view.preview import Preview
-from napari_frtm.plugin.work.cleaning import AMOUNTS, CleanUp, Operation, cleaned, in_turn
-from napari_frtm.plugin.work.workspace import open_sessions
+from napari_frtm.plugin.work.cleaning import Cleaning, frames_left_alone
+from napari_frtm.session.clean_up import AMOUNTS, CleanUp, Operation, cleaned
 
 if TYPE_CHECKING:
-    from napari_frtm.plugin.run.worker import Worker
-    from napari_frtm.plugin.work.history import Step
-    from napari_frtm.plugin.work.session import Session
-    from napari_frtm.types import Labels
+    from napari_frtm.plugin.view.session_view import SessionView
+    from napari_frtm.plugin.work.workspace import Workspace
 
 _ALL, _ONE = "All", "Selected label"
 _RANGE, _HERE = "In to Out", "This frame"
 
 
-@dataclass(slots=True, eq=False)
-class _Run:
-    """A clean-up under way, and whose masks it changes; `free` while no frame waits for napari."""
-
-    session: Session
-    step: Step
-    worker: Worker
-    free: Semaphore
-    failed: bool = False
-
-
 class CleanUpBox(QWidget):  # type: ignore[misc]
     """Choose what to do, look at it, do it."""
 
-    def __init__(self) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.operation = _combo(Operation, "What to do to each mask.")
         self.amount = QSpinBox()
@@ -61,9 +43,9 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.preview = QCheckBox("Preview")
         self.apply_button, self.cancel_button = QPushButton("Apply"), QPushButton("Cancel")
         self.bar = QProgressBar()
-        self._session: Session | None = None
+        self._workspace = workspace
+        self._view: SessionView | None = None
         self._outlines = Preview()
-        self._run: _Run | None = None
         self._lay_out()
         self.operation.currentTextChanged.connect(self._offer_amount)
         for combo in (self.operation, self.objects):
@@ -74,12 +56,12 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.apply_button.clicked.connect(self.apply)
         self.cancel_button.clicked.connect(self.cancel)
         self._offer_amount()
-        self._show_running(False)
+        self.show_running()
 
     @property
     def clean_up(self) -> CleanUp:
         """What is chosen."""
-        masks = None if self._session is None else self._session.masks
+        masks = None if self._view is None else self._view.masks
         ids = None
         if masks is not None and self.objects.currentText() == _ONE:
             ids = frozenset({int(masks.selected_label)})
@@ -92,117 +74,75 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
     @property
     def running(self) -> bool:
         """Whether masks are being cleaned up."""
-        return self._run is not None
+        return self._workspace.cleaning is not None
 
-    def set_session(self, session: Session | None) -> None:
+    def set_view(self, view: SessionView | None) -> None:
         """Clean up the masks of another session."""
-        if session is not self._session:
-            self.stop()
-            self._session = session
-        self.setEnabled(session is not None)
+        if view is not self._view:
+            self.preview.setChecked(False)
+            self._view = view
+        self.setEnabled(view is not None)
 
     def show_frame(self) -> None:
         """Show the displayed frame as it would be; nothing without *Preview*."""
-        session = self._session
-        if session is None or session.masks is None or not self.preview.isChecked():
+        view = self._view
+        if view is None or view.masks is None or not self.preview.isChecked():
             self._outlines.remove()
             return
-        here = session.current
-        left_alone, filled = self._left_alone(session), session.timeline.filled
+        here, store = view.current, view.session.store
+        left_alone = frames_left_alone(view.session, keyframes_too=self.keyframes.isChecked())
         ((_, clean),) = cleaned(
-            self.clean_up, session.labels, range(here, here + 1), filled, left_alone
+            self.clean_up, store.labels, range(here, here + 1), store.timeline.filled, left_alone
         )
-        labels = session.labels(here) if clean is None else clean
-        self._outlines.show(labels, session.masks, session.viewer.layers)
+        labels = store.labels(here) if clean is None else clean
+        self._outlines.show(labels, view.masks, view.viewer.layers)
 
     def apply(self) -> None:
         """Clean up, in a thread; one step that can be undone."""
-        session = self._session
-        if session is None or self.running:
+        view = self._view
+        if view is None or self.running:
             return
-        if obstacle := self._obstacle(session):
-            show_warning(obstacle)
-            return
-        here = session.current
-        frames = range(here, here + 1) if self.frames.currentText() == _HERE else session.span
-        step = session.edits.begin(self.clean_up.operation)
-        self.bar.setRange(0, len(frames))
-        self.bar.setValue(0)
-        self._show_running(True)
-        free = Semaphore()
-        worker = start_worker(
-            in_turn,
-            "the clean-up of masks (FRTM)",
-            {"yielded": self._take, "errored": self._fail, "finished": self._finish},
-            cleaned(
-                self.clean_up,
-                session.labels,
-                frames,
-                session.timeline.filled.copy(),
-                self._left_alone(session),
-            ),
-            free,
-        )
-        self.destroyed.connect(worker.quit)
-        self._run = _Run(session, step, worker, free)
-
-    def stop(self) -> None:
-        """Cancel, and take the preview away."""
-        self.cancel()
-        self.preview.setChecked(False)
+        try:
+            self._apply(view)
+        except FrtmError as error:
+            show_warning(str(error))
 
     def cancel(self) -> None:
         """Stop; frames that are done stay so, and can be undone."""
-        if self._run is not None:
-            self._run.worker.quit()
+        if self._workspace.cleaning is not None:
+            self._workspace.cleaning.cancel()
 
-    def _obstacle(self, session: Session) -> str:
-        """Return why nothing can be cleaned up; empty if it can."""
-        if session.masks is None:
-            return f"'{session.video.name}' has no masks layer to clean up. Propagate masks first."
-        if session.is_busy:
-            return "Masks are still being changed. Try again in a moment."
+    def show_running(self) -> None:
+        """Show whether a clean-up is under way."""
+        self.apply_button.setEnabled(not self.running)
+        self.cancel_button.setEnabled(self.running)
+        self.bar.setVisible(self.running)
+        if not self.running:
+            self.preview.setChecked(False)
+
+    def _apply(self, view: SessionView) -> None:
+        if view.masks is None:
+            raise FrtmError(
+                f"'{view.video.name}' has no masks layer to clean up. Propagate masks first."
+            )
         if self.clean_up.object_ids == frozenset({0}):
-            return "The selected label, 0, is the background. Click an object in the table."
-        return ""
+            raise FrtmError(
+                "The selected label, 0, is the background. Click an object in the table."
+            )
+        here = view.current
+        only_here = self.frames.currentText() == _HERE
+        frames = range(here, here + 1) if only_here else view.session.span
+        cleaning = Cleaning(
+            view.session, self.clean_up, frames, keyframes_too=self.keyframes.isChecked()
+        )
+        self._workspace.clean_up(cleaning)
+        cleaning.advanced.connect(self._advance)
+        self.bar.setRange(0, len(frames))
+        self.bar.setValue(0)
 
-    def _left_alone(self, session: Session) -> frozenset[int]:
-        """Return the frames that the user has accepted or drawn."""
-        drawn = frozenset() if self.keyframes.isChecked() else session.timeline.keyframes
-        return frozenset(np.flatnonzero(session.timeline.frozen).tolist()) | drawn
-
-    def _take(self, item: tuple[int, Labels | None]) -> None:
-        frame, labels = item
-        run = self._run
-        self.bar.setValue(self.bar.value() + 1)
-        if run is not None:
-            QTimer.singleShot(0, run.free.release)  # after what else napari has to do
-        if run is None or run.failed or labels is None or frame in self._left_alone(run.session):
-            return  # the user may have drawn or accepted it since
-        if not _is_open(run.session):
-            self.cancel()
-            return
-        try:
-            run.session.edits.change(run.step, frame, labels)
-        except (FrtmError, OSError) as error:
-            self.cancel()
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        if self._run is not None:
-            self._run.failed = True
-        show_error(f"The clean-up stopped: {error}")
-
-    def _finish(self) -> None:
-        """Come to rest; the worker's last signal, after an error too."""
-        run, self._run = self._run, None
-        if run is not None:
-            run.session.edits.end(run.step)
-            if _is_open(run.session):
-                run.session.touch()
-            self.destroyed.disconnect(run.worker.quit)
-        self.preview.setChecked(False)
-        self._show_running(False)
+    def _advance(self) -> None:
+        if self._workspace.cleaning is not None:
+            self.bar.setValue(self._workspace.cleaning.done)
 
     def _offer_amount(self) -> None:
         amount = AMOUNTS[Operation(self.operation.currentText())]
@@ -211,11 +151,6 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.amount.setSuffix(amount.unit)
         self.amount.setToolTip(amount.meaning)
         self.amount.setEnabled(amount.least < amount.most)
-
-    def _show_running(self, running: bool) -> None:
-        self.apply_button.setEnabled(not running)
-        self.cancel_button.setEnabled(running)
-        self.bar.setVisible(running)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -235,11 +170,6 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         for inner in (form, row):
             layout.addLayout(inner)
         layout.addWidget(self.bar)
-
-
-def _is_open(session: Session) -> bool:
-    """Whether a session still goes on: its video may have been removed meanwhile."""
-    return session in open_sessions(session.viewer)
 
 
 def _combo(items: object, tip: str) -> QComboBox:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -16,20 +15,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QCollapsible
+from superqt.utils import signals_blocked
 
-from napari_frtm.errors import FrtmError
 from napari_frtm.plugin import commands, keys
 from napari_frtm.plugin.docks.review.clean_up import CleanUpBox
 from napari_frtm.plugin.docks.review.object_table import ObjectTable, object_colours
 from napari_frtm.plugin.docks.review.timeline import TimeStrip
-from napari_frtm.plugin.work.workspace import watch
+from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import napari.viewer
 
+    from napari_frtm.plugin.view.session_view import SessionView
     from napari_frtm.plugin.work.session import Session
 
 _EMPTY = "Nothing to review yet: open a video and propagate masks (dock Propagate)."
@@ -47,8 +45,10 @@ class Review(QWidget):  # type: ignore[misc]
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self._sessions = watch(viewer)
+        self._view = workspace_view(viewer)
+        self.workspace = self._view.workspace
         self._session: Session | None = None
+        self._offered: list[Session] = []
         self._follows = False
         self.video = QComboBox()
         self.note = QLabel(_EMPTY)
@@ -60,18 +60,14 @@ class Review(QWidget):  # type: ignore[misc]
         self.freeze_button = QPushButton("Freeze")
         self.freeze_range_button = QPushButton("Freeze In to Out")
         self.undo_button = QPushButton("Undo")
+        self.redo_button = QPushButton("Redo")
         self.table = ObjectTable()
-        self.clean_up = CleanUpBox()
+        self.clean_up = CleanUpBox(self.workspace)
         self.clean_up_fold = QCollapsible("Clean up", expandedIcon="▾", collapsedIcon="▸")
         self._lay_out()
         self._describe()
         self._connect()
         keys.follow(viewer, self)
-
-    @property
-    def session(self) -> Session | None:
-        """The session that is shown."""
-        return self._session
 
     def changeEvent(self, event: QEvent) -> None:
         """Rest while the dock is closed: napari then takes the widget out of it."""
@@ -81,32 +77,23 @@ class Review(QWidget):  # type: ignore[misc]
 
     def look(self) -> None:
         """Show everything as it is now."""
-        session = self._session
-        self.note.setVisible(session is None)
+        view = self.session_view
+        self.note.setVisible(view is None)
         for widget in (self.strip, self.table, self._buttons, self.clean_up_fold):
-            widget.setVisible(session is not None)
-        colours = {} if session is None else object_colours(session)
+            widget.setVisible(view is not None)
+        colours = {} if view is None else object_colours(view)
+        session = None if view is None else view.session
         timeline = None if session is None else session.timeline
         self.strip.show_timeline(timeline, session.span if session else range(0), colours)
-        self.table.show_session(session, colours)
-        self.clean_up.set_session(session)
+        self.table.show_session(view, colours)
+        self.clean_up.set_view(view)
+        self.clean_up.show_running()
         self._look_at_frame()
 
-    def go_to_doubtful(self, *, forward: bool) -> None:
-        """Go to the worst frame of the next doubtful stretch, or of the one before."""
-        self._do(lambda session: commands.go_to_doubtful(session, backward=not forward))
-
-    def toggle_keyframe(self) -> None:
-        """Let the displayed frame count as drawn, or no longer."""
-        self._do(lambda session: session.toggle_keyframe())
-
-    def toggle_frozen(self) -> None:
-        """Protect the displayed frame, or give it free."""
-        self._do(lambda session: session.toggle_frozen())
-
-    def undo(self) -> None:
-        """Undo the last run or clean-up."""
-        self._do(lambda session: session.undo())
+    @property
+    def session_view(self) -> SessionView | None:
+        """The session that is shown, as the viewer shows it."""
+        return None if self._session is None else self._view.view(self._session)
 
     def freeze_range(self) -> None:
         """Protect all frames from In to Out, or give them free if all are."""
@@ -115,76 +102,99 @@ class Review(QWidget):  # type: ignore[misc]
             span = slice(session.span.start, session.span.stop)
             session.freeze(session.span, not session.timeline.frozen[span].all())
 
-    def _do(self, act: Callable[[Session], object]) -> None:
-        """Act on the session that is shown; say what is in the way."""
-        if self._session is None:
-            return
-        try:
-            act(self._session)
-        except FrtmError as error:
-            show_warning(str(error))
-
-    def _look_at_frame(self, event: object = None) -> None:
+    def _look_at_frame(self) -> None:
         """Follow the displayed frame."""
-        session = self._session
-        if session is None:
+        view = self.session_view
+        if view is None:
             return
-        frame = session.current
+        session, frame = view.session, view.current
         self.strip.set_current(frame)
-        self.table.show_frame(session)
+        self.table.show_frame(view)
         is_keyframe, frozen = frame in session.timeline.keyframes, session.timeline.frozen[frame]
         self.keyframe_button.setText("No keyframe" if is_keyframe else "Keyframe")
         self.freeze_button.setText("Unfreeze" if frozen else "Freeze")
-        last = session.history.last
-        self.undo_button.setEnabled(last is not None and not session.is_busy)
-        self.undo_button.setToolTip(f"Undo: {last.name}. (U)" if last else "Nothing to undo.")
+        history, free = session.history, not session.edits.is_busy
+        pairs = (
+            (self.undo_button, history.last, "Undo", "U"),
+            (self.redo_button, history.next, "Redo", "Shift-U"),
+        )
+        for button, step, name, key in pairs:
+            button.setEnabled(step is not None and free)
+            tip = f"Nothing to {name.lower()}." if step is None else f"{name}: {step.name}. ({key})"
+            button.setToolTip(tip)
         if self.clean_up.preview.isChecked():
             self.clean_up.show_frame()
 
     def _reload(self) -> None:
-        """Offer the sessions there are; keep the choice."""
-        open_now = self._sessions.open
-        chosen = self._session if self._session in open_now else None
-        self.video.blockSignals(True)
-        self.video.clear()
-        self.video.addItems([session.video.name for session in open_now])
-        if chosen is not None:
-            self.video.setCurrentIndex(open_now.index(chosen))
-        self.video.blockSignals(False)
-        self.video.setVisible(len(open_now) > 1)
-        self._choose_video()
+        """Offer the sessions in which there is something, and show the current one."""
+        self._offered = [session for session in self.workspace.sessions if session.has_work]
+        current = self.workspace.current
+        with signals_blocked(self.video):
+            self.video.clear()
+            self.video.addItems([session.source.name for session in self._offered])
+            if current in self._offered:
+                self.video.setCurrentIndex(self._offered.index(current))
+        self.video.setVisible(len(self._offered) > 1)
+        self._show(current if current in self._offered else None)
 
     def _choose_video(self) -> None:
-        open_now, index = self._sessions.open, max(0, self.video.currentIndex())
-        self._show(open_now[index] if index < len(open_now) else None)
+        index = self.video.currentIndex()
+        if 0 <= index < len(self._offered):
+            self.workspace.choose(self._offered[index])
+
+    def _changed(self) -> None:
+        """Look again, at another session if the one that is current has got something to show."""
+        known = [session for session in self.workspace.sessions if session.has_work]
+        if known != self._offered:
+            self._reload()
+        elif self._session is not None:
+            self.look()
 
     def _show(self, session: Session | None) -> None:
         if session is not self._session:
-            if self._session is not None:
-                self._session.changed.disconnect(self.look)
-            if session is not None:
-                session.changed.connect(self.look)
             self._session = session
-            self._doubt()
+            if session is not None:
+                self.threshold.setValue(session.doubtful)
         self.look()
 
     def _pick(self, frame: int) -> None:
-        self._do(lambda session: session.go_to(frame))
+        view = self.session_view
+        if view is not None:
+            view.go_to(frame)
 
     def _select(self, object_id: int) -> None:
-        if self._session is not None and self._session.masks is not None:
-            self._session.masks.selected_label = object_id
+        view = self.session_view
+        if view is not None and view.masks is not None:
+            view.masks.selected_label = object_id
             self._look_at_frame()
+
+    def _previous_doubtful(self) -> None:
+        commands.previous_doubtful(self._viewer)
+
+    def _next_doubtful(self) -> None:
+        commands.next_doubtful(self._viewer)
+
+    def _toggle_keyframe(self) -> None:
+        commands.toggle_keyframe(self._viewer)
+
+    def _toggle_frozen(self) -> None:
+        commands.toggle_frozen(self._viewer)
+
+    def _undo(self) -> None:
+        commands.undo(self._viewer)
+
+    def _redo(self) -> None:
+        commands.redo(self._viewer)
 
     def _lay_out(self) -> None:
         self._buttons = QWidget()
         grid = QGridLayout(self._buttons)
         grid.setContentsMargins(0, 0, 0, 0)
         first = (self.previous_button, self.next_button, self.threshold)
-        second = (self.keyframe_button, self.freeze_button, self.undo_button)
-        for place, widget in enumerate(first + second):
+        second = (self.keyframe_button, self.freeze_button, self.freeze_range_button)
+        third = (self.undo_button, self.redo_button)
+        for place, widget in enumerate(first + second + third):
             grid.addWidget(widget, place // 3, place % 3)
-        grid.addWidget(self.freeze_range_button, 2, 0, 1, 2)
         self.clean_up_fold.addWidget(self.clean_up)
         self.clean_up_fold.layout().setContentsMargins(0, 0, 0, 0)
         layout = QVBoxLayout(self)
@@ -224,12 +234,13 @@ class Review(QWidget):  # type: ignore[misc]
         self.threshold.valueChanged.connect(self._doubt)
         self.video.currentIndexChanged.connect(self._choose_video)
         self.strip.picked.connect(self._pick)
-        self.previous_button.clicked.connect(lambda: self.go_to_doubtful(forward=False))
-        self.next_button.clicked.connect(lambda: self.go_to_doubtful(forward=True))
-        self.keyframe_button.clicked.connect(self.toggle_keyframe)
-        self.freeze_button.clicked.connect(self.toggle_frozen)
+        self.previous_button.clicked.connect(self._previous_doubtful)
+        self.next_button.clicked.connect(self._next_doubtful)
+        self.keyframe_button.clicked.connect(self._toggle_keyframe)
+        self.freeze_button.clicked.connect(self._toggle_frozen)
         self.freeze_range_button.clicked.connect(self.freeze_range)
-        self.undo_button.clicked.connect(self.undo)
+        self.undo_button.clicked.connect(self._undo)
+        self.redo_button.clicked.connect(self._redo)
         self.table.chosen.connect(self._select)
         self.table.frame_wanted.connect(self._pick)
         self._follow(True)
@@ -239,12 +250,15 @@ class Review(QWidget):  # type: ignore[misc]
         if follows == self._follows:
             return
         self._follows = follows
-        moved = self._viewer.dims.events.current_step
+        pairs = (
+            (self.workspace.changed, self._reload),
+            (self.workspace.run_changed, self._changed),
+            (self.workspace.session_changed, self._changed),
+            (self._view.moved, self._look_at_frame),
+        )
+        for signal, slot in pairs:
+            signal.connect(slot) if follows else signal.disconnect(slot)
         if follows:
-            self._sessions.changed.connect(self._reload)
-            moved.connect(self._look_at_frame)
             self._reload()
         else:
-            self._sessions.changed.disconnect(self._reload)
-            moved.disconnect(self._look_at_frame)
-            self._show(None)
+            self.clean_up.preview.setChecked(False)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QPaintEvent
 
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
     from napari_frtm.timeline import Timeline
 
 _COLUMNS = {
@@ -53,8 +53,9 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         self.table.currentCellChanged.connect(self._choose)
         self.table.cellDoubleClicked.connect(self._go)
 
-    def show_session(self, session: Session | None, colours: Mapping[int, QColor]) -> None:
+    def show_session(self, view: SessionView | None, colours: Mapping[int, QColor]) -> None:
         """Show the objects of a session at its displayed frame; None for no session."""
+        session = None if view is None else view.session
         selected = self.selected if self.table.currentRow() >= 0 else None
         self._timeline = None if session is None else session.timeline
         self._ids = [] if session is None else session.timeline.object_ids
@@ -63,24 +64,25 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         self.table.setCurrentCell(self._ids.index(selected) if selected in self._ids else -1, 0)
         self.table.blockSignals(False)
         self._fit()
-        if session is None:
+        if view is None or session is None:
             self.plot.show_area(None, 0, "")
             return
         for row, object_id in enumerate(self._ids):
             self._fill(row, session.timeline, object_id, colours.get(object_id))
-        self.show_frame(session)
+        self.show_frame(view)
 
-    def show_frame(self, session: Session) -> None:
+    def show_frame(self, view: SessionView) -> None:
         """Follow the displayed frame."""
-        factor, unit = area_unit(session)
+        factor, unit = area_unit(view)
+        session, here = view.session, view.current
         for row, object_id in enumerate(self._ids):
             area = session.timeline.area.get(object_id)
-            value = np.nan if area is None else area[session.current]
+            value = np.nan if area is None else area[here]
             self.table.item(row, 1).setText(_area_text(value * factor, unit))
         self.table.resizeColumnsToContents()  # once: Qt's own way takes seconds for 200 rows
         selected = self.selected
         area = None if selected is None else session.timeline.area.get(selected)
-        self.plot.show_area(area, session.current, f"Area of object {selected}, {unit}", factor)
+        self.plot.show_area(area, here, f"Area of object {selected}, {unit}", factor)
 
     @property
     def selected(self) -> int | None:
@@ -188,22 +190,22 @@ class AreaPlot(QWidget):  # type: ignore[misc]
         painter.end()
 
 
-def area_unit(session: Session) -> tuple[float, str]:
+def area_unit(view: SessionView) -> tuple[float, str]:
     """Return the area of a pixel and the unit of it: the video's, if it has a physical scale."""
-    unit = str(session.video.units[-1])
+    unit = str(view.video.units[-1])
     if unit in ("pixel", "dimensionless"):
         return 1.0, "px"
     short = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(unit, unit)
-    return float(np.abs(np.prod(session.video.scale[-2:]))), f"{short}²"
+    return float(np.abs(np.prod(view.video.scale[-2:]))), f"{short}²"
 
 
-def object_colours(session: Session) -> dict[int, QColor]:
+def object_colours(view: SessionView) -> dict[int, QColor]:
     """Return the colours of the objects in the masks layer; none without that layer."""
-    if session.masks is None:
+    if view.masks is None:
         return {}
     found = {}
-    for object_id in session.timeline.object_ids:
-        colour = session.masks.get_color(object_id)
+    for object_id in view.session.timeline.object_ids:
+        colour = view.masks.get_color(object_id)
         if colour is not None:
             found[object_id] = QColor.fromRgbF(*(float(c) for c in colour))
     return found

@@ -1,0 +1,283 @@
+"""A session as a viewer shows it: the layers of its results, and what is painted on them."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_frtm.plugin.source.array_view import with_axes
+from napari_frtm.plugin.source.layers import displayed_frame
+from napari_frtm.plugin.source.video import video_source
+from napari_frtm.plugin.view.painting import Painting
+from napari_frtm.plugin.view.result_layers import (
+    PLACEMENT,
+    mark,
+    masks_layer,
+    place,
+    probability_layer,
+    score_stretch,
+    scores_layer,
+)
+from napari_frtm.session.arrays import new_array
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from napari.layers import Image, Labels, Layer
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_frtm.plugin.work.session import Session
+
+_ONE = np.ones(2)
+
+
+class SessionView(QObject):  # type: ignore[misc]
+    """Shows a session in a viewer.
+
+    Its layers follow the store's arrays and the video's place, name and data. If the user, or
+    another plugin, gives the masks layer other data, these are the masks from then on.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where it is shown; not kept alive.
+    session : Session
+        What is shown.
+    video : napari.layers.Image
+        Its video.
+
+    Attributes
+    ----------
+    masks, scores : napari layers or None
+        Object ids and coarse scores; None while there are none, or if the user removed the layer.
+    probabilities : dict of int to napari.layers.Image
+        Soft masks by object.
+    like : napari.layers.Labels or None
+        A layer whose colours the masks are to have.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session, video: Image) -> None:
+        super().__init__()
+        self.session = session
+        self.video = video
+        self.masks: Labels | None = None
+        self.scores: Image | None = None
+        self.probabilities: dict[int, Image] = {}
+        self.painting: Painting | None = None
+        self.like: Labels | None = None
+        self._viewer = ref(viewer)
+        self._name = video.name
+        self._shown: dict[Layer, Any] = {}  # the array of the store that a layer shows
+        self._scores_wanted = False
+        session.changed.connect(self.show)
+        session.redrawn.connect(self._redraw)
+        for name in PLACEMENT:
+            getattr(video.events, name).connect(self._place_all)
+        video.events.name.connect(self._rename)
+        video.events.data.connect(self._follow_data)
+        self.show()
+
+    @property
+    def viewer(self) -> Viewer:
+        """Where it is shown."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("The viewer of this session is gone.")
+        return viewer
+
+    @property
+    def current(self) -> int:
+        """The frame that is displayed."""
+        axes = self.session.source.axes
+        return displayed_frame(self.video, self.viewer.dims.point, axes)
+
+    def go_to(self, frame: int) -> None:
+        """Display a frame."""
+        axes, dims = self.session.source.axes, self.viewer.dims
+        position = np.zeros(self.video.ndim)
+        position[axes.time] = frame
+        world = self.video.data_to_world(position)[axes.time]
+        dims.set_point(dims.ndim - self.video.ndim + axes.time, world)
+
+    def show(self) -> None:
+        """Add layers for arrays that have none yet, and show other arrays where they are others."""
+        store, axes = self.session.store, self.session.source.axes
+        if store.masks is not None:
+            if self.masks is None:
+                data = with_axes(store.masks, axes)
+                layer = masks_layer(data, self.video, axes)
+                if self.like is not None:
+                    layer.colormap = copy(self.like.colormap)
+                masks = self._add(layer, "masks")
+                self.masks = masks
+                self._shown[masks] = store.masks
+                masks.events.data.connect(self._take_masks)
+                self.painting = Painting(self.session, masks, self._reach)
+            self._attach(self.masks, store.masks, _ONE)
+        if store.scores is not None:
+            if self.scores is None:
+                layer = scores_layer(with_axes(store.scores, axes), self.video, axes)
+                self.scores = self._add(layer, "scores")
+                self.scores.visible = self._scores_wanted
+            self._attach(self.scores, store.scores, score_stretch(store))
+        for object_id, array in store.probabilities.items():
+            if object_id not in self.probabilities:
+                layer = probability_layer(with_axes(array, axes), object_id, self.video)
+                self.probabilities[object_id] = self._add(layer, "probability")
+            stretch = np.array(store.size[1:]) / array.shape[1:]
+            self._attach(self.probabilities[object_id], array, stretch)
+
+    def show_scores(self, shown: bool) -> None:
+        """Let the coarse scores be visible, now or once there are any; or not."""
+        self._scores_wanted = shown
+        if self.scores is not None:
+            self.scores.visible = shown
+
+    def new_masks(self) -> Labels:
+        """Return the masks layer, selected for painting; a new one if there is none."""
+        self.session.store.make_room(1)
+        self.show()
+        assert self.masks is not None
+        self.viewer.layers.selection.active = self.masks
+        self.masks.mode = "paint"
+        return self.masks
+
+    def removed(self, layer: Layer) -> None:
+        """Forget a layer that the user has removed; what it showed stays in the session."""
+        self._shown.pop(layer, None)
+        if layer is self.masks:
+            if self.painting is not None:
+                self.painting.stop()
+            layer.events.data.disconnect(self._take_masks)
+            self.masks = self.painting = None
+        elif layer is self.scores:
+            self.scores = None
+        self.probabilities = {i: v for i, v in self.probabilities.items() if v is not layer}
+
+    def close(self) -> None:
+        """Let go of the layers; those with results stay in the viewer as they are."""
+        self.session.changed.disconnect(self.show)
+        self.session.redrawn.disconnect(self._redraw)
+        for name in PLACEMENT:
+            getattr(self.video.events, name).disconnect(self._place_all)
+        self.video.events.name.disconnect(self._rename)
+        self.video.events.data.disconnect(self._follow_data)
+        for layer in list(self._shown):
+            self.removed(layer)
+
+    def _add(self, layer: Any, kind: str) -> Any:
+        """Add a layer and leave the user's selection as it is."""
+        mark(layer, kind, self.video, self.session.runs)
+        layers = self.viewer.layers
+        active = layers.selection.active
+        self.viewer.add_layer(layer)
+        if active is not None:
+            layers.selection.active = active
+        return layer
+
+    def _attach(self, layer: Layer, array: Any, stretch: NDArray[np.float64]) -> None:
+        """Let a layer show an array of the store, and lie where it belongs."""
+        known = self._shown.get(layer)
+        if known is array:
+            return
+        self._shown[layer] = array
+        if known is not None:
+            layer.data = with_axes(array, self.session.source.axes)
+        place(layer, self.video, self.session.source.axes, stretch)
+
+    def _redraw(self, frames: set[int]) -> None:
+        """Draw the displayed frame of all layers again, if it has changed."""
+        if self._viewer() is None or self.current not in frames:
+            return
+        for layer in (self.masks, self.scores, *self.probabilities.values()):
+            if layer is not None and layer.visible:
+                layer.refresh(extent=False, highlight=False, thumbnail=False)
+
+    def _reach(self) -> Collection[int]:
+        """Return the frames that the next stroke may touch."""
+        time, viewer = self.session.source.axes.time, self.viewer
+        offset = viewer.dims.ndim - self.video.ndim
+        deep = self.masks is not None and self.masks.n_edit_dimensions > 2
+        if deep or time + offset in viewer.dims.displayed:
+            return range(self.session.source.size[0])
+        return (self.current,)
+
+    def _place_all(self, event: Event) -> None:
+        """Lie over the video where it is now."""
+        store, axes = self.session.store, self.session.source.axes
+        stretches = {self.masks: _ONE}
+        if self.scores is not None:
+            stretches[self.scores] = score_stretch(store)
+        for layer in self.probabilities.values():
+            stretches[layer] = np.array(store.size[1:]) / layer.data.shape[-2:]
+        for layer, stretch in stretches.items():
+            if layer is not None:
+                place(layer, self.video, axes, stretch)
+
+    def _rename(self, event: Event) -> None:
+        """Call the layers after the video, unless the user has renamed them."""
+        before, self._name = self._name, self.video.name
+        self.session.source = video_source(self.video, self.session.source.axes)
+        for layer in self._shown:
+            if layer.name.startswith(f"{before} "):
+                layer.name = self._name + layer.name.removeprefix(before)
+        self.session.touch()
+
+    def _follow_data(self, event: Event) -> None:
+        """Take frames from the video's new data from now on."""
+        axes = self.session.source.axes
+        if self.video.ndim == axes.ndim:
+            source = video_source(self.video, axes)
+            if source.size == self.session.source.size:
+                self.session.source = source
+
+    def _take_masks(self, event: Event) -> None:
+        """Let data that somebody else has given to the masks layer be the masks."""
+        layer, store, axes = self.masks, self.session.store, self.session.source.axes
+        if layer is None or layer not in self._shown:
+            return
+        shown, data = self._shown[layer], layer.data
+        expected = axes.results_shape(*store.size)
+        ours = with_axes(shown, axes)
+        if data is ours or (isinstance(data, np.ndarray) and np.shares_memory(data, shown)):
+            return
+        if tuple(data.shape) != expected or self.session.edits.is_busy:
+            self._refuse(layer, tuple(data.shape) != expected)
+            return
+        array = data.reshape(store.size) if isinstance(data, np.ndarray) else None
+        if array is None or not array.flags.writeable:
+            array = new_array(store.size, data.dtype)
+            for frame in range(store.size[0]):
+                array[frame] = np.asarray(data[axes.frame_index(frame)])
+            layer.data = with_axes(array, axes)
+        self._shown[layer] = array
+        store.adopt(array)
+        self.session.edits.apply_gradually(_pairs(shown, array), "New data of the masks")
+
+    def _refuse(self, layer: Labels, other_shape: bool) -> None:
+        """Let a layer go whose data cannot be the masks, or show the masks again."""
+        from napari.utils.notifications import show_warning
+
+        if other_shape:
+            self.removed(layer)
+            show_warning(
+                f"'{layer.name}' has another shape than its video now, so it no longer shows the "
+                "masks; they come back in a new layer."
+            )
+            self.session.touch()
+            return
+        layer.data = with_axes(self._shown[layer], self.session.source.axes)
+        show_warning(
+            "Masks are being changed, so the new data were not taken. Try again in a moment."
+        )
+
+
+def _pairs(old: Any, new: Any) -> Iterator[tuple[int, Any, Any]]:
+    for frame in range(new.shape[0]):
+        yield frame, np.asarray(old[frame]), np.asarray(new[frame])

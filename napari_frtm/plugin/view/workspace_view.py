@@ -1,0 +1,192 @@
+"""The workspace of a viewer, and the sessions as they are shown in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
+
+from napari_frtm.errors import FrtmError
+from napari_frtm.io.session.folder import is_session
+from napari_frtm.io.session.identity import load_header
+from napari_frtm.plugin.source.axes import VideoAxes
+from napari_frtm.plugin.source.video import folder_of, video_source
+from napari_frtm.plugin.view.painted_layer import LabelsInput
+from napari_frtm.plugin.view.session_view import SessionView
+from napari_frtm.plugin.work.workspace import Workspace
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
+    from napari_frtm.plugin.work.session import Session
+
+_OF_VIEWERS: WeakKeyDictionary[Viewer, WorkspaceView] = WeakKeyDictionary()
+
+
+class WorkspaceView(QObject):  # type: ignore[misc]
+    """Ties a viewer and its workspace; get it with `workspace_view`.
+
+    It ends with the viewer's window, however that is closed, and does not keep the viewer alive.
+
+    Attributes
+    ----------
+    workspace : Workspace
+        What is being done in the viewer.
+    moved : Signal
+        Another frame is displayed.
+    """
+
+    moved = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.workspace = Workspace()
+        self._viewer = ref(viewer)
+        self._views: dict[Session, SessionView] = {}
+        self._inputs: dict[tuple[Session, str], LabelsInput] = {}
+        self.workspace.trouble.connect(show_error)
+        self.workspace.taken_up.connect(self._say_taken_up)
+        viewer.layers.events.removed.connect(self._removed)
+        viewer.dims.events.current_step.connect(self._moved)
+        self._window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+        if self._window is not None:
+            self._window.installEventFilter(self)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.close)
+
+    @property
+    def viewer(self) -> Viewer:
+        """The viewer."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("The viewer of this workspace is gone.")
+        return viewer
+
+    @property
+    def current(self) -> SessionView | None:
+        """The session that docks, commands and keys act on."""
+        session = self.workspace.current
+        return None if session is None else self.view(session)
+
+    def view(self, session: Session) -> SessionView:
+        """Return a session as it is shown."""
+        return self._views[session]
+
+    def open(self, video: Image, axes: VideoAxes | None = None) -> SessionView:
+        """Return the session of a video, which is the current one from now on.
+
+        Parameters
+        ----------
+        video : napari.layers.Image
+            The video.
+        axes : VideoAxes, optional
+            Its axes; those that were worked with last, or the likely ones, if not given.
+
+        Raises
+        ------
+        FrtmError
+            If the layer is no video.
+        """
+        if axes is None:
+            known = self.workspace.of_layer(str(video.unique_id))
+            axes = known[-1].source.axes if known else self._saved_axes(video)
+        source = video_source(video, axes)
+        session = self.workspace.find(source)
+        if session is None:
+            # the view comes first: others look for it as soon as the session is announced
+            session = self.workspace.begin(source)
+            self._views[session] = SessionView(self.viewer, session, video)
+        self.workspace.session(source)
+        return self._views[session]
+
+    def resume(self, video: Image) -> SessionView | None:
+        """Return the session of a video if there is one, here or saved where it belongs."""
+        try:
+            if self.workspace.of_layer(str(video.unique_id)):
+                return self.open(video)
+            folder = folder_of(video, video_source(video).axes)
+            return self.open(video) if folder is not None and is_session(folder) else None
+        except FrtmError as error:
+            show_error(str(error))
+            return None
+
+    def labels_input(self, session: Session, layer: Labels) -> LabelsInput:
+        """Return what is known of a Labels layer that a session learns from."""
+        key = session, str(layer.unique_id)
+        if key not in self._inputs:
+            self._inputs[key] = LabelsInput(layer, session.source.frames)
+        return self._inputs[key]
+
+    def close(self) -> None:
+        """Save what is left to save, and end everything."""
+        viewer = self._viewer()
+        self.workspace.close()
+        for view in self._views.values():
+            view.close()
+        self._views.clear()
+        self._inputs.clear()
+        if viewer is not None and _OF_VIEWERS.get(viewer) is self:
+            viewer.layers.events.removed.disconnect(self._removed)
+            viewer.dims.events.current_step.disconnect(self._moved)
+            del _OF_VIEWERS[viewer]
+        application = QCoreApplication.instance()
+        if self._window is not None and application is not None:
+            application.aboutToQuit.disconnect(self.close)
+        self._window = None
+
+    def eventFilter(self, window: QObject, event: QEvent) -> bool:
+        """End with the window; let every event pass."""
+        if event.type() == QEvent.Type.Close:
+            QTimer.singleShot(0, self._look_at_window)  # the user may be asked, and say no
+        elif event.type() == QEvent.Type.DeferredDelete:
+            self.close()
+        return False
+
+    def _look_at_window(self) -> None:
+        if self._window is not None and self._window.isHidden():
+            self.close()
+
+    def _saved_axes(self, video: Image) -> VideoAxes | None:
+        """Return the axes that earlier work on a video was done with."""
+        source = video_source(video)
+        if source.folder is None or not is_session(source.folder):
+            return None
+        try:
+            saved: dict[str, Any] | None = load_header(source.folder)[1].get("axes")
+        except FrtmError:
+            return None  # said when it is opened
+        return None if saved is None else VideoAxes(**saved)
+
+    def _moved(self, event: Event) -> None:
+        self.moved.emit()
+
+    def _removed(self, event: Event) -> None:
+        """End the work on a video that is removed; forget other layers."""
+        layer = event.value
+        for session in self.workspace.of_layer(str(layer.unique_id)):
+            if self.workspace.run is not None and self.workspace.run.session is session:
+                show_info(f"'{layer.name}' was removed, so its propagation was stopped.")
+            self.workspace.end(session)
+            self._views.pop(session).close()
+        for view in self._views.values():
+            view.removed(layer)
+        gone = str(layer.unique_id)
+        self._inputs = {key: value for key, value in self._inputs.items() if gone != key[1]}
+
+    def _say_taken_up(self, session: Session) -> None:
+        folder = session.store.folder
+        if folder is not None:
+            show_info(f"Earlier work on '{session.source.name}' was taken up from {folder.path}.")
+
+
+def workspace_view(viewer: Viewer) -> WorkspaceView:
+    """Return the workspace of a viewer, the same for all docks and commands."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer not in _OF_VIEWERS:
+        _OF_VIEWERS[viewer] = WorkspaceView(viewer)
+    return _OF_VIEWERS[viewer]

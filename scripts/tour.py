@@ -1,4 +1,4 @@
-"""A session as a user has it, in a real napari window; leaves pictures and checks the layers.
+"""A view as a user has it, in a real napari window; leaves pictures and checks the layers.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/tour.py [WHICH] [--out docs/images]
 
@@ -24,7 +24,7 @@ from qtpy import API_NAME
 from qtpy.QtWidgets import QApplication
 
 from napari_frtm.evaluation.metrics import jaccard
-from napari_frtm.plugin.work.workspace import watch
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as Video
     from napari.layers import Labels
 
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 PATIENCE = 600  # seconds
@@ -125,61 +125,61 @@ def begin(
 
 def propagate_all(
     camera: Camera, viewer: napari.Viewer, video: Video, propagate: object
-) -> Session:
+) -> SessionView:
     """Propagate through the whole video, with a pause; return the work on it."""
     propagate.start()
     wait(lambda: propagate.panel.bar.value() >= 16, "the first frames")
     propagate.toggle_pause()
     wait(lambda: propagate.runner.is_paused, "the pause")
-    session = watch(viewer).find(video)
+    view = workspace_view(viewer).open(video)
     viewer.dims.set_current_step(0, 12)
     camera.take(viewer, "3_paused")
     propagate.toggle_pause()
     wait(lambda: not propagate.running, "the end of the run")
-    assert session.timeline.filled.all()
+    assert view.session.timeline.filled.all()
     camera.take(viewer, "4_finished")
     return session
 
 
-def correct(camera: Camera, session: Session, frame: int, truth: np.ndarray) -> None:
+def correct(camera: Camera, view: SessionView, frame: int, truth: np.ndarray) -> None:
     """Erase and paint on the masks of a frame until they are right."""
-    session.go_to(frame)
+    view.go_to(frame)
     rest()
-    before = session.masks.data[frame].copy()
-    session.masks.mode = "paint"
+    before = view.masks.data[frame].copy()
+    view.masks.mode = "paint"
     wrong = (before > 0) & (truth == 0)
-    session.masks.data_setitem((np.full(wrong.sum(), frame), *np.nonzero(wrong)), 0)
-    paint(session.masks, frame, np.where(before > 0, 0, truth))
-    wait(lambda: frame in session.keyframes, "the keyframe")
-    session.masks.mode = "pan_zoom"
-    camera.take(session.viewer, "5_corrected")
+    view.masks.data_setitem((np.full(wrong.sum(), frame), *np.nonzero(wrong)), 0)
+    paint(view.masks, frame, np.where(before > 0, 0, truth))
+    wait(lambda: frame in view.session.store.keyframes, "the keyframe")
+    view.masks.mode = "pan_zoom"
+    camera.take(view.viewer, "5_corrected")
 
 
 def propagate_from(
-    camera: Camera, session: Session, frame: int, before: np.ndarray, propagate: object
+    camera: Camera, view: SessionView, frame: int, before: np.ndarray, propagate: object
 ) -> None:
     """Propagate a correction from the displayed frame on, undo that, and do it again."""
-    drawn = session.masks.data[frame].copy()
+    drawn = view.masks.data[frame].copy()
     propagate.start_here()
     wait(lambda: not propagate.running, "the run from here")
-    changed = [t for t in range(len(before)) if (session.masks.data[t] != before[t]).any()]
+    changed = [t for t in range(len(before)) if (view.masks.data[t] != before[t]).any()]
     assert min(changed) >= frame, changed
-    np.testing.assert_array_equal(session.masks.data[frame], drawn)
-    camera.take(session.viewer, "6_from_here")
-    assert session.undo().startswith("Propagate")
-    wait(lambda: not session.is_busy, "the undo")
+    np.testing.assert_array_equal(view.masks.data[frame], drawn)
+    camera.take(view.viewer, "6_from_here")
+    assert view.session.edits.undo().startswith("Propagate")
+    wait(lambda: not view.session.edits.is_busy, "the undo")
     later = [t for t in changed if t != frame]
-    assert all((session.masks.data[t] == before[t]).all() for t in later)
+    assert all((view.masks.data[t] == before[t]).all() for t in later)
     propagate.start_here()
     wait(lambda: not propagate.running, "the run from here again")
 
 
-def clean_up(camera: Camera, session: Session, review: object) -> None:
+def clean_up(camera: Camera, view: SessionView, review: object) -> None:
     """Drop specks from all frames, after a preview."""
     review.clean_up.operation.setCurrentText("Drop specks")
     review.clean_up_fold.expand(animate=False)
     review.clean_up.preview.setChecked(True)
-    camera.take(session.viewer, "7_clean_up")
+    camera.take(view.viewer, "7_clean_up")
     review.clean_up.apply()
     wait(lambda: not review.clean_up.running, "the clean-up")
 
@@ -188,28 +188,28 @@ def reopen(camera: Camera, movie: Path, masks: np.ndarray, corrected: int) -> No
     """Open the movie again: all is as it was."""
     viewer, video = open_movie(movie)
     open_docks(viewer)
-    session = watch(viewer).find(video)
-    np.testing.assert_array_equal(session.masks.data[:], masks)
-    assert set(session.keyframes) == {0, corrected}
-    session.go_to(corrected)
+    view = workspace_view(viewer).open(video)
+    np.testing.assert_array_equal(view.masks.data[:], masks)
+    assert set(view.session.store.keyframes) == {0, corrected}
+    view.go_to(corrected)
     camera.take(viewer, "8_reopened")
     viewer.close()
 
 
 def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scale: float) -> None:
-    """Go through a whole session with one video, twice opened."""
+    """Go through a whole view with one video, twice opened."""
     viewer, video = open_movie(movie)
     assert video.scale[-1] == scale
     propagate, review = begin(camera, viewer, video, first)
-    session = propagate_all(camera, viewer, video, propagate)
-    doubtful = session.timeline.next_doubtful(0) or len(truth) // 2
-    before = session.masks.data[:].copy()
-    correct(camera, session, doubtful, truth[doubtful])
-    propagate_from(camera, session, doubtful, before, propagate)
+    view = propagate_all(camera, viewer, video, propagate)
+    doubtful = view.session.timeline.next_doubtful(0) or len(truth) // 2
+    before = view.masks.data[:].copy()
+    correct(camera, view, doubtful, truth[doubtful])
+    propagate_from(camera, view, doubtful, before, propagate)
     assert {layer.name for layer in viewer.layers} >= {f"{video.name} masks"}
-    np.testing.assert_allclose(session.masks.scale, video.scale)
-    clean_up(camera, session, review)
-    final = session.masks.data[:].copy()
+    np.testing.assert_allclose(view.masks.scale, video.scale)
+    clean_up(camera, view, review)
+    final = view.masks.data[:].copy()
     rest(2)
     viewer.close()
     rest()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.work.workspace import watch
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_frtm.plugin.docks.review.dock import Review
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
 
 FRAMES, SIZE = 12, (40, 60)
 PREVIEW = "clean-up preview"
@@ -24,7 +24,7 @@ class Desk(NamedTuple):
 
     viewer: Viewer
     review: Review
-    session: Session
+    view: SessionView
 
 
 def masks() -> np.ndarray:
@@ -36,20 +36,20 @@ def masks() -> np.ndarray:
     return labels
 
 
-def open_video(viewer: Viewer, name: str) -> Session:
+def open_video(viewer: Viewer, name: str) -> SessionView:
     """Add a video whose frames all have masks; three of them are doubtful."""
     place = {"scale": (1, 0.5, 0.5), "units": ("pixel", "micrometer", "micrometer")}
     video = viewer.add_image(np.zeros((FRAMES, *SIZE), np.uint8), name=name, **place)
-    session = watch(viewer).of(video, VideoAxes())
-    session.results.prepare(2)
+    view = workspace_view(viewer).open(video, VideoAxes())
+    view.session.store.make_room(2)
     for frame in range(FRAMES):
-        session.results.put(frame, masks())
-        session.timeline.record(frame, {1: 0.9, 2: 0.8}, {1: 101, 2: 100})
-    session.timeline.confidence[2][[3, 4, 8]] = 0.5, 0.2, 0.4
-    session.layers.show()
-    session.go_to(0)
-    session.changed.emit()
-    return session
+        view.session.store.put(frame, masks())
+        view.session.timeline.record(frame, {1: 0.9, 2: 0.8}, {1: 101, 2: 100})
+    view.session.timeline.confidence[2][[3, 4, 8]] = 0.5, 0.2, 0.4
+    view.show()
+    view.go_to(0)
+    view.session.changed.emit()
+    return view
 
 
 def choose(desk: Desk, operation: str, amount: int) -> None:

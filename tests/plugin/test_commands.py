@@ -13,14 +13,14 @@ from napari_frtm.plugin.docks.keys import Keys
 from napari_frtm.plugin.docks.propagate.dock import Propagate
 from napari_frtm.plugin.keys import KEYS, is_bound
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.work.workspace import watch
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari.viewer import Viewer
 
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
     from tests.plugin.conftest import Desk
 
 LENGTH = 12
@@ -28,18 +28,18 @@ COMMANDS = [key.command for key in KEYS]
 
 
 @pytest.fixture
-def work(make_napari_viewer: Callable[[], Viewer]) -> Iterator[Session]:
-    """Return a session with masks on all frames but the last; doubtful are 2-4, 7 and 9."""
+def work(make_napari_viewer: Callable[[], Viewer]) -> Iterator[SessionView]:
+    """Return a view with masks on all frames but the last; doubtful are 2-4, 7 and 9."""
     viewer = make_napari_viewer()
     video = viewer.add_image(np.zeros((LENGTH, 20, 30), np.uint8), name="clip")
-    session = watch(viewer).of(video, VideoAxes())
+    view = workspace_view(viewer).open(video, VideoAxes())
     doubtful = {2: 0.5, 3: 0.2, 4: 0.5, 7: 0.4, 9: 0.1}
     for frame in range(LENGTH - 1):
-        session.timeline.record(frame, {1: doubtful.get(frame, 0.9)}, {1: 0.0})
-    session.layers.show()
-    session.go_to(0)
+        view.session.timeline.record(frame, {1: doubtful.get(frame, 0.9)}, {1: 0.0})
+    view.show()
+    view.go_to(0)
     yield session
-    watch(viewer).close()
+    workspace_view(viewer).close()
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
@@ -93,7 +93,7 @@ def test_the_range_is_set_to_the_displayed_frame(desk: Desk) -> None:
     assert desk.widget.form.frames.span == range(3, 9)
 
 
-def test_keyframe_on_and_off(work: Session) -> None:
+def test_keyframe_on_and_off(work: SessionView) -> None:
     """Of the displayed frame."""
     work.go_to(5)
 
@@ -106,7 +106,7 @@ def test_keyframe_on_and_off(work: Session) -> None:
     assert work.viewer.status == "Frame 5 is no longer a keyframe."
 
 
-def test_a_frame_without_masks_is_no_keyframe(work: Session, messages: list[str]) -> None:
+def test_a_frame_without_masks_is_no_keyframe(work: SessionView, messages: list[str]) -> None:
     """It would say that there is no object on it."""
     work.go_to(LENGTH - 1)
 
@@ -116,7 +116,7 @@ def test_a_frame_without_masks_is_no_keyframe(work: Session, messages: list[str]
     assert "Frame 11 has no masks yet" in messages[0]
 
 
-def test_frozen_on_and_off(work: Session) -> None:
+def test_frozen_on_and_off(work: SessionView) -> None:
     """Of the displayed frame."""
     work.go_to(5)
 
@@ -127,7 +127,7 @@ def test_frozen_on_and_off(work: Session) -> None:
     assert not work.timeline.frozen.any()
 
 
-def test_from_keyframe_to_keyframe(work: Session) -> None:
+def test_from_keyframe_to_keyframe(work: SessionView) -> None:
     """Round and round, both ways."""
     for frame in (2, 6, 9):
         work.make_keyframe(frame)
@@ -136,7 +136,7 @@ def test_from_keyframe_to_keyframe(work: Session) -> None:
     assert _visit(commands.previous_keyframe, work, 4) == [9, 6, 2, 9]
 
 
-def test_from_doubtful_to_doubtful_frame(work: Session) -> None:
+def test_from_doubtful_to_doubtful_frame(work: SessionView) -> None:
     """The worst of each stretch, round and round, both ways; frozen ones are not doubtful."""
     assert _visit(commands.next_doubtful, work, 4) == [3, 7, 9, 3]
     assert _visit(commands.previous_doubtful, work, 4) == [9, 7, 3, 9]
@@ -145,7 +145,7 @@ def test_from_doubtful_to_doubtful_frame(work: Session) -> None:
     assert _visit(commands.previous_doubtful, work, 2) == [9, 3]
 
 
-def test_no_doubtful_frame(work: Session, messages: list[str]) -> None:
+def test_no_doubtful_frame(work: SessionView, messages: list[str]) -> None:
     """That is said."""
     work.freeze(range(LENGTH), True)
 
@@ -154,17 +154,17 @@ def test_no_doubtful_frame(work: Session, messages: list[str]) -> None:
     assert messages == ["No frame is doubtful."] * 2
 
 
-def _visit(command: Callable[[Viewer], None], session: Session, times: int) -> list[int]:
+def _visit(command: Callable[[Viewer], None], view: SessionView, times: int) -> list[int]:
     """Return the frames that a command goes to, from frame 0 on."""
-    session.go_to(0)
+    view.go_to(0)
     visited = []
     for _ in range(times):
-        command(session.viewer)
-        visited.append(session.current)
+        command(view.viewer)
+        visited.append(view.current)
     return visited
 
 
-def test_undo_names_what_was_undone(work: Session, messages: list[str]) -> None:
+def test_undo_names_what_was_undone(work: SessionView, messages: list[str]) -> None:
     """And says when there is nothing left."""
     work.edit([(1, np.ones((20, 30), np.uint8))], "Grow 1-1")
 
@@ -176,7 +176,7 @@ def test_undo_names_what_was_undone(work: Session, messages: list[str]) -> None:
     assert "no run or clean-up to undo" in messages[1]
 
 
-def test_work_is_that_of_the_video_chosen(work: Session, messages: list[str]) -> None:
+def test_work_is_that_of_the_video_chosen(work: SessionView, messages: list[str]) -> None:
     """Where *Propagate* is open, which names one."""
     viewer = work.viewer
     other = viewer.add_image(np.zeros((LENGTH, 8, 8), np.uint8), name="other")
@@ -191,13 +191,13 @@ def test_work_is_that_of_the_video_chosen(work: Session, messages: list[str]) ->
     assert work.timeline.frozen[work.current]
 
 
-def test_work_is_that_of_review_where_only_it_is_open(work: Session) -> None:
+def test_work_is_that_of_review_where_only_it_is_open(work: SessionView) -> None:
     """Of several videos, the one that it shows."""
     viewer = work.viewer
     other = viewer.add_image(np.zeros((LENGTH, 8, 8), np.uint8), name="other")
-    later = watch(viewer).of(other, VideoAxes())
+    later = workspace_view(viewer).open(other, VideoAxes())
     _, dock = viewer.window.add_plugin_dock_widget("napari-frtm", "Review")
-    assert dock.session is work
+    assert dock.view is work
 
     commands.toggle_frozen(viewer)
 
@@ -240,9 +240,9 @@ def test_while_a_run_is_under_way(
 ) -> None:
     """Start pauses and goes on, cancel stops; what would disturb the run says why it cannot be."""
     called: list[str] = []
-    session = desk.widget.sessions.of(desk.video, desk.widget.form.axes.axes)
+    view = desk.widget.sessions.of(desk.video, desk.widget.form.axes.axes)
     with monkeypatch.context() as patch:
-        patch.setattr(desk.widget.runner, "run", SimpleNamespace(session=session))
+        patch.setattr(desk.widget.runner, "run", SimpleNamespace(view=view))
         patch.setattr(desk.widget, "toggle_pause", lambda: called.append("pause"))
         patch.setattr(desk.widget, "cancel", lambda: called.append("cancel"))
 

@@ -1,4 +1,4 @@
-"""Work that comes back when a video or its session folder is opened again."""
+"""Work that comes back when a video or its view folder is opened again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.work.workspace import folder_of, save_in, watch
+from napari_frtm.plugin.view.workspace_view import workspace_view  # folder_of, save_in,
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
 
 
 @pytest.fixture
@@ -35,19 +35,19 @@ def _open(viewer: Viewer, path: Path) -> Image:
     return video
 
 
-def _work(viewer: Viewer, video: Image) -> Session:
+def _work(viewer: Viewer, video: Image) -> SessionView:
     """Fill two frames, draw one of them, freeze another."""
-    session = watch(viewer).of(video, VideoAxes())
-    save_in(session, folder_of(video))
+    view = workspace_view(viewer).open(video, VideoAxes())
+    save_in(view, folder_of(video))
     for frame in (3, 4):
-        labels = np.zeros(session.results.size[1:], np.uint8)
+        labels = np.zeros(view.session.store.size[1:], np.uint8)
         labels[10:20, 10 : 20 + frame] = 2
-        session.results.put(frame, labels)
-        session.timeline.record(frame, {2: 0.5}, {2: 100.0 + 10 * frame})
-    session.layers.show()
-    session.make_keyframe(4)
-    session.freeze([3], True)
-    return session
+        view.session.store.put(frame, labels)
+        view.session.timeline.record(frame, {2: 0.5}, {2: 100.0 + 10 * frame})
+    view.show()
+    view.session.make_keyframe(4)
+    view.session.freeze([3], True)
+    return view
 
 
 @pytest.mark.parametrize("what", ["movie", "session"])
@@ -59,17 +59,17 @@ def test_all_comes_back(
     video = _open(viewer, movie)
     masks = _work(viewer, video).masks.data[3:5].copy()
     viewer.layers.clear()
-    assert not watch(viewer).open
+    assert not workspace_view(viewer).open
     viewer = make_napari_viewer()
 
     video = _open(viewer, movie if what == "movie" else movie.with_suffix(".frtm"))
-    qtbot.waitUntil(lambda: watch(viewer).find(video) is not None, timeout=5000)
+    qtbot.waitUntil(lambda: workspace_view(viewer).open(video) is not None, timeout=5000)
 
-    session = watch(viewer).find(video)
-    np.testing.assert_array_equal(session.masks.data[3:5], masks)
-    assert session.complete == {4}
-    assert np.flatnonzero(session.timeline.frozen).tolist() == [3]
-    assert session.timeline.confidence[2][3] == 0.5
+    view = workspace_view(viewer).open(video)
+    np.testing.assert_array_equal(view.masks.data[3:5], masks)
+    assert view.session.store.complete == {4}
+    assert np.flatnonzero(view.session.timeline.frozen).tolist() == [3]
+    assert view.session.timeline.confidence[2][3] == 0.5
     assert [layer.name for layer in viewer.layers] == ["roto", "roto masks"]
 
 
@@ -98,10 +98,10 @@ def test_work_on_another_video_of_that_name_is_left_alone(
     movie.unlink()
     (video,) = viewer.open(str(other))
 
-    session = watch(viewer).resume(video)
+    view = workspace_view(viewer).resume(video)
 
     assert "belongs to another video" in messages[-1]
-    assert not session.timeline.filled.any()
+    assert not view.session.timeline.filled.any()
 
 
 def test_samples_and_arrays_are_not_saved(make_napari_viewer: Callable[[], Viewer]) -> None:

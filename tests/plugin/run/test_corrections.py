@@ -15,14 +15,14 @@ import tifffile
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder
-from napari_frtm.plugin.work.workspace import watch
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
     from tests.conftest import Clip
     from tests.plugin.conftest import Desk
 
@@ -33,81 +33,81 @@ def _wait(desk: Desk, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
 
 
-def _propagated(desk: Desk, qtbot: QtBot) -> Session:
+def _propagated(desk: Desk, qtbot: QtBot) -> SessionView:
     desk.widget.start()
     _wait(desk, qtbot)
-    session = watch(desk.viewer).find(desk.video)
-    assert session is not None
-    return session
+    view = workspace_view(desk.viewer).open(desk.video)
+    assert view is not None
+    return view
 
 
-def _correct(session: Session, frame: int, labels: np.ndarray) -> None:
+def _correct(view: SessionView, frame: int, labels: np.ndarray) -> None:
     """Draw on the result, as a user would in several strokes."""
-    session.go_to(frame)
-    session.masks.mode = "paint"
-    wrong = np.nonzero(session.masks.data[frame] != labels)
-    session.masks.data_setitem((np.full(len(wrong[0]), frame), *wrong), labels[wrong])
-    session.painting.settle()
+    view.go_to(frame)
+    view.masks.mode = "paint"
+    wrong = np.nonzero(view.masks.data[frame] != labels)
+    view.masks.data_setitem((np.full(len(wrong[0]), frame), *wrong), labels[wrong])
+    view.painting.settle()
 
 
 def test_a_correction_changes_what_follows_only(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
     """And the corrected frame stays as drawn; undo brings the frames behind it back."""
-    session = _propagated(desk, qtbot)
-    _correct(session, 6, clip.truth[6])
-    before = session.masks.data.copy()
+    view = _propagated(desk, qtbot)
+    _correct(view, 6, clip.truth[6])
+    before = view.masks.data.copy()
 
     desk.widget.start_here()
     _wait(desk, qtbot)
 
-    changed = np.flatnonzero((session.masks.data != before).any((1, 2)))
+    changed = np.flatnonzero((view.masks.data != before).any((1, 2)))
     assert changed.min() > 6
-    assert sorted(session.keyframes) == [0, 6]
-    assert session.timeline.confidence[1][6] == 1
-    assert session.undo() == "Propagate 6-11"
-    np.testing.assert_array_equal(session.masks.data, before)
+    assert sorted(view.session.store.keyframes) == [0, 6]
+    assert view.session.timeline.confidence[1][6] == 1
+    assert view.session.edits.undo() == "Propagate 6-11"
+    np.testing.assert_array_equal(view.masks.data, before)
 
 
 def test_between_keyframes_both_ways_blend(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
     """Frames outside the neighbouring keyframes stay."""
-    session = _propagated(desk, qtbot)
+    view = _propagated(desk, qtbot)
     for frame in (4, 8):
-        _correct(session, frame, clip.truth[frame])
-    _correct(session, 6, clip.truth[6])
-    before = session.masks.data.copy()
+        _correct(view, frame, clip.truth[frame])
+    _correct(view, 6, clip.truth[6])
+    before = view.masks.data.copy()
     desk.widget.form.direction.setCurrentText("Both ways")
 
     desk.widget.start_here()
     _wait(desk, qtbot)
 
-    changed = np.flatnonzero((session.masks.data != before).any((1, 2)))
+    changed = np.flatnonzero((view.masks.data != before).any((1, 2)))
     assert set(changed) <= {5, 7}
     for frame in (4, 6, 8):
-        np.testing.assert_array_equal(session.masks.data[frame], clip.truth[frame])
+        np.testing.assert_array_equal(view.masks.data[frame], clip.truth[frame])
 
 
 def test_an_object_that_is_erased_is_gone_from_there(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
     """The rest of the frame says where the others are."""
-    session = _propagated(desk, qtbot)
-    _correct(session, 6, np.where(clip.truth[6] == 4, 0, clip.truth[6]).astype(np.uint8))
+    view = _propagated(desk, qtbot)
+    _correct(view, 6, np.where(clip.truth[6] == 4, 0, clip.truth[6]).astype(np.uint8))
 
     desk.widget.start_here()
     _wait(desk, qtbot)
 
-    assert not (session.masks.data[6] == 4).any()
-    assert (session.masks.data[6] == 1).any()
+    assert not (view.masks.data[6] == 4).any()
+    assert (view.masks.data[6] == 1).any()
 
 
 def test_a_frozen_frame_stays(desk: Desk, qtbot: QtBot) -> None:
     """Whatever runs."""
-    session = _propagated(desk, qtbot)
-    session.masks.data[5] = 9
-    session.freeze([5], True)
+    view = _propagated(desk, qtbot)
+    view.masks.data[5] = 9
+    view.session.freeze([5], True)
 
     desk.widget.start()
     _wait(desk, qtbot)
 
-    assert (session.masks.data[5] == 9).all()
-    assert not (session.masks.data[6] == 9).any()
+    assert (view.masks.data[5] == 9).all()
+    assert not (view.masks.data[6] == 9).any()
 
 
 def test_one_frame_alone(desk: Desk, qtbot: QtBot) -> None:
@@ -115,18 +115,18 @@ def test_one_frame_alone(desk: Desk, qtbot: QtBot) -> None:
     desk.widget.form.direction.setCurrentText("This frame only")
     desk.viewer.dims.set_current_step(0, 3)
 
-    session = _propagated(desk, qtbot)
+    view = _propagated(desk, qtbot)
 
-    assert np.flatnonzero(session.masks.data.any((1, 2))).tolist() == [3]
+    assert np.flatnonzero(view.masks.data.any((1, 2))).tolist() == [3]
 
 
 def test_some_objects_only(desk: Desk, qtbot: QtBot) -> None:
     """The others are left out, or as they were."""
     desk.widget.form.objects.setText("4")
 
-    session = _propagated(desk, qtbot)
+    view = _propagated(desk, qtbot)
 
-    assert np.unique(session.masks.data[1:]).tolist() == [0, 4]
+    assert np.unique(view.masks.data[1:]).tolist() == [0, 4]
 
 
 def test_pause_and_resume(desk: Desk, qtbot: QtBot) -> None:
@@ -153,22 +153,22 @@ def test_frames_painted_in_mid_run_stay(desk: Desk, qtbot: QtBot, clip: Clip) ->
     qtbot.waitUntil(lambda: widget.panel.bar.value() > 0, timeout=SECONDS)
     widget.toggle_pause()
     qtbot.waitUntil(lambda: widget.runner.is_paused, timeout=SECONDS)
-    session = watch(desk.viewer).find(desk.video)
-    _correct(session, 11, clip.truth[11])
+    view = workspace_view(desk.viewer).open(desk.video)
+    _correct(view, 11, clip.truth[11])
 
     widget.toggle_pause()
     _wait(desk, qtbot)
 
-    np.testing.assert_array_equal(session.masks.data[11], clip.truth[11])
-    assert session.masks.data[10].any()
+    np.testing.assert_array_equal(view.masks.data[11], clip.truth[11])
+    assert view.masks.data[10].any()
 
 
 def test_other_docks_know_in_and_out(desk: Desk, qtbot: QtBot) -> None:
     """At once; and while a run goes on, nothing is undone."""
-    session = _propagated(desk, qtbot)
+    view = _propagated(desk, qtbot)
 
     desk.widget.form.frames.span = range(2, 7)
-    assert session.span == range(2, 7)
+    assert view.session.span == range(2, 7)
 
     desk.widget.start()
     with qtbot.waitSignal(desk.widget.runner.planned, timeout=SECONDS):
@@ -176,10 +176,10 @@ def test_other_docks_know_in_and_out(desk: Desk, qtbot: QtBot) -> None:
     desk.widget.toggle_pause()
     qtbot.waitUntil(lambda: desk.widget.runner.is_paused, timeout=SECONDS)
     with pytest.raises(FrtmError, match="still being changed"):
-        session.undo()
+        view.session.edits.undo()
     desk.widget.toggle_pause()
     _wait(desk, qtbot)
-    assert session.undo() == "Propagate 2-6"
+    assert view.session.edits.undo() == "Propagate 2-6"
 
 
 _KILLED = """
@@ -240,12 +240,12 @@ def test_a_killed_run_goes_on_where_it_was(
     assert desk.widget.panel.continue_button.isVisibleTo(desk.widget)
     desk.widget.panel.continue_button.click()
     _wait(desk, qtbot)
-    resumed = watch(desk.viewer).find(video).masks.data.copy()
+    resumed = workspace_view(desk.viewer).open(video).masks.data.copy()
     assert desk.widget.panel.status.text() == "Finished: 24 of 24 frames."
     desk.widget.start()
     _wait(desk, qtbot)
 
-    uninterrupted = watch(desk.viewer).find(video).masks.data
+    uninterrupted = workspace_view(desk.viewer).open(video).masks.data
     assert (resumed != uninterrupted).sum() < 1e-3 * uninterrupted.astype(bool).sum()
 
 
@@ -262,10 +262,10 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
         pytest.skip("Mounting a small disk needs rights that this user has not.")
     try:
         desk.widget.form.folder.path = folder / "clip.frtm"
-        session = _propagated(desk, qtbot)
+        view = _propagated(desk, qtbot)
         assert any("the disk is full" in message for message in messages)
-        assert session.masks.data[0].any()
+        assert view.masks.data[0].any()
     finally:
-        watch(desk.viewer).close()
+        workspace_view(desk.viewer).close()
         time.sleep(0.2)
         subprocess.run(["umount", "-l", str(folder)], check=True)

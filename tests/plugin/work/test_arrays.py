@@ -9,8 +9,8 @@ import pytest
 import zarr
 
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.work import arrays as storage
-from napari_frtm.plugin.work.arrays import new_array, with_axes
+from napari_frtm.session import arrays as storage
+from napari_frtm.session.arrays import new_array, with_axes
 
 if TYPE_CHECKING:
     from pathlib import Path

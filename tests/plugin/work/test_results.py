@@ -9,10 +9,10 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari_frtm.view import arrays as storage
 
 from napari_frtm.plugin.source.axes import Take, VideoAxes
-from napari_frtm.plugin.work import arrays as storage
-from napari_frtm.plugin.work.session import Session
+from napari_frtm.plugin.view.session_view import SessionView
 from napari_frtm.types import Prediction
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -30,18 +30,18 @@ def _prediction(index: int, size: tuple[int, int], working: tuple[int, int]) -> 
     )
 
 
-def _session(shape: tuple[int, ...] = (3, 64, 96), **place: Any) -> Session:
+def _session(shape: tuple[int, ...] = (3, 64, 96), **place: Any) -> SessionView:
     viewer = ViewerModel()
     video = viewer.add_image(np.zeros(shape, np.uint8), name="clip", **place)
     axes = VideoAxes() if len(shape) == 3 else VideoAxes(0, 1, Take.MAX, 4)
     return Session(viewer, video, axes)
 
 
-def _write(session: Session, *indices: int, soft: bool = False, **options: Any) -> None:
+def _write(view: SessionView, *indices: int, soft: bool = False, **options: Any) -> None:
     for index in indices:
-        prediction = _prediction(index, session.results.size[1:], (64, 96))
-        session.results.write(prediction, soft=soft, **options)
-    session.layers.show()
+        prediction = _prediction(index, view.session.store.size[1:], (64, 96))
+        view.session.store.write(prediction, soft=soft, **options)
+    view.show()
 
 
 @pytest.mark.parametrize(
@@ -55,29 +55,29 @@ def _write(session: Session, *indices: int, soft: bool = False, **options: Any) 
 @pytest.mark.parametrize("working", [(64, 96), (32, 48)], ids=["full", "half"])
 def test_coarse_pixels_lie_over_the_video(place: dict[str, Any], working: tuple[int, int]) -> None:
     """The centre of the first one is that of the pixels it stands for."""
-    session = _session(**place)
+    view = _session(**place)
 
-    session.results.write(_prediction(2, (64, 96), working), soft=True)
-    session.layers.show()
+    view.session.store.write(_prediction(2, (64, 96), working), soft=True)
+    view.show()
 
-    for layer, side in ((session.layers.scores, 16), (session.layers.probabilities[2], 1)):
+    for layer, side in ((view.scores, 16), (view.probabilities[2], 1)):
         stretch = side * 64 / working[0]
         centre = (stretch - 1) / 2
         for i, j in ((0, 0), (1, 2)):
             np.testing.assert_allclose(
                 layer.data_to_world((2, i, j)),
-                session.video.data_to_world((2, centre + i * stretch, centre + j * stretch)),
+                view.video.data_to_world((2, centre + i * stretch, centre + j * stretch)),
                 atol=1e-9,
             )
 
 
 def test_scores_are_the_largest_of_all_objects() -> None:
     """Frames that have not come are transparent (NaN)."""
-    session = _session()
+    view = _session()
 
-    _write(session, 0, 1)
+    _write(view, 0, 1)
 
-    scores = session.layers.scores.data
+    scores = view.scores.data
     assert (scores[0] == 0.25).all()
     assert (scores[1] == 1).all()
     assert np.isnan(scores[2]).all()
@@ -85,22 +85,22 @@ def test_scores_are_the_largest_of_all_objects() -> None:
 
 def test_soft_masks_are_kept_where_wanted() -> None:
     """One layer an object, 255 for certain."""
-    session = _session()
+    view = _session()
 
-    _write(session, 0)
-    assert not session.layers.probabilities
-    _write(session, 1, soft=True)
+    _write(view, 0)
+    assert not view.probabilities
+    _write(view, 1, soft=True)
 
-    assert sorted(session.layers.probabilities) == [1, 2]
-    assert (session.layers.probabilities[1].data[1] == 128).all()
+    assert sorted(view.probabilities) == [1, 2]
+    assert (view.probabilities[1].data[1] == 128).all()
 
 
 def test_what_a_run_wrote_is_told_without_its_pixels() -> None:
     """Confidence, area, and the masks of before."""
-    session = _session()
+    view = _session()
 
-    first = session.results.write(_prediction(1, (64, 96), (64, 96)), soft=False)
-    second = session.results.write(_prediction(1, (64, 96), (64, 96)), soft=False)
+    first = view.session.store.write(_prediction(1, (64, 96), (64, 96)), soft=False)
+    second = view.session.store.write(_prediction(1, (64, 96), (64, 96)), soft=False)
 
     assert first.before is None
     assert (second.before.labels == 2).all()
@@ -110,96 +110,96 @@ def test_what_a_run_wrote_is_told_without_its_pixels() -> None:
 
 def test_objects_that_are_not_followed_stay() -> None:
     """Where none of the followed ones is."""
-    session = _session()
+    view = _session()
     old = np.zeros((64, 96), np.uint8)
     old[:10], old[10:20] = 1, 7
-    session.results.put(1, old)
+    view.session.store.put(1, old)
     new = _prediction(1, (64, 96), (64, 96))
     new.labels[:] = 0
     new.labels[15:30] = 1
 
-    session.results.write(new, soft=False, only=frozenset({1}))
+    view.session.store.write(new, soft=False, only=frozenset({1}))
 
     expected = np.zeros((64, 96), np.uint8)
     expected[10:15], expected[15:30] = 7, 1
-    np.testing.assert_array_equal(session.labels(1), expected)
+    np.testing.assert_array_equal(view.session.store.labels(1), expected)
 
 
 def test_large_masks_go_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """One chunk per frame."""
     monkeypatch.setattr(storage, "IN_MEMORY", 1000)
-    session = _session()
+    view = _session()
 
-    _write(session, 1)
+    _write(view, 1)
 
-    assert isinstance(session.masks.data, zarr.Array)
-    assert session.masks.data.chunks == (1, 64, 96)
-    assert (np.asarray(session.masks.data[1]) == 2).all()
+    assert isinstance(view.masks.data, zarr.Array)
+    assert view.masks.data.chunks == (1, 64, 96)
+    assert (np.asarray(view.masks.data[1]) == 2).all()
 
 
 @pytest.mark.parametrize("limit", [1, 2**30], ids=["disk", "memory"])
 def test_channels_and_planes_share_the_masks(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     """A layer of (T, C, Y, X) gets masks with one position along C that cover all of it."""
     monkeypatch.setattr(storage, "IN_MEMORY", limit)
-    session = _session((3, 2, 64, 96))
+    view = _session((3, 2, 64, 96))
 
-    _write(session, 2, soft=True)
+    _write(view, 2, soft=True)
 
-    assert session.masks.data.shape == (3, 1, 64, 96)
-    assert session.layers.scores.data.shape == (3, 1, 4, 6)
-    session.go_to(2)
+    assert view.masks.data.shape == (3, 1, 64, 96)
+    assert view.scores.data.shape == (3, 1, 4, 6)
+    view.go_to(2)
     for channel in (0, 1):
-        session.viewer.dims.set_point(1, channel)
-        assert session.masks.get_value((2, channel, 10, 10), world=True) == 3
+        view.viewer.dims.set_point(1, channel)
+        assert view.masks.get_value((2, channel, 10, 10), world=True) == 3
 
 
 def test_wide_ids_widen_the_masks() -> None:
     """What is there stays."""
-    session = _session()
-    _write(session, 0)
-    layer = session.masks
+    view = _session()
+    _write(view, 0)
+    layer = view.masks
 
-    session.results.prepare(300)
-    session.layers.show()
+    view.session.store.make_room(300)
+    view.show()
 
-    assert session.masks is layer
+    assert view.masks is layer
     assert layer.data.dtype == np.uint16
     assert (layer.data[0] == 1).all()
 
 
 def test_a_removed_layer_comes_back_with_what_it_held() -> None:
     """At the next run."""
-    session = _session()
-    _write(session, 0)
-    session.viewer.layers.remove(session.masks)
-    assert session.masks is None
+    view = _session()
+    _write(view, 0)
+    view.viewer.layers.remove(view.masks)
+    assert view.masks is None
 
-    _write(session, 1)
+    _write(view, 1)
 
-    assert (session.masks.data[0] == 1).all()
+    assert (view.masks.data[0] == 1).all()
 
 
 def test_colours_are_those_of_the_user_s_layer() -> None:
     """One object, one colour; later changes of one layer do not reach the other."""
-    session = _session()
+    view = _session()
     like = Labels(np.zeros((3, 64, 96), np.uint8))
     like.new_colormap(seed=3)
     expected = like.get_color(4)
-    session.layers.like = like
+    view.like = like
 
-    _write(session, 0)
+    _write(view, 0)
 
-    np.testing.assert_array_equal(session.masks.get_color(4), expected)
+    np.testing.assert_array_equal(view.masks.get_color(4), expected)
     like.show_selected_label = True
-    assert session.masks.get_color(4)[3] == 1
+    assert view.masks.get_color(4)[3] == 1
 
 
 def test_results_are_no_inputs() -> None:
     """They know what they are of."""
-    session = _session()
-    _write(session, 0)
+    view = _session()
+    _write(view, 0)
 
-    kinds = [layer.metadata["napari-frtm"]["kind"] for layer in session.viewer.layers[1:]]
+    kinds = [layer.metadata["napari-frtm"]["kind"] for layer in view.viewer.layers[1:]]
 
     assert kinds == ["masks", "scores"]
-    assert isinstance(session.layers.scores, Image)
+    assert isinstance(view.scores, Image)

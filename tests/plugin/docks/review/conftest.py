@@ -1,4 +1,4 @@
-"""A session in a viewer, with its *Review* dock."""
+"""A view in a viewer, with its *Review* dock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtCore import QThreadPool
 from reviewing import Desk, open_video
 
 from napari_frtm.plugin.docks.review.dock import Review
-from napari_frtm.plugin.work.workspace import watch
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Desk]:
-    """Return a session whose frames hold objects 1 and 2, with a speck, and its review."""
+    """Return a view whose frames hold objects 1 and 2, with a speck, and its review."""
     viewer = make_napari_viewer()
-    session = open_video(viewer, "cells")
+    view = open_video(viewer, "cells")
     review = Review(viewer)
     viewer.window.add_dock_widget(review, name="Review", area="right")
-    yield Desk(viewer, review, session)
+    yield Desk(viewer, review, view)
     review.clean_up.stop()
     assert QThreadPool.globalInstance().waitForDone(60_000)
-    watch(viewer).close()
+    workspace_view(viewer).close()

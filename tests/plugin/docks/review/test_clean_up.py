@@ -1,4 +1,4 @@
-"""The box *Clean up*, with a session in a viewer and its own thread."""
+"""The box *Clean up*, with a view in a viewer and its own thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_frtm.io.session.folder import SessionFolder
 from napari_frtm.plugin.docks.propagate.inputs import LayerCombo
 from napari_frtm.plugin.docks.review.clean_up import CleanUpBox
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.work.workspace import save_in, watch
+from napari_frtm.plugin.view.workspace_view import workspace_view  # save_in,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
-    from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.view.session_view import SessionView
 
 T, C, H, W = 8, 2, 24, 40
 SHOWN = "clean-up preview"
@@ -34,7 +34,7 @@ class Desk(NamedTuple):
 
     viewer: Viewer
     box: CleanUpBox
-    session: Session
+    view: SessionView
 
 
 @pytest.fixture
@@ -43,19 +43,19 @@ def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Des
     viewer = make_napari_viewer()
     place = {"scale": (2, 1, 0.5, 0.25), "translate": (0, 0, 3, 4)}
     video = viewer.add_image(np.zeros((T, C, H, W), np.uint8), name="cells", **place)
-    session = watch(viewer).of(video, VideoAxes(time=0, extra=1, take=1, ndim=4))
+    view = workspace_view(viewer).open(video, VideoAxes(time=0, extra=1, take=1, ndim=4))
     for frame in range(T):
-        session.results.put(frame, _labels())
-        session.timeline.record(frame, {1: 0.9, 2: 0.8}, {1: 101, 2: 100})
-    session.layers.show()
-    session.go_to(0)
+        view.session.store.put(frame, _labels())
+        view.session.timeline.record(frame, {1: 0.9, 2: 0.8}, {1: 101, 2: 100})
+    view.show()
+    view.go_to(0)
     box = CleanUpBox()
     qtbot.addWidget(box)
-    box.set_session(session)
-    yield Desk(viewer, box, session)
+    box.set_session(view)
+    yield Desk(viewer, box, view)
     box.stop()
     assert QThreadPool.globalInstance().waitForDone(60_000)
-    watch(viewer).close()
+    workspace_view(viewer).close()
 
 
 def _labels() -> np.ndarray:
@@ -76,8 +76,8 @@ def _wait(desk: Desk, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not desk.box.running, timeout=60_000)
 
 
-def _without_speck(session: Session) -> list[int]:
-    return [frame for frame in range(T) if not session.labels(frame)[2, 2]]
+def _without_speck(view: SessionView) -> list[int]:
+    return [frame for frame in range(T) if not view.session.store.labels(frame)[2, 2]]
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,19 @@ def test_the_preview_lies_over_the_video(desk: Desk) -> None:
     assert layer.contour > 0
     for frame, channel in ((0, 0), (5, 1)):
         desk.viewer.dims.set_current_step(1, channel)
-        desk.session.go_to(frame)
-        world = desk.session.video.data_to_world((frame, channel, 17, 33))
+        desk.view.go_to(frame)
+        world = desk.view.video.data_to_world((frame, channel, 17, 33))
         assert layer.get_value(world, world=True) == 2
-        assert desk.session.masks.get_value(world, world=True) == 2
+        assert desk.view.masks.get_value(world, world=True) == 2
         assert layer.get_value(np.add(world, (0, 0, 1, 0.5)), world=True) == 0
-    assert desk.session.current == 5
+    assert desk.view.current == 5
 
 
 def test_the_preview_follows_frame_amount_and_operation(desk: Desk) -> None:
     """With areas worked out by hand: a square that shrinks by 2 has 6 x 6 pixels left."""
     later = _labels()
     later[12, 10] = 0
-    desk.session.results.put(3, later)
+    desk.view.session.store.put(3, later)
     _choose(desk.box, "Grow or shrink", -1)
     desk.box.preview.setChecked(True)
     layer = desk.viewer.layers[SHOWN]
@@ -134,7 +134,7 @@ def test_the_preview_follows_frame_amount_and_operation(desk: Desk) -> None:
     areas.append(np.count_nonzero(layer.data))
     _choose(desk.box, "Fill holes", 1)
     areas.append(np.count_nonzero(layer.data))
-    desk.session.go_to(3)
+    desk.view.go_to(3)
     desk.box.show_frame()
     areas.append(np.count_nonzero(layer.data))
     desk.box.amount.setEnabled(True)
@@ -149,7 +149,7 @@ def test_the_preview_follows_frame_amount_and_operation(desk: Desk) -> None:
 
 def test_the_preview_is_no_video_and_no_labels_to_start_from(desk: Desk, qtbot: QtBot) -> None:
     """Nor does it take the selection from the layer that the user works on."""
-    desk.viewer.layers.selection.active = desk.session.masks
+    desk.viewer.layers.selection.active = desk.view.masks
     combos = [LayerCombo(desk.viewer, kind) for kind in (Image, Labels)]
     for combo in combos:
         qtbot.addWidget(combo)
@@ -158,19 +158,19 @@ def test_the_preview_is_no_video_and_no_labels_to_start_from(desk: Desk, qtbot: 
 
     assert SHOWN in desk.viewer.layers
     assert [combo.findText(SHOWN) for combo in combos] == [-1, -1]
-    assert desk.viewer.layers.selection.active is desk.session.masks
+    assert desk.viewer.layers.selection.active is desk.view.masks
 
 
 def test_the_selected_label_alone(desk: Desk, qtbot: QtBot) -> None:
     """The others stay as they are."""
-    desk.session.masks.selected_label = 2
+    desk.view.masks.selected_label = 2
     desk.box.objects.setCurrentText("Selected label")
     _choose(desk.box, "Grow or shrink", -1)
 
     desk.box.apply()
     _wait(desk, qtbot)
 
-    labels = desk.session.labels(3)
+    labels = desk.view.session.store.labels(3)
     np.testing.assert_array_equal(labels == 1, _labels() == 1)
     assert np.count_nonzero(labels == 2) == 64
 
@@ -179,16 +179,16 @@ def test_one_frame_is_smoothed_by_its_neighbours(desk: Desk, qtbot: QtBot) -> No
     """Which stay as they are."""
     flicker = _labels()
     flicker[8:18, 25:35] = 0
-    desk.session.results.put(4, flicker)
-    desk.session.go_to(4)
+    desk.view.session.store.put(4, flicker)
+    desk.view.go_to(4)
     desk.box.frames.setCurrentText("This frame")
     _choose(desk.box, "Smooth in time", 1)
 
     desk.box.apply()
     _wait(desk, qtbot)
 
-    assert sorted(desk.session.history.last.before) == [4]
-    np.testing.assert_array_equal(desk.session.labels(4), _labels())
+    assert sorted(desk.view.session.history.last.before) == [4]
+    np.testing.assert_array_equal(desk.view.session.store.labels(4), _labels())
 
 
 def test_cancel_keeps_what_is_done(desk: Desk, qtbot: QtBot) -> None:
@@ -201,13 +201,13 @@ def test_cancel_keeps_what_is_done(desk: Desk, qtbot: QtBot) -> None:
     assert not desk.box.apply_button.isEnabled()
     _wait(desk, qtbot)
 
-    done = _without_speck(desk.session)
+    done = _without_speck(desk.view)
     assert done[:3] == [0, 1, 2]
     assert len(done) < T
     assert desk.box.apply_button.isEnabled()
-    assert desk.session.undo() == "Drop specks"
-    qtbot.waitUntil(lambda: not desk.session.is_busy)
-    assert _without_speck(desk.session) == []
+    assert desk.view.session.edits.undo() == "Drop specks"
+    qtbot.waitUntil(lambda: not desk.view.session.edits.is_busy)
+    assert _without_speck(desk.view) == []
 
 
 def test_nothing_to_change_is_no_step(desk: Desk, qtbot: QtBot) -> None:
@@ -217,26 +217,26 @@ def test_nothing_to_change_is_no_step(desk: Desk, qtbot: QtBot) -> None:
     desk.box.apply()
     _wait(desk, qtbot)
 
-    assert desk.session.history.last is None
+    assert desk.view.session.history.last is None
 
 
 def test_a_video_that_is_removed_meanwhile_is_let_go(
     desk: Desk, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """Its folder is closed by then, and keeps what was done before."""
-    save_in(desk.session, tmp_path / "cells.frtm")
+    save_in(desk.view, tmp_path / "cells.frtm")
     _choose(desk.box, "Drop specks", 5)
 
     def remove(done: int) -> None:
         if done == 3:
-            desk.viewer.layers.remove(desk.session.video)
+            desk.viewer.layers.remove(desk.view.video)
 
     desk.box.bar.valueChanged.connect(remove)
     desk.box.apply()
     _wait(desk, qtbot)
     qtbot.wait(300)  # what is announced later would fail later
 
-    assert _without_speck(desk.session) == [0, 1]
+    assert _without_speck(desk.view) == [0, 1]
     folder = SessionFolder.open(tmp_path / "cells.frtm")
     masks = folder.masks()
     assert [int(masks[frame][2, 2]) for frame in range(4)] == [0, 0, 1, 1]
@@ -247,7 +247,7 @@ def test_a_full_disk_stops_it_and_is_told_once(
     desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was done before can be undone."""
-    save_in(desk.session, tmp_path / "cells.frtm")
+    save_in(desk.view, tmp_path / "cells.frtm")
     write = SessionFolder.write_frame
 
     def fails(folder: SessionFolder, index: int, *args: object) -> None:
@@ -263,20 +263,20 @@ def test_a_full_disk_stops_it_and_is_told_once(
 
     assert messages == ["The clean-up stopped: cells.frtm: the disk is full."]
     assert desk.box.apply_button.isEnabled()
-    assert {0, 1, 2} <= set(desk.session.history.last.before)
-    assert not {5, 6, 7} & set(desk.session.history.last.before)
+    assert {0, 1, 2} <= set(desk.view.session.history.last.before)
+    assert not {5, 6, 7} & set(desk.view.session.history.last.before)
 
 
 def _removed_masks(desk: Desk) -> None:
-    desk.viewer.layers.remove(desk.session.masks)
+    desk.viewer.layers.remove(desk.view.masks)
 
 
 def _begun(desk: Desk) -> None:
-    desk.session.edits.begin("Something else")
+    desk.view.session.edits.begin("Something else")
 
 
 def _background(desk: Desk) -> None:
-    desk.session.masks.selected_label = 0
+    desk.view.masks.selected_label = 0
     desk.box.objects.setCurrentText("Selected label")
 
 
@@ -301,7 +301,7 @@ def test_what_is_in_the_way_is_said(
     assert not desk.box.running
     assert len(messages) == 1
     assert messages[0].startswith(message)
-    np.testing.assert_array_equal(desk.session.labels(0), _labels())
+    np.testing.assert_array_equal(desk.view.session.store.labels(0), _labels())
 
 
 def test_the_background_is_never_grown(desk: Desk) -> None:

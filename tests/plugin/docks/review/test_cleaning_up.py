@@ -19,36 +19,36 @@ def _clean(desk: Desk, qtbot: QtBot) -> None:
 
 def test_a_clean_up_is_one_step(desk: Desk, qtbot: QtBot) -> None:
     """Frozen frames, keyframes and frames outside the range stay; undo brings all back."""
-    before = desk.session.masks.data.copy()
-    desk.session.span = range(2, 10)
-    desk.session.freeze([3], True)
-    desk.session.make_keyframe(4)
+    before = desk.view.masks.data.copy()
+    desk.view.session.span = range(2, 10)
+    desk.view.session.freeze([3], True)
+    desk.view.session.make_keyframe(4)
     choose(desk, "Drop specks", 5)
 
     _clean(desk, qtbot)
 
-    specks = desk.session.masks.data[:, 2, 50] == 1
+    specks = desk.view.masks.data[:, 2, 50] == 1
     assert np.flatnonzero(~specks).tolist() == [2, 5, 6, 7, 8, 9]
-    assert desk.session.timeline.area[1][5] == 100
-    assert desk.session.undo() == "Drop specks"
-    qtbot.waitUntil(lambda: not desk.session.is_busy)
-    np.testing.assert_array_equal(desk.session.masks.data, before)
-    assert desk.session.history.last is None
+    assert desk.view.session.timeline.area[1][5] == 100
+    assert desk.view.session.edits.undo() == "Drop specks"
+    qtbot.waitUntil(lambda: not desk.view.session.edits.is_busy)
+    np.testing.assert_array_equal(desk.view.masks.data, before)
+    assert desk.view.session.history.last is None
 
 
 def test_keyframes_are_cleaned_up_if_wanted(desk: Desk, qtbot: QtBot) -> None:
     """And stay keyframes."""
-    desk.session.make_keyframe(4)
+    desk.view.session.make_keyframe(4)
     desk.review.clean_up.keyframes.setChecked(True)
-    desk.session.go_to(4)
+    desk.view.go_to(4)
     desk.review.clean_up.frames.setCurrentText("This frame")
     choose(desk, "Drop specks", 5)
 
     _clean(desk, qtbot)
 
-    assert np.flatnonzero(desk.session.masks.data[:, 2, 50] == 0).tolist() == [4]
-    assert desk.session.keyframes[4][2, 50] == 0
-    assert desk.session.timeline.keyframes == {4}
+    assert np.flatnonzero(desk.view.masks.data[:, 2, 50] == 0).tolist() == [4]
+    assert desk.view.session.store.keyframes[4][2, 50] == 0
+    assert desk.view.session.timeline.keyframes == {4}
 
 
 def test_what_the_user_draws_meanwhile_stays(desk: Desk, qtbot: QtBot) -> None:
@@ -56,11 +56,11 @@ def test_what_the_user_draws_meanwhile_stays(desk: Desk, qtbot: QtBot) -> None:
     choose(desk, "Drop specks", 5)
 
     desk.review.clean_up.apply()
-    desk.session.make_keyframe(9)
+    desk.view.session.make_keyframe(9)
     qtbot.waitUntil(lambda: not desk.review.clean_up.running, timeout=60_000)
 
-    assert desk.session.masks.data[9, 2, 50] == 1
-    assert desk.session.masks.data[8, 2, 50] == 0
+    assert desk.view.masks.data[9, 2, 50] == 1
+    assert desk.view.masks.data[8, 2, 50] == 0
 
 
 def test_the_preview_shows_what_apply_does(desk: Desk, qtbot: QtBot) -> None:
@@ -68,20 +68,20 @@ def test_the_preview_shows_what_apply_does(desk: Desk, qtbot: QtBot) -> None:
     choose(desk, "Grow or shrink", 1)
     desk.review.clean_up.preview.setChecked(True)
     desk.review.clean_up.amount.setValue(-2)
-    desk.session.go_to(6)
+    desk.view.go_to(6)
     shown = desk.viewer.layers[PREVIEW].data.copy()
     assert desk.viewer.layers.selection.active.name != PREVIEW
 
     _clean(desk, qtbot)
 
-    np.testing.assert_array_equal(shown, desk.session.masks.data[6])
+    np.testing.assert_array_equal(shown, desk.view.masks.data[6])
     assert np.count_nonzero(shown) == 2 * 36
     assert PREVIEW not in desk.viewer.layers
 
 
 def test_the_preview_leaves_alone_what_apply_does(desk: Desk) -> None:
     """A keyframe is shown as it is, until keyframes are wanted too."""
-    desk.session.make_keyframe(0)
+    desk.view.session.make_keyframe(0)
     choose(desk, "Grow or shrink", -2)
     desk.review.clean_up.preview.setChecked(True)
     np.testing.assert_array_equal(desk.viewer.layers[PREVIEW].data, masks())

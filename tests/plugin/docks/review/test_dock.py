@@ -49,58 +49,58 @@ def test_doubtful_frames_are_visited_in_turn(desk: Desk) -> None:
     visited = []
     for forward in (True, True, True, False):
         desk.review.go_to_doubtful(forward=forward)
-        visited.append(desk.session.current)
+        visited.append(desk.view.current)
     desk.review.threshold.setValue(0.3)
     desk.review.go_to_doubtful(forward=True)
 
     assert visited == [4, 8, 4, 8]
-    assert desk.session.current == 4
+    assert desk.view.current == 4
     commands.next_doubtful(desk.viewer)  # the key takes the same threshold: only one is below
-    assert desk.session.current == 4
+    assert desk.view.current == 4
 
 
 def test_no_doubtful_frame_is_said(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
     """And the displayed one stays."""
     desk.review.threshold.setValue(0.1)
-    desk.session.go_to(5)
+    desk.view.go_to(5)
 
     _click(desk.review.next_button, qtbot)
 
     assert messages == ["No frame is doubtful."]
-    assert desk.session.current == 5
+    assert desk.view.current == 5
 
 
 def test_buttons_say_what_they_would_do_to_the_frame(desk: Desk, qtbot: QtBot) -> None:
     """By what it is."""
     review = desk.review
-    desk.session.go_to(4)
+    desk.view.go_to(4)
     _click(review.keyframe_button, qtbot)
     _click(review.freeze_button, qtbot)
     qtbot.waitUntil(lambda: review.freeze_button.text() == "Unfreeze")
     assert review.keyframe_button.text() == "No keyframe"
-    assert desk.session.timeline.frozen[4]
+    assert desk.view.session.timeline.frozen[4]
 
     _click(review.previous_button, qtbot)
-    assert desk.session.current == 3  # keyframes are not doubtful
+    assert desk.view.current == 3  # keyframes are not doubtful
     assert [b.text() for b in (review.keyframe_button, review.freeze_button)] == [
         "Keyframe",
         "Freeze",
     ]
 
     _click(review.freeze_range_button, qtbot)
-    assert desk.session.timeline.frozen.all()
+    assert desk.view.session.timeline.frozen.all()
 
 
 def test_a_frame_without_masks_is_no_keyframe(
     desk: Desk, qtbot: QtBot, messages: list[str]
 ) -> None:
     """The message says what to do."""
-    desk.session.timeline.clear([0])
+    desk.view.session.timeline.clear([0])
 
     _click(desk.review.keyframe_button, qtbot)
 
     assert messages == ["Frame 0 has no masks yet. Paint on it, or propagate to it first."]
-    assert not desk.session.keyframes
+    assert not desk.view.session.store.keyframes
 
 
 def test_undo_says_what_it_would_undo(desk: Desk, qtbot: QtBot) -> None:
@@ -109,18 +109,18 @@ def test_undo_says_what_it_would_undo(desk: Desk, qtbot: QtBot) -> None:
     assert not button.isEnabled()
     assert button.toolTip() == "Nothing to undo."
 
-    step = desk.session.edits.begin("Grow or shrink")
-    desk.session.edits.change(step, 0, np.zeros(SIZE, np.uint8))
+    step = desk.view.session.edits.begin("Grow or shrink")
+    desk.view.session.edits.change(step, 0, np.zeros(SIZE, np.uint8))
     desk.review.look()
     assert not button.isEnabled()
-    desk.session.edits.end(step)
+    desk.view.session.edits.end(step)
     desk.review.look()
     assert button.isEnabled()
     assert button.toolTip() == "Undo: Grow or shrink. (U)"
     _click(button, qtbot)
 
     qtbot.waitUntil(lambda: not button.isEnabled())
-    np.testing.assert_array_equal(desk.session.labels(0), masks())
+    np.testing.assert_array_equal(desk.view.session.store.labels(0), masks())
 
 
 def test_the_table_selects_objects_and_frames(desk: Desk) -> None:
@@ -130,20 +130,20 @@ def test_the_table_selects_objects_and_frames(desk: Desk) -> None:
     table.cellClicked.emit(1, 0)
     table.cellDoubleClicked.emit(1, 3)
 
-    assert desk.session.masks.selected_label == 2
-    assert desk.session.current == 4
+    assert desk.view.masks.selected_label == 2
+    assert desk.view.current == 4
 
 
 def test_a_click_on_the_strip_goes_there(desk: Desk) -> None:
     """To the frame picked."""
     desk.review.strip.picked.emit(7)
 
-    assert desk.session.current == 7
+    assert desk.view.current == 7
 
 
 def test_what_is_shown_follows_the_slider(desk: Desk) -> None:
     """The area on the displayed frame, in the table."""
-    desk.session.timeline.area[2][6] = 40
+    desk.view.session.timeline.area[2][6] = 40
 
     desk.viewer.dims.set_current_step(0, 6)
 
@@ -152,25 +152,25 @@ def test_what_is_shown_follows_the_slider(desk: Desk) -> None:
 
 def test_frames_are_frozen_and_made_keyframes(desk: Desk, qtbot: QtBot) -> None:
     """The one displayed, or the range, and back."""
-    desk.session.go_to(5)
+    desk.view.go_to(5)
     desk.review.toggle_frozen()
     desk.review.toggle_keyframe()
-    assert np.flatnonzero(desk.session.timeline.frozen).tolist() == [5]
-    assert desk.session.timeline.keyframes == {5}
+    assert np.flatnonzero(desk.view.session.timeline.frozen).tolist() == [5]
+    assert desk.view.session.timeline.keyframes == {5}
 
-    desk.session.span = range(4, 9)
+    desk.view.session.span = range(4, 9)
     desk.review.freeze_range()
-    assert np.flatnonzero(desk.session.timeline.frozen).tolist() == [4, 5, 6, 7, 8]
+    assert np.flatnonzero(desk.view.session.timeline.frozen).tolist() == [4, 5, 6, 7, 8]
     desk.review.freeze_range()
-    assert not desk.session.timeline.frozen.any()
+    assert not desk.view.session.timeline.frozen.any()
 
 
 def test_nothing_is_cut_off_in_a_narrow_dock(desk: Desk) -> None:
     """300 pixels wide, of a laptop's height, with many objects and videos of long names."""
     open_video(desk.viewer, "a movie with a rather long name, as cameras give them.mp4")
     desk.review.clean_up_fold.expand(animate=False)
-    desk.session.timeline.record(0, dict.fromkeys(range(1, 61), 0.9), {})
-    desk.session.changed.emit()
+    desk.view.session.timeline.record(0, dict.fromkeys(range(1, 61), 0.9), {})
+    desk.view.session.changed.emit()
 
     least = desk.review.minimumSizeHint()
 

@@ -21,16 +21,16 @@ def test_one_of_several_videos_is_shown(desk: Desk) -> None:
     other = open_video(desk.viewer, "other")
     assert not review.video.isHidden()
     assert [review.video.itemText(i) for i in range(2)] == ["cells", "other"]
-    assert review.session is desk.session
+    assert review.session is desk.view
 
     review.video.setCurrentIndex(1)
     assert review.session is other
     review.toggle_frozen()
     assert other.timeline.frozen[0]
-    assert not desk.session.timeline.frozen.any()
+    assert not desk.view.session.timeline.frozen.any()
 
     desk.viewer.layers.remove(other.video)
-    assert review.session is desk.session
+    assert review.session is desk.view
     assert review.video.isHidden()
 
 
@@ -42,7 +42,7 @@ def test_a_new_dock_offers_all_videos(desk: Desk, qtbot: QtBot) -> None:
     qtbot.addWidget(review)
 
     assert review.video.count() == 2
-    assert review.session is desk.session
+    assert review.session is desk.view
 
 
 def test_a_closed_dock_rests(desk: Desk, qtbot: QtBot) -> None:
@@ -80,7 +80,7 @@ def test_a_removed_video_leaves_nothing_behind(desk: Desk) -> None:
     """The dock says what to do next, and its buttons do nothing."""
     desk.review.clean_up.preview.setChecked(True)
 
-    desk.viewer.layers.remove(desk.session.video)
+    desk.viewer.layers.remove(desk.view.video)
 
     assert desk.review.session is None
     assert PREVIEW not in desk.viewer.layers
@@ -95,9 +95,9 @@ def test_removed_masks_leave_the_dock_in_use(desk: Desk) -> None:
     """With what is known of them."""
     desk.review.clean_up.preview.setChecked(True)
 
-    desk.viewer.layers.remove(desk.session.masks)
-    desk.session.changed.emit()
-    desk.session.go_to(4)
+    desk.viewer.layers.remove(desk.view.masks)
+    desk.view.session.changed.emit()
+    desk.view.go_to(4)
     desk.review.table.table.cellClicked.emit(1, 0)
 
     assert desk.review.table.table.rowCount() == 2

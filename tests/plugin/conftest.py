@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
@@ -29,6 +30,15 @@ def no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
     if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         answers = {7939: ""}  # GL_EXTENSIONS; the others are texture sizes
         monkeypatch.setattr("vispy.gloo.gl.glGetParameter", lambda name: answers.get(name, 2048))
+
+
+@pytest.fixture(autouse=True)
+def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Keep work on arrays, which is saved in the user's data folder, apart from other tests'."""
+    folder = tmp_path / "data"
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +62,22 @@ class Desk(NamedTuple):
 
 
 @pytest.fixture
-def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip, one_thread: None) -> Iterator[Desk]:
-    """Return a viewer with the first frames of the clip, frame 0 painted; nothing runs after."""
+def desk(
+    make_napari_viewer: Callable[[], Viewer],
+    clip: Clip,
+    one_thread: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Desk]:
+    """Return a viewer with the first frames of the clip, frame 0 painted; nothing runs after.
+
+    Work is saved only where a test says so.
+    """
     from qtpy.QtCore import QThreadPool
+
+    from napari_frtm.plugin.preferences import Preferences
+
+    wanted = Preferences(saves=False)
+    monkeypatch.setattr("napari_frtm.plugin.source.video.preferences", lambda: wanted)
 
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
@@ -66,7 +89,7 @@ def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip, one_thread: None)
     viewer.dims.set_current_step(0, 0)
     widget.form.masks.setCurrentText("Coarse")  # the clip's squares are no objects to refine
     yield Desk(viewer, widget, video, labels)
-    widget.cancel()
+    widget.workspace.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity, is_session
+from napari_frtm.io.session.identity import load_header
 from napari_frtm.plugin.source.layers import painted_frames
 from napari_frtm.session.store import Store
 
@@ -93,11 +95,14 @@ def prepare(
 
 
 def _in_folder(source: VideoSource, store: Store, path: Path, create: bool) -> Store | None:
-    """Return the earlier work in a folder, or save the present work there."""
+    """Return the earlier work on a video, or save the present work."""
+    identity = VideoIdentity.of(source.frames, None if source.path is None else str(source.path))
+    if source.path is None and path == source.folder:
+        path = _of_array(path, identity)
     if not is_session(path):
         if create:
             before = store.folder
-            store.keep_in(SessionFolder.create(path, _identity(source)))
+            store.keep_in(SessionFolder.create(path, identity))
             if before is not None:
                 before.release()
         return None
@@ -107,7 +112,7 @@ def _in_folder(source: VideoSource, store: Store, path: Path, create: bool) -> S
             "another folder (Advanced, Save in)."
         )
     folder = SessionFolder.open(path)
-    if folder.video.digest != _identity(source).digest:
+    if folder.video.digest != identity.digest:
         folder.release()
         raise FrtmError(
             f"{path.name} belongs to another video than '{source.name}', so it is left alone. "
@@ -116,8 +121,13 @@ def _in_folder(source: VideoSource, store: Store, path: Path, create: bool) -> S
     return Store.of_folder(folder)
 
 
-def _identity(source: VideoSource) -> VideoIdentity:
-    return VideoIdentity.of(source.frames, None if source.path is None else str(source.path))
+def _of_array(path: Path, identity: VideoIdentity) -> Path:
+    """Return where work on an array is saved: arrays of one name have numbered folders."""
+    for number in count(1):
+        place = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        if not is_session(place) or load_header(place)[0].digest == identity.digest:
+            return place
+    raise AssertionError
 
 
 def _painted(layer: PaintedLayer) -> dict[int, Labels]:

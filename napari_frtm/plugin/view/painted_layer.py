@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_frtm.plugin.run.prepare import PaintedLayer
 from napari_frtm.plugin.view.painting import painted_frames_of
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 class LabelsInput:
     """Remembers which frames of a layer were read, and which were painted on since.
+
+    An array in memory is read anew as a whole, which takes a moment: scripts write to it without
+    a word. From lazy ones only what was painted on since is read again.
 
     Parameters
     ----------
@@ -41,7 +46,8 @@ class LabelsInput:
         data = self._layer.data
         if data.ndim == 2:
             return PaintedLayer(name=self._layer.name, data=data, frames=(here,), axes=self._axes)
-        frames = self._everywhere if self._unread is None else sorted(self._unread)
+        whole = self._unread is None or type(data) is np.ndarray
+        frames = self._everywhere if whole else sorted(self._unread or ())
         return PaintedLayer(name=self._layer.name, data=data, frames=frames, axes=self._axes)
 
     def read(self, painted: dict[int, LabelImage]) -> None:

@@ -47,7 +47,7 @@ def masks_layer(data: Any, video: Image, axes: VideoAxes) -> Labels:
     return Labels(data, name=f"{video.name} masks", **placement(video, axes))
 
 
-def scores_layer(data: Any, video: Image, axes: VideoAxes) -> Image:
+def scores_layer(data: Any, video: Image) -> Image:
     """Return a layer for coarse scores; `place` has to lay it over the video."""
     return Image(
         data,

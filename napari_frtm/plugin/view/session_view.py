@@ -75,6 +75,8 @@ class SessionView(QObject):  # type: ignore[misc]
         self._name = video.name
         self._shown: dict[Layer, Any] = {}  # the array of the store that a layer shows
         self._scores_wanted = False
+        self._masks_wanted = False  # also while nothing is drawn or found
+        self._removed: set[str] = set()  # names of layers that the user has removed
         session.changed.connect(self.show)
         session.redrawn.connect(self._redraw)
         for name in PLACEMENT:
@@ -107,31 +109,51 @@ class SessionView(QObject):  # type: ignore[misc]
 
     def show(self) -> None:
         """Add layers for arrays that have none yet, and show other arrays where they are others."""
-        store, axes = self.session.store, self.session.source.axes
-        if store.masks is not None:
+        store = self.session.store
+        wanted = self._masks_wanted or bool(store.timeline.filled.any())
+        if store.masks is not None and wanted and "masks" not in self._removed:
             if self.masks is None:
-                data = with_axes(store.masks, axes)
-                layer = masks_layer(data, self.video, axes)
-                if self.like is not None:
-                    layer.colormap = copy(self.like.colormap)
-                masks = self._add(layer, "masks")
-                self.masks = masks
-                self._shown[masks] = store.masks
-                masks.events.data.connect(self._take_masks)
-                self.painting = Painting(self.session, masks, self._reach)
+                self._add_masks(store.masks)
             self._attach(self.masks, store.masks, _ONE)
-        if store.scores is not None:
+        if store.scores is not None and "scores" not in self._removed:
             if self.scores is None:
-                layer = scores_layer(with_axes(store.scores, axes), self.video, axes)
-                self.scores = self._add(layer, "scores")
-                self.scores.visible = self._scores_wanted
+                self._add_scores(store.scores)
             self._attach(self.scores, store.scores, score_stretch(store))
         for object_id, array in store.probabilities.items():
-            if object_id not in self.probabilities:
-                layer = probability_layer(with_axes(array, axes), object_id, self.video)
-                self.probabilities[object_id] = self._add(layer, "probability")
-            stretch = np.array(store.size[1:]) / array.shape[1:]
-            self._attach(self.probabilities[object_id], array, stretch)
+            if f"probability {object_id}" not in self._removed:
+                if object_id not in self.probabilities:
+                    self._add_probability(object_id, array)
+                stretch = np.array(store.size[1:]) / array.shape[1:]
+                self._attach(self.probabilities[object_id], array, stretch)
+
+    def _add_masks(self, array: Any) -> None:
+        layer = masks_layer(self._view_of(array), self.video, self.session.source.axes)
+        if self.like is not None:
+            layer.colormap = copy(self.like.colormap)
+        self._add(layer, "masks", array)
+        layer.events.data.connect(self._take_masks)
+        self.painting = Painting(self.session, layer, self._reach)
+        self.masks = layer
+
+    def _add_scores(self, array: Any) -> None:
+        layer = scores_layer(self._view_of(array), self.video)
+        layer.visible = self._scores_wanted
+        self._add(layer, "scores", None)
+        self.scores = layer
+
+    def _add_probability(self, object_id: int, array: Any) -> None:
+        layer = probability_layer(self._view_of(array), object_id, self.video)
+        self._add(layer, "probability", None)
+        self.probabilities[object_id] = layer
+
+    def _view_of(self, array: Any) -> Any:
+        """Return an array with the axes of the video's layer."""
+        return with_axes(array, self.session.source.axes)
+
+    def bring_back(self) -> None:
+        """Show layers again that the user has removed."""
+        self._removed.clear()
+        self.show()
 
     def show_scores(self, shown: bool) -> None:
         """Let the coarse scores be visible, now or once there are any; or not."""
@@ -142,7 +164,8 @@ class SessionView(QObject):  # type: ignore[misc]
     def new_masks(self) -> Labels:
         """Return the masks layer, selected for painting; a new one if there is none."""
         self.session.store.make_room(1)
-        self.show()
+        self._masks_wanted = True
+        self.bring_back()
         assert self.masks is not None
         self.viewer.layers.selection.active = self.masks
         self.masks.mode = "paint"
@@ -151,14 +174,19 @@ class SessionView(QObject):  # type: ignore[misc]
     def removed(self, layer: Layer) -> None:
         """Forget a layer that the user has removed; what it showed stays in the session."""
         self._shown.pop(layer, None)
-        if layer is self.masks:
+        if self.masks is not None and layer is self.masks:
             if self.painting is not None:
                 self.painting.stop()
-            layer.events.data.disconnect(self._take_masks)
+            self.masks.events.data.disconnect(self._take_masks)
             self.masks = self.painting = None
+            self._removed.add("masks")
         elif layer is self.scores:
             self.scores = None
-        self.probabilities = {i: v for i, v in self.probabilities.items() if v is not layer}
+            self._removed.add("scores")
+        for object_id, each in list(self.probabilities.items()):
+            if each is layer:
+                del self.probabilities[object_id]
+                self._removed.add(f"probability {object_id}")
 
     def close(self) -> None:
         """Let go of the layers; those with results stay in the viewer as they are."""
@@ -171,24 +199,23 @@ class SessionView(QObject):  # type: ignore[misc]
         for layer in list(self._shown):
             self.removed(layer)
 
-    def _add(self, layer: Any, kind: str) -> Any:
-        """Add a layer and leave the user's selection as it is."""
+    def _add(self, layer: Layer, kind: str, shown: Any) -> None:
+        """Add a layer that shows an array, and leave the user's selection as it is."""
         mark(layer, kind, self.video, self.session.runs)
+        self._shown[layer] = shown
         layers = self.viewer.layers
         active = layers.selection.active
         self.viewer.add_layer(layer)
         if active is not None:
             layers.selection.active = active
-        return layer
 
-    def _attach(self, layer: Layer, array: Any, stretch: NDArray[np.float64]) -> None:
+    def _attach(self, layer: Layer | None, array: Any, stretch: NDArray[np.float64]) -> None:
         """Let a layer show an array of the store, and lie where it belongs."""
-        known = self._shown.get(layer)
-        if known is array:
+        if layer is None or self._shown.get(layer) is array:
             return
-        self._shown[layer] = array
+        known, self._shown[layer] = self._shown.get(layer), array
         if known is not None:
-            layer.data = with_axes(array, self.session.source.axes)
+            layer.data = self._view_of(array)
         place(layer, self.video, self.session.source.axes, stretch)
 
     def _redraw(self, frames: set[int]) -> None:
@@ -244,8 +271,7 @@ class SessionView(QObject):  # type: ignore[misc]
             return
         shown, data = self._shown[layer], layer.data
         expected = axes.results_shape(*store.size)
-        ours = with_axes(shown, axes)
-        if data is ours or (isinstance(data, np.ndarray) and np.shares_memory(data, shown)):
+        if data is shown or (isinstance(data, np.ndarray) and np.shares_memory(data, shown)):
             return
         if tuple(data.shape) != expected or self.session.edits.is_busy:
             self._refuse(layer, tuple(data.shape) != expected)
@@ -255,7 +281,7 @@ class SessionView(QObject):  # type: ignore[misc]
             array = new_array(store.size, data.dtype)
             for frame in range(store.size[0]):
                 array[frame] = np.asarray(data[axes.frame_index(frame)])
-            layer.data = with_axes(array, axes)
+            layer.data = self._view_of(array)
         self._shown[layer] = array
         store.adopt(array)
         self.session.edits.apply_gradually(_pairs(shown, array), "New data of the masks")
@@ -272,7 +298,7 @@ class SessionView(QObject):  # type: ignore[misc]
             )
             self.session.touch()
             return
-        layer.data = with_axes(self._shown[layer], self.session.source.axes)
+        layer.data = self._view_of(self._shown[layer])
         show_warning(
             "Masks are being changed, so the new data were not taken. Try again in a moment."
         )

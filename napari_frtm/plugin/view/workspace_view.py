@@ -18,7 +18,7 @@ from napari_frtm.plugin.view.session_view import SessionView
 from napari_frtm.plugin.work.workspace import Workspace
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
@@ -48,13 +48,16 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         self._viewer = ref(viewer)
         self._views: dict[Session, SessionView] = {}
         self._inputs: dict[tuple[Session, str], LabelsInput] = {}
+        self._is_closed = False
         self.workspace.trouble.connect(show_error)
         self.workspace.taken_up.connect(self._say_taken_up)
+        self.workspace.started.connect(self._bring_back)
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.current_step.connect(self._moved)
-        self._window = getattr(getattr(viewer, "window", None), "_qt_window", None)
-        if self._window is not None:
-            self._window.installEventFilter(self)
+        window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+        self._window = None if window is None else ref(window)
+        if window is not None:
+            window.installEventFilter(self)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
@@ -135,9 +138,9 @@ class WorkspaceView(QObject):  # type: ignore[misc]
             viewer.dims.events.current_step.disconnect(self._moved)
             del _OF_VIEWERS[viewer]
         application = QCoreApplication.instance()
-        if self._window is not None and application is not None:
+        if not self._is_closed and application is not None:
             application.aboutToQuit.disconnect(self.close)
-        self._window = None
+        self._is_closed = True
 
     def eventFilter(self, window: QObject, event: QEvent) -> bool:
         """End with the window; let every event pass."""
@@ -148,7 +151,8 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         return False
 
     def _look_at_window(self) -> None:
-        if self._window is not None and self._window.isHidden():
+        window = None if self._window is None else self._window()
+        if window is not None and window.isHidden():
             self.close()
 
     def _saved_axes(self, video: Image) -> VideoAxes | None:
@@ -169,14 +173,26 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         """End the work on a video that is removed; forget other layers."""
         layer = event.value
         for session in self.workspace.of_layer(str(layer.unique_id)):
-            if self.workspace.run is not None and self.workspace.run.session is session:
-                show_info(f"'{layer.name}' was removed, so its propagation was stopped.")
+            self._stop_run(session, layer)
             self.workspace.end(session)
             self._views.pop(session).close()
         for view in self._views.values():
+            if layer is view.masks:
+                self._stop_run(view.session, layer)
             view.removed(layer)
         gone = str(layer.unique_id)
         self._inputs = {key: value for key, value in self._inputs.items() if gone != key[1]}
+
+    def _stop_run(self, session: Session, layer: Layer) -> None:
+        run = self.workspace.run
+        if run is not None and run.session is session and not run.stopping:
+            show_info(f"'{layer.name}' was removed, so its propagation was stopped.")
+            self.workspace.cancel()
+
+    def _bring_back(self, session: Session) -> None:
+        """Show layers again that were removed, for a run will write to them."""
+        if session in self._views:
+            self._views[session].bring_back()
 
     def _say_taken_up(self, session: Session) -> None:
         folder = session.store.folder

@@ -73,6 +73,7 @@ class Session(QObject):  # type: ignore[misc]
         self.runs: list[dict[str, Any]] = []
         self.edits = Edits(self)
         self.before_painting: dict[int, FrameState] = {}
+        self._imported: set[int] = set()
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -187,12 +188,15 @@ class Session(QObject):  # type: ignore[misc]
 
         Keyframes that were drawn on the masks themselves stay.
         """
-        own = set(self.store.keyframes) - self.store.complete
-        for frame in own & set(looked_at) - set(painted):
-            self.store.drop_keyframe(frame)
-        for frame, labels in painted.items():
-            if frame not in self.store.complete:
-                self.store.set_keyframe(frame, labels, complete=False, shown=False)
+        store = self.store
+        on_masks = store.complete | set(self.before_painting)
+        for frame in self._imported & set(looked_at) - set(painted) - on_masks:
+            store.drop_keyframe(frame)
+        self._imported -= set(looked_at)
+        for frame in set(painted) - on_masks:
+            self._imported.add(frame)
+            if not np.array_equal(store.keyframes.get(frame, ()), painted[frame]):
+                store.set_keyframe(frame, painted[frame], complete=False, shown=False)
         self.touch()
 
     def touch(self, *frames: int) -> None:

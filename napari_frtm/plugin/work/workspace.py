@@ -98,6 +98,8 @@ class Workspace(QObject):  # type: ignore[misc]
         Something of a session has changed; at most ten times a second.
     run_changed : Signal
         The run, or a clean-up, has begun, advanced, paused, gone on or ended.
+    started : Signal
+        With the session, when a run is about to write to it.
     ended : Signal
         With how a run ended, in words.
     taken_up : Signal
@@ -109,6 +111,7 @@ class Workspace(QObject):  # type: ignore[misc]
     changed = Signal()
     session_changed = Signal()
     run_changed = Signal()
+    started = Signal(object)
     ended = Signal(str)
     taken_up = Signal(object)
     trouble = Signal(str)
@@ -365,6 +368,7 @@ class Workspace(QObject):  # type: ignore[misc]
             run.session.edits.rename(f"Propagate {frames.start}-{frames.stop - 1}")
             run.session.runs.append(provenance(item))
             run.session.save_settings()
+            self.started.emit(run.session)
         elif run.progress is not None:
             run.progress.reach(item.done)
             for written in item.frames:

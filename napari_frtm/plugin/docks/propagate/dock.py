@@ -208,10 +208,12 @@ class Propagate(QWidget):  # type: ignore[misc]
         if self._shown is not None:
             self.form.frames.set_last(self._shown.current)
 
-    def _toggle_pause(self) -> None:
+    def toggle_pause(self) -> None:
+        """Pause the run, or let it go on."""
         self.workspace.toggle_pause()
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
+        """Stop after the frames that are being computed; finished frames stay."""
         self.workspace.cancel()
 
     def _ended(self, outcome: str) -> None:
@@ -245,8 +247,8 @@ class Propagate(QWidget):  # type: ignore[misc]
         panel.start_button.clicked.connect(self.start_range)
         panel.here_button.clicked.connect(self.start_here)
         panel.continue_button.clicked.connect(self.go_on)
-        panel.pause_button.clicked.connect(self._toggle_pause)
-        panel.cancel_button.clicked.connect(self._cancel)
+        panel.pause_button.clicked.connect(self.toggle_pause)
+        panel.cancel_button.clicked.connect(self.cancel)
         form.changed.connect(self._show_status)
         form.video_changed.connect(self._choose_video)
         form.frames.changed.connect(self._share_span)

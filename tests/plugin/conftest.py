@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
@@ -29,6 +30,14 @@ def no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
     if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         answers = {7939: ""}  # GL_EXTENSIONS; the others are texture sizes
         monkeypatch.setattr("vispy.gloo.gl.glGetParameter", lambda name: answers.get(name, 2048))
+
+
+@pytest.fixture(autouse=True)
+def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty folder, which is the user's data folder: no test finds work of another."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda *args, **kwargs: str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +75,7 @@ def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip, one_thread: None)
     viewer.dims.set_current_step(0, 0)
     widget.form.masks.setCurrentText("Coarse")  # the clip's squares are no objects to refine
     yield Desk(viewer, widget, video, labels)
-    widget.cancel()
+    widget.workspace.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)
 
 

@@ -74,6 +74,7 @@ class Session(QObject):  # type: ignore[misc]
         self.edits = Edits(self)
         self.before_painting: dict[int, FrameState] = {}
         self._stale: set[int] = set()
+        self._closed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._announce)
@@ -198,7 +199,7 @@ class Session(QObject):  # type: ignore[misc]
     def touch(self, *frames: int) -> None:
         """Show and save what has changed, a little later; the masks of these frames as well."""
         self._stale.update(frames)
-        if not self._timer.isActive():
+        if not self._timer.isActive() and not self._closed:  # its folder may be another's by then
             self._timer.start(_ANNOUNCE)
 
     def save_settings(self) -> None:
@@ -209,6 +210,7 @@ class Session(QObject):  # type: ignore[misc]
 
     def close(self) -> None:
         """Save what is left to save, and let go of the folder."""
+        self._closed = True
         self._timer.stop()
         self.store.close()
 

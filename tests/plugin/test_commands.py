@@ -274,18 +274,30 @@ def test_docks_opened_by_commands_are_those_of_the_menu(
     def docks() -> list[str]:
         return sorted(viewer.window.dock_widgets)
 
-    commands.start_or_pause(viewer)
-    commands.new_masks(viewer)
-    viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
-    assert docks() == ["Propagate (FRTM)"]
-    menu.execute_command("napari-frtm.keys")
-    commands.show_keys(viewer)
+    for command in (commands.start_or_pause, commands.new_masks, commands.show_keys):
+        command(viewer)
+    for command_id in ("napari-frtm.propagate", "napari-frtm.keys"):
+        menu.execute_command(command_id)
     assert docks() == ["Keys (FRTM)", "Propagate (FRTM)"]
 
     viewer.window.remove_dock_widget("all")
-    menu.execute_command("napari-frtm.propagate")
+    for command_id in ("napari-frtm.propagate", "napari-frtm.keys"):
+        menu.execute_command(command_id)
+    for command in (commands.start_or_pause, commands.new_masks, commands.show_keys):
+        command(viewer)
+    assert docks() == ["Keys (FRTM)", "Propagate (FRTM)"]
+
+
+def test_a_dock_that_a_script_has_opened_is_used(
+    make_napari_viewer: Callable[[], Viewer],
+) -> None:
+    """Though napari gives it another name then."""
+    viewer = make_napari_viewer()
+    viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
+
     commands.start_or_pause(viewer)
-    assert docks() == ["Propagate (FRTM)"]
+
+    assert len(viewer.window.dock_widgets) == 1
 
 
 def test_keys_call_the_commands(desk: Desk, qtbot: QtBot) -> None:

@@ -33,10 +33,11 @@ def no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty folder, which is the user's data folder: no test finds work of another."""
-    folder = tmp_path_factory.mktemp("data")
-    monkeypatch.setattr("platformdirs.user_data_dir", lambda *args, **kwargs: str(folder))
+def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Keep work on arrays, which is saved in the user's data folder, apart from other tests'."""
+    folder = tmp_path / "data"
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(folder))
     return folder
 
 

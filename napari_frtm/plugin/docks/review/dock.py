@@ -94,8 +94,9 @@ class Review(QWidget):  # type: ignore[misc]
     def session_view(self) -> SessionView | None:
         """The session that is shown, as the viewer shows it; None for none, or one that is gone."""
         session = self._session
-        known = session is not None and session in self.workspace.sessions
-        return self._view.view(session) if known else None
+        if session is None or session not in self.workspace.sessions:
+            return None
+        return self._view.view(session)
 
     def freeze_range(self) -> None:
         """Protect all frames from In to Out, or give them free if all are."""

@@ -10,7 +10,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
@@ -30,15 +29,6 @@ def no_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
     if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         answers = {7939: ""}  # GL_EXTENSIONS; the others are texture sizes
         monkeypatch.setattr("vispy.gloo.gl.glGetParameter", lambda name: answers.get(name, 2048))
-
-
-@pytest.fixture(autouse=True)
-def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Keep work on arrays, which is saved in the user's data folder, apart from other tests'."""
-    folder = tmp_path / "data"
-    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, str(folder))
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +66,7 @@ def desk(make_napari_viewer: Callable[[], Viewer], clip: Clip, one_thread: None)
     viewer.dims.set_current_step(0, 0)
     widget.form.masks.setCurrentText("Coarse")  # the clip's squares are no objects to refine
     yield Desk(viewer, widget, video, labels)
-    widget.workspace.cancel()
+    widget.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)
 
 

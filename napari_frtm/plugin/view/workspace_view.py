@@ -18,8 +18,6 @@ from napari_frtm.plugin.view.session_view import SessionView
 from napari_frtm.plugin.work.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari.layers import Image, Labels
     from napari.utils.events import Event
     from napari.viewer import Viewer
@@ -54,11 +52,9 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         self.workspace.taken_up.connect(self._say_taken_up)
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.current_step.connect(self._moved)
-        window = getattr(getattr(viewer, "window", None), "_qt_window", None)
-        self._window: Callable[[], Any] | None = None  # weak too: the window holds the viewer
-        if window is not None:
-            self._window = ref(window)
-            window.installEventFilter(self)
+        self._window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+        if self._window is not None:
+            self._window.installEventFilter(self)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
@@ -152,8 +148,7 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         return False
 
     def _look_at_window(self) -> None:
-        window = None if self._window is None else self._window()
-        if window is not None and window.isHidden():
+        if self._window is not None and self._window.isHidden():
             self.close()
 
     def _saved_axes(self, video: Image) -> VideoAxes | None:

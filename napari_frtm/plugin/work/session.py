@@ -74,11 +74,11 @@ class Session(QObject):  # type: ignore[misc]
         self.edits = Edits(self)
         self.before_painting: dict[int, FrameState] = {}
         self._stale: set[int] = set()
-        self._closed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._announce)
         store.saver.on_failure = self.unsaved.emit
+        self._closed = False
 
     @property
     def timeline(self) -> Timeline:

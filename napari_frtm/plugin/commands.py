@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.utils.notifications import show_info, show_warning
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from napari_frtm.plugin.docks.propagate.dock import Propagate
     from napari_frtm.plugin.view.session_view import SessionView
 
-PLUGIN = "napari-frtm"
+Dock = TypeVar("Dock")
+
+_TITLE = "{} (FRTM)"
+"""How napari's menu names our docks; ``add_plugin_dock_widget`` gives them other names."""
 
 
 def _command(does: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -155,17 +158,30 @@ def show_keys(viewer: napari.viewer.Viewer) -> None:
     """Show the list of keys, or hide it."""
     from napari_frtm.plugin.docks.keys import Keys
 
-    known = any(isinstance(dock, Keys) for dock in viewer.window.dock_widgets.values())
-    around, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Keys")
-    around.setVisible(not known or around.isHidden())
+    known = _known(viewer, Keys)
+    if known is None:
+        viewer.window.add_dock_widget(Keys(viewer), name=_TITLE.format("Keys"))
+    else:
+        around = known.parentWidget()
+        around.setVisible(around.isHidden())
 
 
 def _propagate(viewer: napari.viewer.Viewer) -> Propagate:
     """Return the dock *Propagate*; open it if it is not, as napari's menu does."""
-    around, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Propagate")
-    around.setVisible(True)
-    shown: Propagate = dock
-    return shown
+    from napari_frtm.plugin.docks.propagate.dock import Propagate
+
+    dock = _known(viewer, Propagate)
+    if dock is None:
+        dock = Propagate(viewer)
+        viewer.window.add_dock_widget(dock, name=_TITLE.format("Propagate"))
+    dock.parentWidget().setVisible(True)
+    return dock
+
+
+def _known(viewer: napari.viewer.Viewer, kind: type[Dock]) -> Dock | None:
+    """Return a dock that is open or hidden, whoever has opened it."""
+    docks = viewer.window.dock_widgets.values()
+    return next((dock for dock in docks if isinstance(dock, kind)), None)
 
 
 def _with_video(viewer: napari.viewer.Viewer) -> SessionView:

@@ -84,7 +84,7 @@ def test_commands_run_from_the_menus(
         if command.python_name.startswith("napari_frtm.plugin.commands:")
     }
     assert docks
-    assert len(others) >= 12
+    assert len(others) >= 14
 
     for command in others:
         messages.clear()

@@ -1,4 +1,4 @@
-"""Work that comes back when a video or its view folder is opened again."""
+"""Work that comes back when a video or its session folder is opened again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.view.workspace_view import workspace_view  # folder_of, save_in,
+from napari_frtm.plugin.source.video import folder_of
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +37,11 @@ def _open(viewer: Viewer, path: Path) -> Image:
     return video
 
 
-def _work(viewer: Viewer, video: Image) -> SessionView:
+def _work(viewer: Viewer, video: Image, qtbot: QtBot) -> SessionView:
     """Fill two frames, draw one of them, freeze another."""
     view = workspace_view(viewer).open(video, VideoAxes())
-    save_in(view, folder_of(video))
+    workspace_view(viewer).workspace.save(view.session)
+    qtbot.waitUntil(lambda: view.session.store.folder is not None, timeout=5000)
     for frame in (3, 4):
         labels = np.zeros(view.session.store.size[1:], np.uint8)
         labels[10:20, 10 : 20 + frame] = 2
@@ -57,15 +60,21 @@ def test_all_comes_back(
     """With the movie or with the folder, without any dock."""
     viewer = make_napari_viewer()
     video = _open(viewer, movie)
-    masks = _work(viewer, video).masks.data[3:5].copy()
+    masks = _work(viewer, video, qtbot).masks.data[3:5].copy()
     viewer.layers.clear()
-    assert not workspace_view(viewer).open
+    assert not workspace_view(viewer).workspace.sessions
     viewer = make_napari_viewer()
 
     video = _open(viewer, movie if what == "movie" else movie.with_suffix(".frtm"))
-    qtbot.waitUntil(lambda: workspace_view(viewer).open(video) is not None, timeout=5000)
+    workspace = workspace_view(viewer).workspace
+    with qtbot.waitSignal(workspace.taken_up, timeout=5000):
+        pass
+    view = workspace_view(viewer).current
+    qtbot.waitUntil(lambda: view.masks is not None, timeout=5000)
 
-    view = workspace_view(viewer).open(video)
+    assert view.video is video
+    assert view.current == 0
+    assert not viewer.window.dock_widgets
     np.testing.assert_array_equal(view.masks.data[3:5], masks)
     assert view.session.store.complete == {4}
     assert np.flatnonzero(view.session.timeline.frozen).tolist() == [3]
@@ -74,11 +83,11 @@ def test_all_comes_back(
 
 
 def test_a_session_whose_video_is_gone_says_so(
-    make_napari_viewer: Callable[[], Viewer], movie: Path
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot, movie: Path
 ) -> None:
     """And what to do."""
     viewer = make_napari_viewer()
-    _work(viewer, _open(viewer, movie))
+    _work(viewer, _open(viewer, movie), qtbot)
     viewer.layers.clear()
     movie.rename(movie.with_name("elsewhere.mp4"))
 
@@ -87,11 +96,11 @@ def test_a_session_whose_video_is_gone_says_so(
 
 
 def test_work_on_another_video_of_that_name_is_left_alone(
-    make_napari_viewer: Callable[[], Viewer], movie: Path, messages: list[str]
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot, movie: Path, messages: list[str]
 ) -> None:
     """Its masks do not fit."""
     viewer = make_napari_viewer()
-    _work(viewer, _open(viewer, movie))
+    _work(viewer, _open(viewer, movie), qtbot)
     viewer.layers.clear()
     other = movie.with_suffix(".tif")
     tifffile.imwrite(other, np.zeros((9, 40, 50), np.uint8))
@@ -100,15 +109,25 @@ def test_work_on_another_video_of_that_name_is_left_alone(
 
     view = workspace_view(viewer).resume(video)
 
+    qtbot.waitUntil(lambda: bool(messages), timeout=5000)
     assert "belongs to another video" in messages[-1]
     assert not view.session.timeline.filled.any()
 
 
-def test_samples_and_arrays_are_not_saved(make_napari_viewer: Callable[[], Viewer]) -> None:
-    """Unless the user chooses a folder."""
+def test_samples_are_not_saved(
+    make_napari_viewer: Callable[[], Viewer],
+    data_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unless the user chooses a folder; arrays, unlike before, are, if work is saved at all."""
     viewer = make_napari_viewer()
     viewer.open_sample("napari-frtm", "roto")
-    array = viewer.add_image(np.zeros((3, 10, 10)))
+    array = viewer.add_image(np.zeros((3, 10, 10)), name="mine")
 
-    assert folder_of(viewer.layers["roto"]) is None
-    assert folder_of(array) is None
+    assert folder_of(viewer.layers["roto"], VideoAxes()) is None
+    assert folder_of(array, VideoAxes()).name == "mine.frtm"
+    assert data_folder in folder_of(array, VideoAxes()).parents
+    monkeypatch.setattr(
+        "napari_frtm.plugin.source.video.preferences", lambda: Preferences(saves=False)
+    )
+    assert folder_of(array, VideoAxes()) is None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 
-from napari_frtm.plugin.view.result_layers import METADATA
+from napari_frtm.plugin.view.result_layers import mark
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -51,7 +51,7 @@ def _layer(labels: LabelImage, masks: Labels) -> Labels:
         affine=masks.affine.affine_matrix[-3:, -3:],
         units=masks.units[-2:],
         axis_labels=masks.axis_labels[-2:],
-        metadata={METADATA: {"kind": "preview"}},
     )
+    mark(layer, "preview", masks, [])
     layer.contour = _WIDTH
     return layer

@@ -56,7 +56,6 @@ class Cleaning(QObject):  # type: ignore[misc]
         self._clean = clean
         self._keyframes_too = keyframes_too
         self._free = Semaphore()  # while no frame waits for napari
-        self._failed = False
         self._job = Job("the clean-up of masks (FRTM)")
         self._job.yielded.connect(self._take)
         self._job.failed.connect(self._fail)
@@ -86,7 +85,7 @@ class Cleaning(QObject):  # type: ignore[misc]
         self.done += 1
         QTimer.singleShot(0, self._free.release)  # after what else napari has to do
         left_alone = frames_left_alone(self.session, keyframes_too=self._keyframes_too)
-        if labels is not None and not self._failed and frame not in left_alone:
+        if labels is not None and not self._job.stopping and frame not in left_alone:
             try:  # the user may have drawn or accepted it since: then it is left alone
                 self.session.edits.change(frame, labels)
             except (FrtmError, OSError) as error:
@@ -95,7 +94,6 @@ class Cleaning(QObject):  # type: ignore[misc]
         self.advanced.emit()
 
     def _fail(self, text: str) -> None:
-        self._failed = True
         self.failed.emit(f"The clean-up stopped: {text}")
 
     def _finish(self) -> None:

@@ -79,6 +79,7 @@ class Session(QObject):  # type: ignore[misc]
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._announce)
         store.saver.on_failure = self.unsaved.emit
+        self._closed = False
 
     @property
     def timeline(self) -> Timeline:
@@ -202,7 +203,7 @@ class Session(QObject):  # type: ignore[misc]
     def touch(self, *frames: int) -> None:
         """Show and save what has changed, a little later; the masks of these frames as well."""
         self._stale.update(frames)
-        if not self._timer.isActive():
+        if not self._timer.isActive() and not self._closed:  # its folder may be another's by then
             self._timer.start(_ANNOUNCE)
 
     def save_settings(self) -> None:
@@ -213,6 +214,7 @@ class Session(QObject):  # type: ignore[misc]
 
     def close(self) -> None:
         """Save what is left to save, and let go of the folder."""
+        self._closed = True
         self._timer.stop()
         self.store.close()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from superqt.utils import signals_blocked
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin import keys
@@ -115,8 +116,8 @@ class Propagate(QWidget):  # type: ignore[misc]
             view.like = view.like or labels
         elif not session.store.keyframes:
             raise FrtmError(form.missing)
+        self._show_span()  # the keys may have set it just now
         session.form = form.state()
-        session.set_span(form.frames.span)
         run = Run(session, form.settings, scope, here, continues)
         self.workspace.start(run, folder=form.folder.path, layer=unread, imported=read)
 
@@ -130,6 +131,8 @@ class Propagate(QWidget):  # type: ignore[misc]
             self.panel.status.setText(str(error))
         if view is None:
             self.workspace.choose(None)
+        elif view is self._shown:
+            self._show_folder(view)
         self._show_current()
 
     def _show_current(self) -> None:
@@ -137,9 +140,11 @@ class Propagate(QWidget):  # type: ignore[misc]
         view = self._view.current
         if view is not None and view is not self._shown:
             self._shown = view
-            self.form.video.layer = view.video
-            self.form.axes.axes = view.session.source.axes
+            with signals_blocked(self.form), signals_blocked(self.form.frames):  # chosen elsewhere
+                self.form.video.layer = view.video
+                self.form.axes.axes = view.session.source.axes
             self._restore()
+            self._show_status()
         elif view is None:
             self._shown = None
         self._look()
@@ -149,11 +154,14 @@ class Propagate(QWidget):  # type: ignore[misc]
         view = self._shown
         if view is None:
             return
-        session = view.session
-        folder = session.store.folder
-        self.form.folder.path = session.source.folder if folder is None else folder.path
-        self.form.set_state(session.form)
+        self._show_folder(view)
+        with signals_blocked(self.form.frames):
+            self.form.set_state(view.session.form)
         self._show_span()
+
+    def _show_folder(self, view: SessionView) -> None:
+        folder = view.session.store.folder
+        self.form.folder.path = view.session.source.folder if folder is None else folder.path
 
     def _taken_up(self, session: object) -> None:
         if self._shown is not None and session is self._shown.session:
@@ -190,13 +198,17 @@ class Propagate(QWidget):  # type: ignore[misc]
             session = self._shown.session
             if session.span != self.form.frames.span:
                 whole = session.span == range(session.source.size[0])
-                self.form.frames.span = session.span
-                self.form.frames.whole.setChecked(whole)
+                with signals_blocked(self.form.frames):
+                    self.form.frames.span = session.span
+                    self.form.frames.whole.setChecked(whole)
 
     def _share_span(self) -> None:
         """Let In and Out be those of the session."""
-        if self._shown is not None:
-            self._shown.session.set_span(self.form.frames.span)
+        view, form = self._shown, self.form
+        if view is None or form.video.layer is not view.video:
+            return  # another video is being chosen
+        if form.axes.axes == view.session.source.axes:
+            view.session.set_span(form.frames.span)
 
     def set_in(self) -> None:
         """Let the range begin at the displayed frame."""
@@ -265,6 +277,7 @@ class Propagate(QWidget):  # type: ignore[misc]
         pairs = (
             (self.workspace.changed, self._show_current),
             (self.workspace.run_changed, self._look),
+            (self.workspace.session_changed, self._show_span),
             (self.workspace.taken_up, self._taken_up),
             (self.workspace.ended, self._ended),
         )

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QCollapsible
+from superqt.utils import signals_blocked
 
 from napari_frtm.config import PRESETS, Direction, LocalityConfig, Variant, preset
 from napari_frtm.errors import FrtmError
@@ -111,7 +112,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self._prefer(preferences())
         self.video.chosen.connect(self._follow_video)
         self.labels.chosen.connect(self.changed)
-        self.axes.changed.connect(self._follow_axes)
+        self.axes.changed.connect(self._follow_video)
         self.preset.currentTextChanged.connect(self._follow_preset)
         self.device.currentTextChanged.connect(self._estimate)
         self._follow_video()
@@ -271,7 +272,8 @@ class PropagateForm(QWidget):  # type: ignore[misc]
 
     def _follow_video(self) -> None:
         video = self.video.layer
-        self.axes.set_layer(video)
+        with signals_blocked(self.axes):
+            self.axes.set_layer(video)
         axes = self.axes.axes
         path = None if video is None or axes is None else folder_of(video, axes)
         self.folder.path = path

@@ -45,6 +45,7 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.bar = QProgressBar()
         self._workspace = workspace
         self._view: SessionView | None = None
+        self._shown: Cleaning | None = None
         self._outlines = Preview()
         self._lay_out()
         self.operation.currentTextChanged.connect(self._offer_amount)
@@ -113,11 +114,16 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
             self._workspace.cleaning.cancel()
 
     def show_running(self) -> None:
-        """Show whether a clean-up is under way."""
+        """Show the clean-up that is under way, whoever has started it."""
+        before, self._shown = self._shown, self._workspace.cleaning
         self.apply_button.setEnabled(not self.running)
         self.cancel_button.setEnabled(self.running)
         self.bar.setVisible(self.running)
-        if not self.running:
+        if self._shown is not None and self._shown is not before:
+            self._shown.advanced.connect(self._advance)
+            self.bar.setRange(0, len(self._shown.frames))
+            self._advance()
+        elif self._shown is None and before is not None:
             self.preview.setChecked(False)
 
     def _apply(self, view: SessionView) -> None:
@@ -136,9 +142,7 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
             view.session, self.clean_up, frames, keyframes_too=self.keyframes.isChecked()
         )
         self._workspace.clean_up(cleaning)
-        cleaning.advanced.connect(self._advance)
-        self.bar.setRange(0, len(frames))
-        self.bar.setValue(0)
+        self.show_running()
 
     def _advance(self) -> None:
         if self._workspace.cleaning is not None:

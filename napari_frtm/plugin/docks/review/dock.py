@@ -92,8 +92,11 @@ class Review(QWidget):  # type: ignore[misc]
 
     @property
     def session_view(self) -> SessionView | None:
-        """The session that is shown, as the viewer shows it."""
-        return None if self._session is None else self._view.view(self._session)
+        """The session that is shown, as the viewer shows it; None for none, or one that is gone."""
+        session = self._session
+        if session is None or session not in self.workspace.sessions:
+            return None
+        return self._view.view(session)
 
     def freeze_range(self) -> None:
         """Protect all frames from In to Out, or give them free if all are."""
@@ -132,9 +135,9 @@ class Review(QWidget):  # type: ignore[misc]
         with signals_blocked(self.video):
             self.video.clear()
             self.video.addItems([session.source.name for session in self._offered])
-            if current in self._offered:
-                self.video.setCurrentIndex(self._offered.index(current))
-        self.video.setVisible(len(self._offered) > 1)
+            shown = self._offered.index(current) if current in self._offered else -1
+            self.video.setCurrentIndex(shown)
+        self.video.setVisible(any(session is not current for session in self._offered))
         self._show(current if current in self._offered else None)
 
     def _choose_video(self) -> None:

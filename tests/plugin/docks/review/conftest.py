@@ -26,6 +26,6 @@ def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Des
     review = Review(viewer)
     viewer.window.add_dock_widget(review, name="Review", area="right")
     yield Desk(viewer, review, view)
-    review.clean_up.stop()
+    review.clean_up.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)
     workspace_view(viewer).close()

@@ -10,11 +10,12 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QThreadPool
 
 from napari_frtm.errors import OutputError
-from napari_frtm.io.session.folder import SessionFolder
+from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 from napari_frtm.plugin.docks.propagate.inputs import LayerCombo
 from napari_frtm.plugin.docks.review.clean_up import CleanUpBox
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.view.workspace_view import workspace_view  # save_in,
+from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.plugin.work.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_frtm.plugin.view.session_view import SessionView
+    from napari_frtm.plugin.work.session import Session
 
 T, C, H, W = 8, 2, 24, 40
 SHOWN = "clean-up preview"
@@ -49,11 +51,12 @@ def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Des
         view.session.timeline.record(frame, {1: 0.9, 2: 0.8}, {1: 101, 2: 100})
     view.show()
     view.go_to(0)
-    box = CleanUpBox()
+    box = CleanUpBox(workspace_view(viewer).workspace)
+    workspace_view(viewer).workspace.run_changed.connect(box.show_running)  # as the dock does
     qtbot.addWidget(box)
-    box.set_session(view)
+    box.set_view(view)
     yield Desk(viewer, box, view)
-    box.stop()
+    box.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)
     workspace_view(viewer).close()
 
@@ -76,6 +79,10 @@ def _wait(desk: Desk, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not desk.box.running, timeout=60_000)
 
 
+def _save_in(session: Session, path: Path) -> None:
+    session.store.keep_in(SessionFolder.create(path, VideoIdentity.of(session.source.frames, None)))
+
+
 def _without_speck(view: SessionView) -> list[int]:
     return [frame for frame in range(T) if not view.session.store.labels(frame)[2, 2]]
 
@@ -93,7 +100,7 @@ def test_each_operation_has_its_amount(
     qtbot: QtBot, operation: str, value: int, suffix: str, least: int
 ) -> None:
     """With a unit; the largest piece needs none."""
-    box = CleanUpBox()
+    box = CleanUpBox(Workspace())
     qtbot.addWidget(box)
     box.operation.setCurrentText("Keep the largest piece")
     assert not box.amount.isEnabled()
@@ -224,7 +231,7 @@ def test_a_video_that_is_removed_meanwhile_is_let_go(
     desk: Desk, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """Its folder is closed by then, and keeps what was done before."""
-    save_in(desk.view, tmp_path / "cells.frtm")
+    _save_in(desk.view.session, tmp_path / "cells.frtm")
     _choose(desk.box, "Drop specks", 5)
 
     def remove(done: int) -> None:
@@ -236,10 +243,10 @@ def test_a_video_that_is_removed_meanwhile_is_let_go(
     _wait(desk, qtbot)
     qtbot.wait(300)  # what is announced later would fail later
 
-    assert _without_speck(desk.view) == [0, 1]
+    assert _without_speck(desk.view) == [0, 1, 2]
     folder = SessionFolder.open(tmp_path / "cells.frtm")
     masks = folder.masks()
-    assert [int(masks[frame][2, 2]) for frame in range(4)] == [0, 0, 1, 1]
+    assert [int(masks[frame][2, 2]) for frame in range(4)] == [0, 0, 0, 1]
     folder.release()
 
 
@@ -247,7 +254,7 @@ def test_a_full_disk_stops_it_and_is_told_once(
     desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was done before can be undone."""
-    save_in(desk.view, tmp_path / "cells.frtm")
+    _save_in(desk.view.session, tmp_path / "cells.frtm")
     write = SessionFolder.write_frame
 
     def fails(folder: SessionFolder, index: int, *args: object) -> None:

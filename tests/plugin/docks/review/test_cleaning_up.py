@@ -20,7 +20,7 @@ def _clean(desk: Desk, qtbot: QtBot) -> None:
 def test_a_clean_up_is_one_step(desk: Desk, qtbot: QtBot) -> None:
     """Frozen frames, keyframes and frames outside the range stay; undo brings all back."""
     before = desk.view.masks.data.copy()
-    desk.view.session.span = range(2, 10)
+    desk.view.session.set_span(range(2, 10))
     desk.view.session.freeze([3], True)
     desk.view.session.make_keyframe(4)
     choose(desk, "Drop specks", 5)
@@ -88,6 +88,20 @@ def test_the_preview_leaves_alone_what_apply_does(desk: Desk) -> None:
 
     desk.review.clean_up.keyframes.setChecked(True)
 
+    assert np.count_nonzero(desk.viewer.layers[PREVIEW].data) == 2 * 36
+
+
+def test_the_preview_stays_while_other_things_change(desk: Desk, qtbot: QtBot) -> None:
+    """It goes when a clean-up is done, or when it is no longer wanted."""
+    choose(desk, "Grow or shrink", -2)
+    desk.review.clean_up.preview.setChecked(True)
+
+    with qtbot.waitSignal(desk.view.session.changed):
+        desk.view.session.freeze([3], True)
+    desk.view.go_to(3)
+
+    np.testing.assert_array_equal(desk.viewer.layers[PREVIEW].data, masks())  # a frozen one stays
+    desk.view.go_to(4)
     assert np.count_nonzero(desk.viewer.layers[PREVIEW].data) == 2 * 36
 
 

@@ -27,18 +27,24 @@ def _click(button: QPushButton, qtbot: QtBot) -> None:
 def test_without_a_session_the_dock_says_what_to_do(
     make_napari_viewer: Callable[[], Viewer], qtbot: QtBot
 ) -> None:
-    """Nothing else is shown, and what is pressed by key or mouse does nothing."""
+    """Nothing else is shown, and what is pressed by key or mouse changes nothing."""
     viewer = make_napari_viewer()
     review = Review(viewer)
     viewer.window.add_dock_widget(review, name="Review")
 
-    for act in (review.toggle_keyframe, review.toggle_frozen, review.freeze_range, review.undo):
-        act()
-    review.go_to_doubtful(forward=True)
+    for button in (
+        review.keyframe_button,
+        review.freeze_button,
+        review.freeze_range_button,
+        review.next_button,
+    ):
+        button.click()
+    for command in (commands.undo, commands.redo):
+        command(viewer)
     review.clean_up.apply()
     viewer.add_image(np.zeros((FRAMES, *SIZE), np.uint8))
 
-    assert review.session is None
+    assert review.session_view is None
     assert not review.note.isHidden()
     for widget in (review.video, review.strip, review.table, review.clean_up_fold):
         assert widget.isHidden()
@@ -47,11 +53,12 @@ def test_without_a_session_the_dock_says_what_to_do(
 def test_doubtful_frames_are_visited_in_turn(desk: Desk) -> None:
     """The worst of each stretch, forward and back, below the threshold."""
     visited = []
-    for forward in (True, True, True, False):
-        desk.review.go_to_doubtful(forward=forward)
+    forward, back = desk.review.next_button, desk.review.previous_button
+    for button in (forward, forward, forward, back):
+        button.click()
         visited.append(desk.view.current)
     desk.review.threshold.setValue(0.3)
-    desk.review.go_to_doubtful(forward=True)
+    forward.click()
 
     assert visited == [4, 8, 4, 8]
     assert desk.view.current == 4
@@ -103,17 +110,18 @@ def test_a_frame_without_masks_is_no_keyframe(
     assert not desk.view.session.store.keyframes
 
 
-def test_undo_says_what_it_would_undo(desk: Desk, qtbot: QtBot) -> None:
+def test_undo_and_redo_say_what_they_would_do(desk: Desk, qtbot: QtBot) -> None:
     """And cannot be pressed if there is nothing, or while masks are being changed."""
-    button = desk.review.undo_button
+    button, again = desk.review.undo_button, desk.review.redo_button
     assert not button.isEnabled()
     assert button.toolTip() == "Nothing to undo."
 
-    step = desk.view.session.edits.begin("Grow or shrink")
-    desk.view.session.edits.change(step, 0, np.zeros(SIZE, np.uint8))
+    assert again.toolTip() == "Nothing to redo."
+    desk.view.session.edits.begin("Grow or shrink")
+    desk.view.session.edits.change(0, np.zeros(SIZE, np.uint8))
     desk.review.look()
     assert not button.isEnabled()
-    desk.view.session.edits.end(step)
+    desk.view.session.edits.end()
     desk.review.look()
     assert button.isEnabled()
     assert button.toolTip() == "Undo: Grow or shrink. (U)"
@@ -121,6 +129,13 @@ def test_undo_says_what_it_would_undo(desk: Desk, qtbot: QtBot) -> None:
 
     qtbot.waitUntil(lambda: not button.isEnabled())
     np.testing.assert_array_equal(desk.view.session.store.labels(0), masks())
+    assert again.isEnabled()
+    assert again.toolTip() == "Redo: Grow or shrink. (Shift-U)"
+    _click(again, qtbot)
+
+    qtbot.waitUntil(lambda: not again.isEnabled())
+    assert not desk.view.session.store.labels(0).any()
+    assert button.isEnabled()
 
 
 def test_the_table_selects_objects_and_frames(desk: Desk) -> None:
@@ -153,12 +168,12 @@ def test_what_is_shown_follows_the_slider(desk: Desk) -> None:
 def test_frames_are_frozen_and_made_keyframes(desk: Desk, qtbot: QtBot) -> None:
     """The one displayed, or the range, and back."""
     desk.view.go_to(5)
-    desk.review.toggle_frozen()
-    desk.review.toggle_keyframe()
+    desk.review.freeze_button.click()
+    desk.review.keyframe_button.click()
     assert np.flatnonzero(desk.view.session.timeline.frozen).tolist() == [5]
     assert desk.view.session.timeline.keyframes == {5}
 
-    desk.view.session.span = range(4, 9)
+    desk.view.session.set_span(range(4, 9))
     desk.review.freeze_range()
     assert np.flatnonzero(desk.view.session.timeline.frozen).tolist() == [4, 5, 6, 7, 8]
     desk.review.freeze_range()

@@ -28,14 +28,15 @@ def table(qtbot: QtBot) -> ObjectTable:
     return table
 
 
-def _session(unit: str = "pixel", scale: float = 1.0) -> SimpleNamespace:
-    """Return a session at frame 2: object 1 grows, 7 shrinks and is doubtful on frame 4."""
+def _view(unit: str = "pixel", scale: float = 1.0) -> SimpleNamespace:
+    """Return a view at frame 2: object 1 grows, 7 shrinks and is doubtful on frame 4."""
     timeline = Timeline.empty(T)
     for frame in range(T):
         sure = 0.25 if frame == 4 else 0.85
         timeline.record(frame, {1: 0.9, 7: sure}, {1: 100 * frame, 7: 20000 - frame})
     video = SimpleNamespace(units=("pixel", unit, unit), scale=np.array([1, scale, scale]))
-    return SimpleNamespace(timeline=timeline, current=2, video=video)
+    session = SimpleNamespace(timeline=timeline)
+    return SimpleNamespace(session=session, current=2, video=video)
 
 
 def _rows(table: ObjectTable) -> list[list[str]]:
@@ -45,7 +46,7 @@ def _rows(table: ObjectTable) -> list[list[str]]:
 
 def test_it_says_what_is_known_of_each_object(table: ObjectTable) -> None:
     """Number, area on the displayed frame, mean confidence, lowest with its frame."""
-    table.show_session(_session(), {1: QColor("red"), 7: QColor("blue")})
+    table.show_session(_view(), {1: QColor("red"), 7: QColor("blue")})
 
     assert _rows(table) == [
         ["1", "200 px", "0.90", "0.90 @ 0"],
@@ -55,26 +56,26 @@ def test_it_says_what_is_known_of_each_object(table: ObjectTable) -> None:
 
 def test_areas_are_in_the_unit_of_the_video(table: ObjectTable) -> None:
     """Where its pixels have a size."""
-    table.show_session(_session("micrometer", 0.5), {})
+    table.show_session(_view("micrometer", 0.5), {})
 
     assert [row[1] for row in _rows(table)] == ["50 µm²", "5,000 µm²"]
 
 
 def test_areas_follow_the_displayed_frame(table: ObjectTable) -> None:
     """Nothing is said where nothing is known."""
-    session = _session()
-    table.show_session(session, {})
-    session.timeline.clear([5])
+    view = _view()
+    table.show_session(view, {})
+    view.session.timeline.clear([5])
 
-    session.current = 5
-    table.show_frame(session)
+    view.current = 5
+    table.show_frame(view)
 
     assert [row[1] for row in _rows(table)] == ["", ""]
 
 
 def test_a_double_click_asks_for_the_least_sure_frame(table: ObjectTable, qtbot: QtBot) -> None:
     """And a click for the object."""
-    table.show_session(_session(), {})
+    table.show_session(_view(), {})
 
     with qtbot.waitSignal(table.chosen) as chosen:
         table.table.cellClicked.emit(1, 2)
@@ -87,13 +88,13 @@ def test_a_double_click_asks_for_the_least_sure_frame(table: ObjectTable, qtbot:
 
 def test_the_area_of_the_chosen_object_is_drawn(table: ObjectTable) -> None:
     """Object 1 grows from left to right; 7 shrinks by little."""
-    session = _session()
+    view = _view()
     table.resize(300, 300)
-    table.show_session(session, {})
+    table.show_session(view, {})
     one = table.plot.grab().toImage()
     table.table.setCurrentCell(1, 0)
 
-    table.show_frame(session)
+    table.show_frame(view)
 
     assert table.selected == 7
     assert table.plot.grab().toImage() != one
@@ -130,14 +131,14 @@ def _drawn_columns(plot: AreaPlot) -> set[int]:
 
 def test_an_object_stays_chosen_when_others_come(table: ObjectTable, qtbot: QtBot) -> None:
     """Its row is another one then; nobody has chosen anything."""
-    session = _session()
-    table.show_session(session, {})
+    view = _view()
+    table.show_session(view, {})
     table.table.setCurrentCell(1, 0)
     assert table.selected == 7
-    session.timeline.record(0, {1: 0.9, 3: 0.9, 7: 0.9}, {})
+    view.session.timeline.record(0, {1: 0.9, 3: 0.9, 7: 0.9}, {})
 
     with qtbot.assertNotEmitted(table.chosen):
-        table.show_session(session, {})
+        table.show_session(view, {})
 
     assert table.selected == 7
     assert table.table.currentRow() == 2
@@ -145,7 +146,7 @@ def test_an_object_stays_chosen_when_others_come(table: ObjectTable, qtbot: QtBo
 
 def test_objects_are_chosen_by_key_too(table: ObjectTable, qtbot: QtBot) -> None:
     """With the arrows."""
-    table.show_session(_session(), {})
+    table.show_session(_view(), {})
     table.table.setCurrentCell(0, 0)
 
     with qtbot.waitSignal(table.chosen) as chosen:
@@ -156,13 +157,13 @@ def test_objects_are_chosen_by_key_too(table: ObjectTable, qtbot: QtBot) -> None
 
 def test_a_long_table_scrolls(table: ObjectTable) -> None:
     """A short one leaves no empty space."""
-    session = _session()
-    table.show_session(session, {})
+    view = _view()
+    table.show_session(view, {})
     short = table.table.maximumHeight()
     least = table.minimumSizeHint().height()
-    session.timeline.record(0, dict.fromkeys(range(1, 101), 0.9), {})
+    view.session.timeline.record(0, dict.fromkeys(range(1, 101), 0.9), {})
 
-    table.show_session(session, {})
+    table.show_session(view, {})
 
     assert table.minimumSizeHint().height() == least
     assert table.table.maximumHeight() > 10 * short
@@ -171,7 +172,7 @@ def test_a_long_table_scrolls(table: ObjectTable) -> None:
 
 def test_without_a_session_the_table_is_empty(table: ObjectTable) -> None:
     """Also after one."""
-    table.show_session(_session(), {})
+    table.show_session(_view(), {})
 
     table.show_session(None, {})
 

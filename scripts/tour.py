@@ -1,8 +1,10 @@
-"""A view as a user has it, in a real napari window; leaves pictures and checks the layers.
+"""The work of a user in a real napari window; leaves pictures and checks the layers.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/tour.py [WHICH] [--out docs/images]
 
-Open, paint, propagate, pause, correct, propagate from there, review, clean up, undo, close, reopen.
+Open, new masks layer, paint, propagate, close the dock in mid-run, open it, paint while it runs,
+correct, propagate from there, undo, redo, clean up, close napari by its button, reopen in the same
+process, go on by the command line, open that; and two channels of one file.
 The pictures of the tutorials in docs/ are made by it. QT_API chooses the Qt binding.
 """
 
@@ -10,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +28,7 @@ from qtpy import API_NAME
 from qtpy.QtWidgets import QApplication
 
 from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.io.labels import read_labels
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
@@ -105,40 +110,49 @@ def open_movie(movie: Path) -> tuple[napari.Viewer, Video]:
 def begin(
     camera: Camera, viewer: napari.Viewer, video: Video, first: np.ndarray
 ) -> tuple[object, object]:
-    """Paint the first frame and open the docks."""
+    """Open the docks, and paint the first frame on a new masks layer."""
     viewer.reset_view()
-    shape = (video.data.shape[0], *first.shape)
-    labels = viewer.add_labels(
-        np.zeros(shape, np.uint8), name="painted", scale=video.scale, units=video.units
-    )
-    viewer.dims.set_current_step(0, 0)
+    assert viewer.dims.current_step[0] == 0
     camera.take(viewer, "1_open")
-    paint(labels, 0, first)
-    assert jaccard(labels.data[0] > 0, first > 0) > 0.95
     propagate, review = open_docks(viewer)
+    propagate.new_masks_button.click()
+    view = workspace_view(viewer).open(video)
+    paint(view.masks, 0, first)
+    wait(lambda: view.session.store.keyframes, "the keyframe")
+    assert jaccard(view.masks.data[0] > 0, first > 0) > 0.95
+    view.masks.mode = "pan_zoom"
     if video.scale[-1] != 1:  # cells
-        propagate.form.search.setCurrentText("Near the last place")
-        propagate.form.masks.setCurrentText("Coarse")
+        propagate.form.set_state({"search": "Near the last place", "masks": "Coarse"})
     camera.take(viewer, "2_painted")
     return propagate, review
 
 
 def propagate_all(
-    camera: Camera, viewer: napari.Viewer, video: Video, propagate: object
-) -> SessionView:
-    """Propagate through the whole video, with a pause; return the work on it."""
-    propagate.start()
-    wait(lambda: propagate.panel.bar.value() >= 16, "the first frames")
-    propagate.toggle_pause()
-    wait(lambda: propagate.runner.is_paused, "the pause")
-    view = workspace_view(viewer).open(video)
-    viewer.dims.set_current_step(0, 12)
+    camera: Camera, viewer: napari.Viewer, video: Video, truth: np.ndarray, propagate: object
+) -> tuple[SessionView, object]:
+    """Propagate through the whole video; meanwhile close the dock, open it again, and paint."""
+    view, workspace = workspace_view(viewer).open(video), propagate.workspace
+    last = len(truth) - 1
+    propagate.panel.start_button.click()
+    wait(lambda: workspace.run.progress is not None and workspace.run.progress.done >= 8, "frames")
+    viewer.window.remove_dock_widget(propagate)
+    done = workspace.run.progress.done
+    wait(lambda: workspace.run.progress.done > done, "the run, which needs no dock")
+    _, propagate = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
+    propagate.panel.pause_button.click()
+    wait(lambda: workspace.run.job.is_paused, "the pause")
+    view.go_to(last)
+    paint(view.masks, last, truth[last])
+    wait(lambda: last in view.session.store.keyframes, "the keyframe painted meanwhile")
+    drawn = view.masks.data[last].copy()
+    view.go_to(12)
     camera.take(viewer, "3_paused")
-    propagate.toggle_pause()
+    propagate.panel.pause_button.click()
     wait(lambda: not propagate.running, "the end of the run")
     assert view.session.timeline.filled.all()
+    np.testing.assert_array_equal(view.masks.data[last], drawn)
     camera.take(viewer, "4_finished")
-    return session
+    return view, propagate
 
 
 def correct(camera: Camera, view: SessionView, frame: int, truth: np.ndarray) -> None:
@@ -166,12 +180,14 @@ def propagate_from(
     assert min(changed) >= frame, changed
     np.testing.assert_array_equal(view.masks.data[frame], drawn)
     camera.take(view.viewer, "6_from_here")
+    after = view.masks.data[:].copy()
     assert view.session.edits.undo().startswith("Propagate")
     wait(lambda: not view.session.edits.is_busy, "the undo")
     later = [t for t in changed if t != frame]
     assert all((view.masks.data[t] == before[t]).all() for t in later)
-    propagate.start_here()
-    wait(lambda: not propagate.running, "the run from here again")
+    assert view.session.edits.redo().startswith("Propagate")
+    wait(lambda: not view.session.edits.is_busy, "the redo")
+    np.testing.assert_array_equal(view.masks.data[:], after)
 
 
 def clean_up(camera: Camera, view: SessionView, review: object) -> None:
@@ -184,24 +200,49 @@ def clean_up(camera: Camera, view: SessionView, review: object) -> None:
     wait(lambda: not review.clean_up.running, "the clean-up")
 
 
-def reopen(camera: Camera, movie: Path, masks: np.ndarray, corrected: int) -> None:
-    """Open the movie again: all is as it was."""
+def reopen(camera: Camera, movie: Path, masks: np.ndarray, keyframes: set[int]) -> None:
+    """Open the movie again in the same program: all is as it was."""
     viewer, video = open_movie(movie)
     open_docks(viewer)
     view = workspace_view(viewer).open(video)
+    wait(lambda: view.masks is not None, "the earlier work")
     np.testing.assert_array_equal(view.masks.data[:], masks)
-    assert set(view.session.store.keyframes) == {0, corrected}
-    view.go_to(corrected)
+    assert set(view.session.store.keyframes) == keyframes
+    view.go_to(max(keyframes))
     camera.take(viewer, "8_reopened")
-    viewer.close()
+    close_by_button(viewer)
+
+
+def close_by_button(viewer: napari.Viewer) -> None:
+    """Close the window as its button does."""
+    viewer.window._qt_window.close()
+    rest()
+    assert not viewer.window._qt_window.isVisible()
+
+
+def on_the_command_line(movie: Path, frame: int) -> None:
+    """Go on with the session by the command line, and open what that did."""
+    folder = movie.with_suffix(".frtm")
+    command = [sys.executable, "-m", "napari_frtm", "segment", str(folder)]
+    subprocess.run(
+        [*command, "--from-here", str(frame), "--out", str(movie.parent / "masks")], check=True
+    )
+    viewer, video = open_movie(movie)
+    view = workspace_view(viewer).open(video)
+    wait(lambda: view.masks is not None, "what the command line did")
+    names = sorted((movie.parent / "masks").glob("*.*"))
+    for path, t in ((path, int(path.stem)) for path in names if path.stem.isdecimal()):
+        np.testing.assert_array_equal(read_labels(path), view.masks.data[t])
+    assert view.session.runs[-1]["range"][0] >= frame
+    close_by_button(viewer)
 
 
 def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scale: float) -> None:
-    """Go through a whole view with one video, twice opened."""
+    """Go through the whole work on one video, opened three times."""
     viewer, video = open_movie(movie)
     assert video.scale[-1] == scale
     propagate, review = begin(camera, viewer, video, first)
-    view = propagate_all(camera, viewer, video, propagate)
+    view, propagate = propagate_all(camera, viewer, video, truth, propagate)
     doubtful = view.session.timeline.next_doubtful(0) or len(truth) // 2
     before = view.masks.data[:].copy()
     correct(camera, view, doubtful, truth[doubtful])
@@ -209,13 +250,39 @@ def tour(camera: Camera, movie: Path, first: np.ndarray, truth: np.ndarray, scal
     assert {layer.name for layer in viewer.layers} >= {f"{video.name} masks"}
     np.testing.assert_allclose(view.masks.scale, video.scale)
     clean_up(camera, view, review)
-    final = view.masks.data[:].copy()
-    rest(2)
-    viewer.close()
-    rest()
-    reopen(camera, movie, final, doubtful)
+    final, keyframes = view.masks.data[:].copy(), set(view.session.store.keyframes)
+    close_by_button(viewer)
+    reopen(camera, movie, final, keyframes)
+    on_the_command_line(movie, doubtful)
     overlap = jaccard(final > 0, truth > 0)
     print(f"{API_NAME}: corrected frame {doubtful}; J of the union of all objects {overlap:.3f}.")
+
+
+def two_channels(camera: Camera) -> None:
+    """Work on both channels of one file: each has its own session, and both come back."""
+    with tempfile.TemporaryDirectory() as folder:
+        cells = tifffile.imread(SAMPLES / "cells.tif")[:8]
+        movie = Path(folder) / "two.tif"
+        stack = np.stack([cells, cells[:, :, ::-1]], 1)
+        tifffile.imwrite(movie, stack, ome=True, metadata={"axes": "TCYX"})
+        first = tifffile.imread(SAMPLES / "cells_mask.tif")
+        viewer, video = open_movie(movie)
+        propagate, _ = open_docks(viewer)
+        for channel, labels in enumerate((first, first[:, ::-1])):
+            propagate.form.axes.take.setCurrentIndex(channel)
+            propagate.form.set_state({"masks": "Coarse"})
+            propagate.new_masks_button.click()
+            view = workspace_view(viewer).current
+            assert view.session.source.axes.take == channel
+            ids = np.unique(labels)[1:3]
+            view.masks.data[0, 0] = np.where(np.isin(labels, ids), labels, 0)
+            view.session.painted(0, None)
+            propagate.start()
+            wait(lambda: not propagate.running, f"channel {channel}")
+            assert view.session.timeline.filled.all()
+        camera.take(viewer, "9_channels")
+        close_by_button(viewer)
+        assert len(list(Path(folder).glob("*.frtm"))) == 2
 
 
 def main() -> None:
@@ -239,6 +306,7 @@ def main() -> None:
             )
             truth = tifffile.imread(SAMPLES / f"{movie.stem}_truth.tif")
             tour(Camera(options.out, which), movie, first, truth, scale)
+    two_channels(Camera(options.out, "microscopy"))
 
 
 if __name__ == "__main__":

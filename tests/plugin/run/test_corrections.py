@@ -135,11 +135,11 @@ def test_pause_and_resume(desk: Desk, qtbot: QtBot) -> None:
     widget.start()
     qtbot.waitUntil(lambda: widget.panel.bar.value() > 0, timeout=SECONDS)
     widget.toggle_pause()
-    qtbot.waitUntil(lambda: widget.runner.is_paused, timeout=SECONDS)
-    paused = widget.runner.run.progress.done
+    qtbot.waitUntil(lambda: widget.workspace.run.job.is_paused, timeout=SECONDS)
+    paused = widget.workspace.run.progress.done
     qtbot.wait(300)
 
-    assert widget.runner.run.progress.done == paused < 12
+    assert widget.workspace.run.progress.done == paused < 12
     assert widget.panel.pause_button.text() == "Resume"
     widget.toggle_pause()
     _wait(desk, qtbot)
@@ -152,7 +152,7 @@ def test_frames_painted_in_mid_run_stay(desk: Desk, qtbot: QtBot, clip: Clip) ->
     widget.start()
     qtbot.waitUntil(lambda: widget.panel.bar.value() > 0, timeout=SECONDS)
     widget.toggle_pause()
-    qtbot.waitUntil(lambda: widget.runner.is_paused, timeout=SECONDS)
+    qtbot.waitUntil(lambda: widget.workspace.run.job.is_paused, timeout=SECONDS)
     view = workspace_view(desk.viewer).open(desk.video)
     _correct(view, 11, clip.truth[11])
 
@@ -171,10 +171,9 @@ def test_other_docks_know_in_and_out(desk: Desk, qtbot: QtBot) -> None:
     assert view.session.span == range(2, 7)
 
     desk.widget.start()
-    with qtbot.waitSignal(desk.widget.runner.planned, timeout=SECONDS):
-        pass
+    qtbot.waitUntil(lambda: desk.widget.workspace.run.started is not None, timeout=SECONDS)
     desk.widget.toggle_pause()
-    qtbot.waitUntil(lambda: desk.widget.runner.is_paused, timeout=SECONDS)
+    qtbot.waitUntil(lambda: desk.widget.workspace.run.job.is_paused, timeout=SECONDS)
     with pytest.raises(FrtmError, match="still being changed"):
         view.session.edits.undo()
     desk.widget.toggle_pause()
@@ -197,12 +196,12 @@ viewer.add_labels(np.load(labels))
 from napari_frtm.plugin.docks.propagate.dock import Propagate
 widget = Propagate(viewer)
 widget.form.masks.setCurrentText("Coarse")
-from napari_frtm.plugin.run import carry_out
-carry_out._SAVE_EVERY = 0.0
+from napari_frtm.session import carry_out
+carry_out._SHARE = 1e9
 widget.start()
 while True:
     QApplication.processEvents()
-    if widget.runner.run is None:
+    if widget.workspace.run is None:
         break
     if widget.panel.bar.value() > 9:
         print("ready", flush=True)
@@ -236,6 +235,9 @@ def test_a_killed_run_goes_on_where_it_was(
     (video,) = desk.viewer.open(str(movie))
     desk.widget.form.video.layer = video
     desk.widget.form.labels.layer = desk.viewer.add_labels(labels)
+    qtbot.waitUntil(
+        lambda: desk.widget.panel.continue_button.isVisibleTo(desk.widget), timeout=SECONDS
+    )
     assert desk.widget.form.masks.currentText() == "Coarse"
     assert desk.widget.panel.continue_button.isVisibleTo(desk.widget)
     desk.widget.panel.continue_button.click()

@@ -63,7 +63,6 @@ def test_painted_frames_are_copies() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param((slice(None), 0), "Nothing is painted on 'mine'", id="empty"),
         pytest.param(((2, 0, 0), 70_000), "70000 on frame 2", id="large"),
         pytest.param(((2, 0, 0), -1), "Frame 2 of 'mine' has ids from -1", id="negative"),
     ],
@@ -77,10 +76,10 @@ def test_unusable_labels_are_refused(change: tuple[Any, int], message: str) -> N
         painted_frames(data, range(7), "mine")
 
 
-def test_range_without_painted_frame_names_one_outside() -> None:
-    """So that the user knows how to change the range."""
-    with pytest.raises(FrtmError, match=r"painted on frame 2, but not on frames 3 to 4"):
-        painted_frames(_painted("dask"), range(3, 5), "mine")
+def test_frames_that_are_not_looked_at_are_not_read() -> None:
+    """And those without paint are left out."""
+    assert not painted_frames(_painted("dask"), range(3, 5), "mine")
+    assert list(painted_frames(_painted("zarr"), [1, 2], "mine")) == [2]
 
 
 @pytest.mark.parametrize(

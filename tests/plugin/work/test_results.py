@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from napari_frtm.view import arrays as storage
 
 from napari_frtm.plugin.source.axes import Take, VideoAxes
-from napari_frtm.plugin.view.session_view import SessionView
+from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.session import arrays as storage
 from napari_frtm.types import Prediction
 
+if TYPE_CHECKING:
+    from napari_frtm.plugin.view.session_view import SessionView
+
+_KEPT: list[ViewerModel] = []  # sessions do not keep their viewer alive
 pytestmark = pytest.mark.usefixtures("qapp")
 
 
@@ -34,14 +38,16 @@ def _session(shape: tuple[int, ...] = (3, 64, 96), **place: Any) -> SessionView:
     viewer = ViewerModel()
     video = viewer.add_image(np.zeros(shape, np.uint8), name="clip", **place)
     axes = VideoAxes() if len(shape) == 3 else VideoAxes(0, 1, Take.MAX, 4)
-    return Session(viewer, video, axes)
+    view = workspace_view(viewer).open(video, axes)
+    _KEPT.append(viewer)
+    return view
 
 
 def _write(view: SessionView, *indices: int, soft: bool = False, **options: Any) -> None:
     for index in indices:
         prediction = _prediction(index, view.session.store.size[1:], (64, 96))
-        view.session.store.write(prediction, soft=soft, **options)
-    view.show()
+        view.session.store.write(prediction, drawn={}, soft=soft, **options)
+    view.bring_back()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_coarse_pixels_lie_over_the_video(place: dict[str, Any], working: tuple[
     """The centre of the first one is that of the pixels it stands for."""
     view = _session(**place)
 
-    view.session.store.write(_prediction(2, (64, 96), working), soft=True)
+    view.session.store.write(_prediction(2, (64, 96), working), drawn={}, soft=True)
     view.show()
 
     for layer, side in ((view.scores, 16), (view.probabilities[2], 1)):
@@ -99,13 +105,15 @@ def test_what_a_run_wrote_is_told_without_its_pixels() -> None:
     """Confidence, area, and the masks of before."""
     view = _session()
 
-    first = view.session.store.write(_prediction(1, (64, 96), (64, 96)), soft=False)
-    second = view.session.store.write(_prediction(1, (64, 96), (64, 96)), soft=False)
+    first = view.session.store.write(_prediction(1, (64, 96), (64, 96)), drawn={})
+    second = view.session.store.write(_prediction(1, (64, 96), (64, 96)), drawn={})
 
-    assert first.before is None
-    assert (second.before.labels == 2).all()
-    assert second.confidence == {1: 0.5, 2: 0.75}
-    assert second.area == {1: 0.0, 2: 64.0 * 96}
+    assert first.before.masks is None
+    assert not first.before.filled
+    assert (second.before.masks.labels == 2).all()
+    assert second.before.object_ids == (1, 2)
+    assert second.before.confidence.tolist() == [0.5, 0.75]
+    assert second.before.area.tolist() == [0.0, 64.0 * 96]
 
 
 def test_objects_that_are_not_followed_stay() -> None:
@@ -118,7 +126,7 @@ def test_objects_that_are_not_followed_stay() -> None:
     new.labels[:] = 0
     new.labels[15:30] = 1
 
-    view.session.store.write(new, soft=False, only=frozenset({1}))
+    view.session.store.write(new, drawn={}, only=frozenset({1}))
 
     expected = np.zeros((64, 96), np.uint8)
     expected[10:15], expected[15:30] = 7, 1

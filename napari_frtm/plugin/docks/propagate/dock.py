@@ -48,6 +48,7 @@ class Propagate(QWidget):  # type: ignore[misc]
         self._is_open = False
         self._lay_out()
         self._connect()
+        self._show_status()
         self._choose_video()
         keys.follow(viewer, self)
 

@@ -36,7 +36,7 @@ def _start_and_halt(desk: Desk, qtbot: QtBot) -> Event:
     go_on = Event()
     _on_read(desk, lambda frame: frame < 6 or go_on.wait(30))
     desk.widget.start()
-    qtbot.waitUntil(lambda: desk.widget.panel.bar.value() > 0, timeout=SECONDS)
+    qtbot.waitUntil(lambda: "clip scores" in desk.viewer.layers, timeout=SECONDS)
     return go_on
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_frtm.plugin.source.array_view import with_axes
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.session import arrays as storage
-from napari_frtm.session.arrays import new_array, with_axes
+from napari_frtm.session.arrays import new_array
 
 if TYPE_CHECKING:
     from pathlib import Path

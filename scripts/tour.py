@@ -117,8 +117,8 @@ def begin(
     assert jaccard(labels.data[0] > 0, first > 0) > 0.95
     propagate, review = open_docks(viewer)
     if video.scale[-1] != 1:  # cells
-        propagate.form.search.setCurrentText("Near the last place")
-        propagate.form.masks.setCurrentText("Coarse")
+        propagate.form.options.search.value = "Near the last place"
+        propagate.form.options.masks.value = "Coarse"
     camera.take(viewer, "2_painted")
     return propagate, review
 

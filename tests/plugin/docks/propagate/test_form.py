@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Labels, _layer_actions
 
 from napari_frtm.plugin.docks.propagate.dock import Propagate
 from napari_frtm.plugin.preferences import Preferences
-from napari_frtm.plugin.view.result_layers import METADATA
+from napari_frtm.plugin.view.result_layers import METADATA, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,15 +29,22 @@ def test_range_follows_the_video(desk: Desk) -> None:
     desk.widget.form.video.layer = desk.viewer.add_image(np.zeros((30, 9, 9)), name="longer")
 
     assert frames.span == range(30)
-    assert not frames.first.isEnabled()
+    assert not frames.slider.isEnabled()
 
 
-def test_results_are_not_offered_as_labels(desk: Desk) -> None:
-    """Every frame of them would count as painted."""
-    desk.viewer.add_labels(desk.labels.data, name="result", metadata={METADATA: {}})
+def test_results_are_not_offered_as_labels_but_their_duplicates_are(desk: Desk) -> None:
+    """Every frame of results would count as painted; who duplicates them wants that."""
+    masks = Labels(desk.labels.data.copy(), name="clip masks")
+    mark(masks, "masks", desk.video, [])
+    desk.viewer.add_layer(masks)
     box = desk.widget.form.labels
-
     assert [box.itemText(i) for i in range(box.count())] == ["mine"]
+
+    desk.viewer.layers.selection = {masks}
+    _layer_actions._duplicate_layer(desk.viewer.layers)
+
+    assert METADATA in desk.viewer.layers["clip masks copy"].metadata
+    assert [box.itemText(i) for i in range(box.count())] == ["mine", "clip masks copy"]
 
 
 def test_empty_viewer_says_what_to_do(make_napari_viewer: Callable[[], Viewer]) -> None:
@@ -64,10 +72,10 @@ def test_names_follow_the_layer_list(desk: Desk) -> None:
 def test_settings_are_those_of_the_form(desk: Desk) -> None:
     """Ranges include their last frame."""
     form = desk.widget.form
-    form.preset.setCurrentText("fast")
-    form.direction.setCurrentText("Both ways")
-    form.short_side.setValue(240)
-    form.seed.setValue(7)
+    form.options.preset.value = "fast"
+    form.options.direction.value = "Both ways"
+    form.options.short_side.value = 240
+    form.options.seed.value = 7
     form.frames.span = range(2, 8)
 
     settings = form.settings
@@ -75,18 +83,18 @@ def test_settings_are_those_of_the_form(desk: Desk) -> None:
     assert (settings.preset, settings.config.backbone) == ("fast", "resnet18")
     assert (settings.config.short_side, settings.config.seed) == (240, 7)
     assert settings.direction == "both"
-    assert (form.frames.first.value(), form.frames.last.value()) == (2, 7)
-    assert settings.span == range(2, 8)
+    assert form.frames.slider.value() == (2, 7)
+    assert form.frames.span == range(2, 8)
 
 
 def test_the_state_of_the_form_comes_back(desk: Desk) -> None:
     """As plain values, for a session folder; what is not offered any more is left out."""
     form = desk.widget.form
     before = form.state()
-    form.direction.setCurrentText("This frame only")
-    form.objects.setText("1, 4")
-    form.search.setCurrentText("Near the last place")
-    form.probabilities.setChecked(True)
+    form.options.direction.value = "This frame only"
+    form.options.objects.value = "1, 4"
+    form.options.search.value = "Near the last place"
+    form.options.probabilities.value = True
     form.frames.span = range(2, 8)
     state = json.loads(json.dumps(form.state()))
 
@@ -96,10 +104,10 @@ def test_the_state_of_the_form_comes_back(desk: Desk) -> None:
     form.set_state(state | {"preset": "gone"})
 
     assert form.way == "This frame only"
-    assert form.settings.objects == {1, 4}
+    assert form.settings.objects == (1, 4)
     assert form.settings.config.locality is not None
     assert form.settings.soft
-    assert form.settings.span == range(2, 8)
+    assert form.frames.span == range(2, 8)
     assert form.settings.preset == "lite"
 
 
@@ -108,21 +116,10 @@ def test_the_resolution_is_that_of_the_preset(desk: Desk, monkeypatch: pytest.Mo
     form = desk.widget.form
     assert form.settings.config.short_side == 600
 
-    form.preset.setCurrentText("accurate")
+    form.options.preset.value = "accurate"
     assert form.settings.config.short_side == 480
 
     monkeypatch.setattr(
         "napari_frtm.plugin.docks.propagate.form.preferences", lambda: Preferences(short_side=720)
     )
     assert Propagate(desk.viewer).form.settings.config.short_side == 720
-
-
-def test_device_and_memory_are_estimated(desk: Desk) -> None:
-    """Before anything is loaded."""
-    form = desk.widget.form
-    assert form.estimate.text() == "GPU if there is one, 1.0 GB or more"
-
-    form.preset.setCurrentText("accurate")
-    form.device.setCurrentText("cpu")
-
-    assert form.estimate.text() == "CPU, 1.5 GB or more"

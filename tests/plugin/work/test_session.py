@@ -129,7 +129,9 @@ def test_an_edit_is_one_step(view: SessionView) -> None:
     """Keyframes stay keyframes, with their new masks; what does not change is no part of it."""
     _paint(view, 3)
 
-    view.session.edits.apply([(2, _square(1, top=0)), (3, _square(1, top=1)), (4, _square(1))], "Grow")
+    view.session.edits.apply(
+        [(2, _square(1, top=0)), (3, _square(1, top=1)), (4, _square(1))], "Grow"
+    )
 
     assert sorted(view.session.history.last.before) == [2, 3]
     np.testing.assert_array_equal(view.session.store.keyframes[3], _square(1, top=1))
@@ -168,7 +170,9 @@ def test_history_is_bounded(view: SessionView, monkeypatch: pytest.MonkeyPatch) 
 def test_changes_are_announced_soon(view: SessionView, qtbot: QtBot) -> None:
     """Once for many."""
     announced = []
-    view.session.changed.connect(lambda: announced.append(view.session.timeline.frozen[:2].tolist()))
+    view.session.changed.connect(
+        lambda: announced.append(view.session.timeline.frozen[:2].tolist())
+    )
     with qtbot.waitSignal(view.session.changed, timeout=2000):
         view.session.freeze([0], True)
         view.session.freeze([1], True)

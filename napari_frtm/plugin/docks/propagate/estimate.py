@@ -23,7 +23,7 @@ class _Cost(NamedTuple):
     object: float
 
 
-# largest resident memory of python benchmarks/peak_memory.py, solved for these; coarse masks take less
+# solved from what python benchmarks/peak_memory.py printed; coarse masks take less
 _COSTS = {
     "lite": _Cost(0.13, 0.15, 0.17),
     "fast": _Cost(0.20, 0.20, 0.27),

@@ -124,8 +124,8 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         """Offer the weights that are here now: other docks and programs may have changed them."""
         backbone = preset(self.options.preset.value).backbone
         names = delivery.fitting(backbone, delivery.imported())
-        offered = (OWN_WEIGHTS, *names, FROM_FILE)
-        if self.options.weights.choices != offered:
+        offered = (OWN_WEIGHTS, FROM_FILE, *names)
+        if {*self.options.weights.choices} != {*offered}:
             texts = {OWN_WEIGHTS: "of the preset", FROM_FILE: "from a file"}
             self.options.weights.choices = [(texts.get(name, name), name) for name in offered]
         self._foresee()
@@ -231,7 +231,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         chosen = self.options.device.value
         found = [(str(gpu), gpu.device) for gpu in self.outlook.gpus]
         with signals_blocked(self.options.device.native):
-            self.options.device.choices = [*found, *((name, name) for name in DEVICES)]
+            self.options.device.choices = [*((name, name) for name in DEVICES), *found]
             self.options.device.value = chosen
         self._foresee()
 

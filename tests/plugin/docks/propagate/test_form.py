@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels, _layer_actions
-from qtpy.QtCore import QEvent, QPointF
+from qtpy.QtCore import QPointF
 from qtpy.QtGui import QEnterEvent
 from qtpy.QtWidgets import QApplication
 from weights import write_checkpoint
@@ -25,6 +24,8 @@ from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.view.result_layers import METADATA, mark
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytestqt.qtbot import QtBot
 
 
@@ -62,7 +63,6 @@ def _enter(form: PropagateForm) -> None:
     """Come by with the mouse."""
     point = QPointF(1, 1)
     QApplication.sendEvent(form, QEnterEvent(point, point, point))
-    assert QEvent.Type.Enter
 
 
 def test_range_follows_the_video(form: PropagateForm, viewer: ViewerModel) -> None:
@@ -223,7 +223,7 @@ def test_how_a_run_is_shown_may_change_while_it_goes_on(form: PropagateForm) -> 
 def test_weights_for_the_preset_are_offered(form: PropagateForm, folder: Path) -> None:
     """As soon as the mouse comes by; a choice that is no longer offered is given up."""
     _enter(form)
-    assert _items(form.options.weights.native) == ["of the preset", "koi", "from a file"]
+    assert _items(form.options.weights.native) == ["of the preset", "from a file", "koi"]
     form.options.weights.value = "koi"
     assert form.settings.checkpoint == folder / "koi.safetensors"
     assert "with the weights 'koi'" in form.outlook.masks.text()
@@ -231,7 +231,7 @@ def test_weights_for_the_preset_are_offered(form: PropagateForm, folder: Path) -
     form.options.preset.value = "accurate"
 
     assert form.options.weights.value == OWN_WEIGHTS
-    assert form.options.weights.choices == (OWN_WEIGHTS, "ytvos", FROM_FILE)
+    assert form.options.weights.choices == (OWN_WEIGHTS, FROM_FILE, "ytvos")
     assert form.settings.checkpoint is None
 
 
@@ -267,7 +267,7 @@ def test_gpus_are_offered_by_name(form: PropagateForm) -> None:
     form.options.device.value = "cpu"
     form.outlook._take([Gpu("cuda:0", "Tesla T4", 12.3, 15.0)])
 
-    assert _items(form.options.device.native)[0] == "Tesla T4 (12 of 15 GB free)"
+    assert _items(form.options.device.native)[-1] == "Tesla T4 (12 of 15 GB free)"
     assert form.settings.device == "cpu"
     form.options.device.value = "cuda:0"
     assert form.settings.device == "cuda:0"

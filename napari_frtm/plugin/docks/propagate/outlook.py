@@ -65,7 +65,8 @@ class Outlook(QWidget):  # type: ignore[misc]
             self.masks.setText(f"⚠ {error}")
         else:
             self.masks.setText(given.text if given.is_as_asked else f"⚠ {given.text}")
-        self.needs.setText(f"{self._where(options.device)}: {_memory(options, size)}")
+        gpu = self._gpu(options.device)
+        self.needs.setText(gpu or f"{_place(options.device)}: {_memory(options, size)}")
 
     def showEvent(self, event: QShowEvent) -> None:
         """Ask once which GPUs there are."""
@@ -78,14 +79,16 @@ class Outlook(QWidget):  # type: ignore[misc]
         self.gpus = gpus
         self.gpus_found.emit()
 
-    def _where(self, device: str) -> str:
-        """Return in words where a run will be computed."""
+    def _gpu(self, device: str) -> str:
+        """Return the GPU on which a run will be computed, in words; empty if none is known."""
         wanted = {"auto": "cuda:0", "cuda": "cuda:0"}.get(device, device)
-        named = [str(gpu) for gpu in self.gpus if gpu.device == wanted]
-        if named:
-            return named[0]
-        words = {"auto": "GPU if there is one", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
-        return words.get(device, device.upper())
+        return next((str(gpu) for gpu in self.gpus if gpu.device == wanted), "")
+
+
+def _place(device: str) -> str:
+    """Return in words where a run will be computed."""
+    words = {"auto": "On a GPU if there is one; on the CPU", "cpu": "On the CPU"}
+    return words.get(device, f"On {device} if it is there; on the CPU")
 
 
 def _memory(options: Options, size: tuple[int, int] | None) -> str:

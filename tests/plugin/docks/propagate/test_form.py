@@ -271,15 +271,17 @@ def test_gpus_are_offered_by_name(form: PropagateForm) -> None:
     assert form.settings.device == "cpu"
     form.options.device.value = "cuda:0"
     assert form.settings.device == "cuda:0"
-    assert form.outlook.needs.text().startswith("Tesla T4 (12 of 15 GB free)")
+    assert form.outlook.needs.text() == "Tesla T4 (12 of 15 GB free)"
 
 
 def test_memory_depends_on_size_and_objects(form: PropagateForm, viewer: ViewerModel) -> None:
     """Before anything is loaded."""
-    assert form.outlook.needs.text().startswith("GPU if there is one: about 1.1 GB for one object")
+    assert form.outlook.needs.text().startswith(
+        "On a GPU if there is one; on the CPU: about 1.1 GB for one object, "
+    )
 
     form.video.layer = viewer.add_image(np.zeros((2, 600, 1066), np.uint8), name="larger")
     form.options.device.value = "cpu"
     form.options.objects.value = "1-8"
 
-    assert form.outlook.needs.text() == "CPU: about 2.3 GB"
+    assert form.outlook.needs.text() == "On the CPU: about 2.3 GB"

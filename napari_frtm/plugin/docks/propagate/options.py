@@ -1,6 +1,7 @@
 """What a run of *Propagate* can be told: a typed signature, which magicgui shows as a form.
 
-Annotations are not postponed here: magicgui reads them, the enumerations among them too.
+Annotations are not postponed here: magicgui reads them, the enumerations among them too. A combo box
+of PySide6 makes plain strings of those, so values are compared with `==`.
 """
 
 from collections.abc import Mapping
@@ -159,7 +160,7 @@ class Options:
             preset_config(self.preset, _VARIANTS[self.masks]),
             short_side=self.short_side,
             seed=self.seed,
-            locality=LocalityConfig() if self.search is Search.NEAR else None,
+            locality=LocalityConfig() if self.search == Search.NEAR else None,
         )
 
     @property

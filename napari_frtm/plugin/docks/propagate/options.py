@@ -1,7 +1,7 @@
 """What a run of *Propagate* can be told: a typed signature, which magicgui shows as a form.
 
-Annotations are not postponed here: magicgui reads them, the enumerations among them too. A combo box
-of PySide6 makes plain strings of those, so values are compared with `==`.
+Annotations are not postponed here: magicgui reads them, the enumerations among them too. A combo
+box of PySide6 makes plain strings of those, so values are compared with `==`.
 """
 
 from collections.abc import Mapping

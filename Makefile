@@ -3,8 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 GROUP := $(BIN)/.installed
+LOWEST := .venv-lowest/bin
+# what has to work with the oldest versions of everything that pyproject.toml allows
+SMOKE := tests/test_package.py tests/cli/test_info.py tests/cli/test_segment.py tests/io/session \
+	tests/io/weights tests/io/test_atomic.py tests/io/test_labels.py tests/io/video \
+	tests/plugin/test_manifest.py tests/plugin/test_preferences.py tests/plugin/docks/propagate
 
-.PHONY: demo test check lint clean
+.PHONY: demo test test-pyside test-lowest check lint clean
 
 demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_output/
 	$(BIN)/napari-frtm demo
@@ -13,13 +18,23 @@ test: $(GROUP)-dev  ## run the tests
 	@scripts/qt_libraries.sh $(BIN)/python
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
 
+test-pyside: $(GROUP)-dev  ## run the plugin's tests with the other Qt binding
+	@scripts/qt_libraries.sh $(BIN)/python
+	QT_API=pyside6 PYTEST_QT_API=pyside6 QT_QPA_PLATFORM=offscreen \
+		$(BIN)/python -m pytest tests/plugin
+
+test-lowest: $(LOWEST)/.installed  ## run some tests with the oldest versions allowed (Python 3.11)
+	@scripts/qt_libraries.sh $(LOWEST)/python
+	QT_QPA_PLATFORM=offscreen $(LOWEST)/python -m pytest $(SMOKE) \
+		-W ignore::DeprecationWarning -W ignore::FutureWarning
+
 lint: $(GROUP)-dev  ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test  ## all that has to pass
+check: lint test test-pyside  ## all that has to pass
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed; set PYTHON=...')"
@@ -34,5 +49,13 @@ $(GROUP)-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@ $(GROUP)-run
 
+$(LOWEST)/.installed: pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'The lowest versions are those for Python 3.11; set PYTHON=python3.11.')"
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/python -m pip install --quiet uv
+	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct \
+		--editable . --group test
+	touch $@
+
 clean:
-	rm -rf .venv demo_output build dist
+	rm -rf .venv .venv-lowest demo_output build dist

@@ -92,7 +92,7 @@ def main() -> None:
     viewer.add_labels(labels, name="painted", axis_labels=("t", "y", "x"))
     viewer.dims.set_current_step(0, 0)
     _, widget = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
-    widget.form.masks.setCurrentText(options.masks)
+    widget.form.options.masks.value = options.masks
     widget.form.follow.setChecked(options.follow)
     measurement = Measurement(widget)
 

@@ -122,7 +122,8 @@ def begin(
     assert jaccard(view.masks.data[0] > 0, first > 0) > 0.95
     view.masks.mode = "pan_zoom"
     if video.scale[-1] != 1:  # cells
-        propagate.form.set_state({"search": "Near the last place", "masks": "Coarse"})
+        propagate.form.options.search.value = "Near the last place"
+        propagate.form.options.masks.value = "Coarse"
     camera.take(viewer, "2_painted")
     return propagate, review
 
@@ -270,7 +271,7 @@ def two_channels(camera: Camera) -> None:
         propagate, _ = open_docks(viewer)
         for channel, labels in enumerate((first, first[:, ::-1])):
             propagate.form.axes.take.setCurrentIndex(channel)
-            propagate.form.set_state({"masks": "Coarse"})
+            propagate.form.options.masks.value = "Coarse"
             propagate.new_masks_button.click()
             view = workspace_view(viewer).current
             assert view.session.source.axes.take == channel

@@ -9,8 +9,11 @@ import torch
 from napari_frtm.config import SegmentationConfig
 from napari_frtm.engine.networks.backbone import CHANNELS, STRIDES
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+from napari_frtm.io.weights.checkpoint import save_checkpoint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
 
@@ -24,6 +27,11 @@ def random_network(backbone: str, width: int = 8) -> SegmentationNetwork:
         if "running" in name:
             tensor.uniform_(0.5, 1.5)
     return network
+
+
+def write_checkpoint(path: Path, backbone: str) -> None:
+    """Write a checkpoint of a random segmentation network."""
+    save_checkpoint(path, {}, random_network(backbone).state_dict(), backbone)
 
 
 def logits(network: SegmentationNetwork, backbone: str) -> Tensor:

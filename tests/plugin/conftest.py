@@ -87,7 +87,7 @@ def desk(
     painted[0] = clip.truth[0]
     labels = viewer.add_labels(painted, name="mine", **place)
     viewer.dims.set_current_step(0, 0)
-    widget.form.masks.setCurrentText("Coarse")  # the clip's squares are no objects to refine
+    widget.form.options.masks.value = "Coarse"  # the clip's squares are no objects to refine
     yield Desk(viewer, widget, video, labels)
     widget.workspace.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)

@@ -44,12 +44,13 @@ def test_defaults_are_those_of_the_manifest() -> None:
 
 def test_choices_are_those_of_the_form() -> None:
     """So that each can be shown there."""
-    from napari_frtm.plugin.docks.propagate import form
+    from napari_frtm.plugin.docks.propagate import options
 
     contributions = PluginManifest.from_distribution(PLUGIN).contributions
     runs = contributions.configurations["runs"].properties
 
-    assert tuple(runs["masks"].enum) == tuple(form._MASKS)
+    assert tuple(runs["masks"].enum) == tuple(options.Masks)
+    assert tuple(runs["device"].enum) == options.DEVICES
 
 
 @pytest.mark.usefixtures("registered")

@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,10 +89,27 @@ def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path
         return sessions / f"{name}{_SUFFIX}"
     source = Path(source).absolute()
     near = source.with_name((source.name if source.is_dir() else source.stem) + _SUFFIX)
-    if beside and os.access(near if near.is_dir() else near.parent, os.W_OK):
+    if beside and can_write(near if near.is_dir() else near.parent):
         return near
     digest = hashlib.sha256(str(source).encode(errors="surrogateescape")).hexdigest()
     return sessions / f"{name}-{digest[:8]}{_SUFFIX}"
+
+
+def can_write(folder: Path) -> bool:
+    """Whether files can be made in a folder.
+
+    Windows looks at the read-only attribute alone when it is asked, which says nothing of folders;
+    there, a file is made and deleted.
+    """
+    if not os.access(folder, os.W_OK):
+        return False
+    if os.name != "nt":
+        return True
+    try:
+        with TemporaryFile(prefix=".napari-frtm-", dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def check_free(folder: Path) -> None:

@@ -15,7 +15,7 @@ from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.weights.foreign import download, read_authors, read_state_dict
-from napari_frtm.io.weights.library import EMBEDDED, embedded, find_checkpoint
+from napari_frtm.io.weights.library import EMBEDDED, embedded, find_checkpoint, has_refinement
 from napari_frtm.io.weights.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def read_network(
 
 def available_variant(config: FrtmConfig, checkpoint: str | Path | None) -> FrtmConfig:
     """Return `config`, or its D-only form if there are no weights of S for it."""
-    if not config.variant.refines or find_checkpoint(config, checkpoint) is not None:
-        return config
-    if any(name.startswith("segmentation.") for name in _read_embedded(config.backbone)):
+    if not config.variant.refines or has_refinement(config, checkpoint):
         return config
     d_only = Variant.D_ONLY if config.variant.updates else Variant.D_ONLY_NO_UPDATE
     return replace(config, variant=d_only)

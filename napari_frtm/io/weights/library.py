@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from napari_frtm.config import PRESETS, preset
 from napari_frtm.errors import CheckpointError
+from napari_frtm.io.atomic import reporting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,6 +139,51 @@ def find_checkpoint(config: FrtmConfig, checkpoint: str | Path | None = None) ->
     fitting = [listed for listed in fitting if listed.backbone == config.backbone]
     newest = max(fitting, key=lambda listed: listed.facts.get(IMPORTED, ""), default=None)
     return None if newest is None else newest.path
+
+
+def has_refinement(config: FrtmConfig, checkpoint: str | Path | None = None) -> bool:
+    """Return whether there are weights of the segmentation network for a setting.
+
+    Parameters
+    ----------
+    config : FrtmConfig
+        Says which backbone.
+    checkpoint : path or str, optional
+        As for `find_checkpoint`.
+    """
+    if find_checkpoint(config, checkpoint) is not None:
+        return True
+    if config.backbone not in EMBEDDED:
+        return False
+    return "segmentation" in describe(embedded(config.backbone)).parameters
+
+
+def cached_backbone(backbone: str) -> Path | None:
+    """Return the ImageNet weights of a backbone in torch's cache, if they were downloaded.
+
+    Torch is not loaded for it.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
+    found = (Path(home).expanduser() / "hub" / "checkpoints").glob(f"{backbone}-*.pth")
+    return next(found, None)
+
+
+def remove(name: str) -> None:
+    """Delete imported weights.
+
+    Raises
+    ------
+    CheckpointError
+        If the name is none of imported weights.
+    OutputError
+        If the file cannot be deleted.
+    """
+    path = path_of(name)
+    if not path.is_file():
+        raise CheckpointError(f"There are no imported weights '{name}'.")
+    with reporting(path):
+        path.unlink()
 
 
 def describe(path: Path) -> Listed:

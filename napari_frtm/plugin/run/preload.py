@@ -7,6 +7,9 @@ symbols visible to the whole process. Once napari has drawn with such a driver, 
 to the driver's LLVM and ends the process with a segmentation fault. ``RTLD_DEEPBIND`` makes triton
 prefer its own. Loading torch before napari draws would help too, but a plugin is not asked then,
 and opening a widget must not take the seconds that torch takes.
+
+On Windows, Qt may have loaded an older C++ runtime than torch needs, and then torch cannot load
+any more. All that helps is to load it first, and that is what the user is told.
 """
 
 from __future__ import annotations
@@ -17,13 +20,30 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from napari_frtm.errors import FrtmError
+
 _MAPS = Path("/proc/self/maps")  # libraries in this process; on Linux only
+_ADVICE = (
+    "Start napari so that torch comes before Qt: "
+    'python -c "import torch, napari; napari.Viewer(); napari.run()". On Windows also install '
+    "the newest Visual C++ Redistributable of Microsoft."
+)
 
 
 def prepare_for_torch() -> None:
-    """Do it; later calls, or calls once torch is loaded, change nothing."""
+    """Do it; later calls, or calls once torch is loaded, change nothing.
+
+    Raises
+    ------
+    FrtmError
+        If torch cannot be loaded, with what helps.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     load_triton()
+    try:
+        import_module("napari_frtm.engine.networks.backbone")
+    except OSError as error:  # a library of torch does not load
+        raise FrtmError(f"torch cannot be loaded: {error} {_ADVICE}") from error
 
 
 def load_triton() -> None:

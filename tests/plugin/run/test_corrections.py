@@ -74,7 +74,7 @@ def test_between_keyframes_both_ways_blend(desk: Desk, qtbot: QtBot, clip: Clip)
         _correct(view, frame, clip.truth[frame])
     _correct(view, 6, clip.truth[6])
     before = view.masks.data.copy()
-    desk.widget.form.direction.setCurrentText("Both ways")
+    desk.widget.form.options.direction.value = "Both ways"
 
     desk.widget.start_here()
     _wait(desk, qtbot)
@@ -112,7 +112,7 @@ def test_a_frozen_frame_stays(desk: Desk, qtbot: QtBot) -> None:
 
 def test_one_frame_alone(desk: Desk, qtbot: QtBot) -> None:
     """The one that is displayed."""
-    desk.widget.form.direction.setCurrentText("This frame only")
+    desk.widget.form.options.direction.value = "This frame only"
     desk.viewer.dims.set_current_step(0, 3)
 
     view = _propagated(desk, qtbot)
@@ -122,7 +122,7 @@ def test_one_frame_alone(desk: Desk, qtbot: QtBot) -> None:
 
 def test_some_objects_only(desk: Desk, qtbot: QtBot) -> None:
     """The others are left out, or as they were."""
-    desk.widget.form.objects.setText("4")
+    desk.widget.form.options.objects.value = "4"
 
     view = _propagated(desk, qtbot)
 
@@ -195,7 +195,7 @@ viewer.add_image(frames, **options)
 viewer.add_labels(np.load(labels))
 from napari_frtm.plugin.docks.propagate.dock import Propagate
 widget = Propagate(viewer)
-widget.form.masks.setCurrentText("Coarse")
+widget.form.options.masks.value = "Coarse"
 from napari_frtm.session import carry_out
 carry_out._SHARE = 1e9
 widget.start()
@@ -238,7 +238,7 @@ def test_a_killed_run_goes_on_where_it_was(
     qtbot.waitUntil(
         lambda: desk.widget.panel.continue_button.isVisibleTo(desk.widget), timeout=SECONDS
     )
-    assert desk.widget.form.masks.currentText() == "Coarse"
+    assert desk.widget.form.options.masks.value == "Coarse"
     assert desk.widget.panel.continue_button.isVisibleTo(desk.widget)
     desk.widget.panel.continue_button.click()
     _wait(desk, qtbot)

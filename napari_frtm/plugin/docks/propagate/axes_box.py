@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qtpy.compat import isalive
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
+from superqt.utils import signals_blocked
 
 from napari_frtm.plugin.source.axes import Take, guess_axes, kind_of_axis, swapped
 from napari_frtm.plugin.source.layers import layer_shape
@@ -76,6 +78,8 @@ class AxesBox(QWidget):  # type: ignore[misc]
 
     def _reload(self, event: object = None) -> None:
         """Offer what there is now, and keep the choice if it is still offered."""
+        if not isalive(self):  # napari's reference is weak, but Python may free widgets late
+            return
         layer, before = self._layer, self.axes
         shape = () if layer is None else layer_shape(layer)
         guess = None if layer is None else guess_axes(shape, layer.axis_labels)
@@ -86,12 +90,11 @@ class AxesBox(QWidget):  # type: ignore[misc]
             names = [f"{self._name(way.time)} ({shape[way.time]})" for way in self._ways]
             self._time_label.setVisible(not guess.is_clear)
             self.time.setVisible(not guess.is_clear)
-        self.blockSignals(True)
-        _refill(self.time, names, self._ways.index(guess.axes) if guess and names else -1)
-        self._offer_takes()
-        if before is not None:
-            self.axes = before
-        self.blockSignals(False)
+        with signals_blocked(self):
+            _refill(self.time, names, self._ways.index(guess.axes) if guess and names else -1)
+            self._offer_takes()
+            if before is not None:
+                self.axes = before
         self.setVisible(bool(names))
         if event is not None or self.axes != before:
             self.changed.emit()
@@ -116,8 +119,7 @@ class AxesBox(QWidget):  # type: ignore[misc]
 
 def _refill(box: QComboBox, names: Sequence[str], chosen: int) -> None:
     """Offer other choices, without a signal."""
-    box.blockSignals(True)
-    box.clear()
-    box.addItems(list(names))
-    box.setCurrentIndex(chosen)
-    box.blockSignals(False)
+    with signals_blocked(box):
+        box.clear()
+        box.addItems(list(names))
+        box.setCurrentIndex(chosen)

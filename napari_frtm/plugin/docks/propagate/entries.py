@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from magicgui.widgets import FileEdit
 
 from napari_frtm.errors import FrtmError
+
+LARGEST_ID = 65535
+"""Results are at most 16 bits wide."""
 
 
 def parse_objects(text: str) -> frozenset[int] | None:
@@ -21,41 +25,33 @@ def parse_objects(text: str) -> frozenset[int] | None:
     parts = text.replace(",", " ").split()
     objects: set[int] = set()
     for part in parts:
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part, re.ASCII)
         if match is None or int(match[1]) == 0:
             raise FrtmError(f"Objects: '{part}' is no label. Write labels such as 1, 3-5.")
-        objects.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+        first, last = int(match[1]), int(match[2] or match[1])
+        if max(first, last) > LARGEST_ID:
+            raise FrtmError(f"Objects: '{part}' is too large. Labels go up to {LARGEST_ID}.")
+        if last < first:
+            raise FrtmError(f"Objects: '{part}' names no label. Write the smaller one first.")
+        objects.update(range(first, last + 1))
     return frozenset(objects) if parts else None
 
 
-class FolderEdit(QWidget):  # type: ignore[misc]
-    """The path of a folder, typed or chosen."""
+class FolderEdit(FileEdit):  # type: ignore[misc]
+    """The path of a folder, typed or chosen; may be empty."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = QLineEdit()
-        self.text.setPlaceholderText("not saved")
-        self.button = QToolButton()
-        self.button.setText("…")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.text, 1)
-        layout.addWidget(self.button)
-        self.button.clicked.connect(self._choose)
+    def __init__(self, placeholder: str = "", **options: Any) -> None:
+        super().__init__(mode="d", nullable=True, **options)
+        self.choose_btn.text = "…"
+        self.choose_btn.max_width = 30
+        self.line_edit.native.setPlaceholderText(placeholder)
 
     @property
     def path(self) -> Path | None:
         """The folder; None if the field is empty."""
-        text = self.text.text().strip()
+        text = self.line_edit.value.strip()
         return Path(text).expanduser() if text else None
 
     @path.setter
     def path(self, path: Path | None) -> None:
-        self.text.setText("" if path is None else str(path))
-        self.text.setCursorPosition(len(self.text.text()))
-
-    def _choose(self) -> None:
-        start = self.path.parent if self.path is not None else Path.home()
-        chosen = QFileDialog.getExistingDirectory(self, "Folder for this session", str(start))
-        if chosen:
-            self.path = Path(chosen)
+        self.value = path

@@ -2,70 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from enum import StrEnum
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from magicgui import magicgui
 from napari.layers import Image, Labels
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QWidget
 from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
-from napari_frtm.config import PRESETS, Direction, LocalityConfig, Variant, preset
+from napari_frtm.config import preset
 from napari_frtm.errors import FrtmError
+from napari_frtm.plugin import delivery
 from napari_frtm.plugin.docks.propagate.axes_box import AxesBox
-from napari_frtm.plugin.docks.propagate.entries import FolderEdit, parse_objects
+from napari_frtm.plugin.docks.propagate.entries import FolderEdit
 from napari_frtm.plugin.docks.propagate.inputs import LayerCombo, RangeBox
+from napari_frtm.plugin.docks.propagate.options import (
+    DEVICES,
+    FROM_FILE,
+    OWN_WEIGHTS,
+    Options,
+    plain,
+)
+from napari_frtm.plugin.docks.propagate.options import Way as Way
+from napari_frtm.plugin.docks.propagate.outlook import Outlook
 from napari_frtm.plugin.preferences import preferences
 from napari_frtm.plugin.source.layers import video_frames
 from napari_frtm.plugin.source.video import folder_of
-from napari_frtm.session.request import Settings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtGui import QEnterEvent
 
     from napari_frtm.plugin.preferences import Preferences
+    from napari_frtm.session.request import Settings
 
-_PRESET_TIPS = {
-    "lite": "lite: small network (MobileNetV2) that comes with the plugin; works offline.",
-    "fast": "fast: ResNet-18; its weights are downloaded once (45 MB).",
-    "accurate": "accurate: ResNet-101; its weights are downloaded once (171 MB); wants a GPU.",
-}
-_MEMORY = {"lite": 1.0, "fast": 1.1, "accurate": 1.5}
-"""GB of a whole run on the CPU, one object at 480 x 854, beside napari itself."""
-_SEARCH = {"Everywhere": None, "Near the last place": LocalityConfig()}
-_MASKS = {"Refined": Variant.FULL, "Coarse": Variant.D_ONLY}
-
-
-class Way(StrEnum):
-    """Choices of *Direction*."""
-
-    FORWARD = "Forward"
-    BACKWARD = "Backward"
-    BOTH = "Both ways"
-    FRAME = "This frame only"
-
-
-_DIRECTIONS = {
-    Way.FORWARD: Direction.FORWARD,
-    Way.BACKWARD: Direction.BACKWARD,
-    Way.BOTH: Direction.BOTH,
-    Way.FRAME: Direction.FORWARD,
-}
+_ADVANCED = ("masks", "weights", "weights_file", "search", "short_side", "device", "seed")
 
 
 class PropagateForm(QWidget):  # type: ignore[misc]
-    """What to follow, in which video, where, and how."""
+    """What to follow, in which video, where, and how.
+
+    Attributes
+    ----------
+    options : magicgui.widgets.FunctionGui
+        The fields of `Options`, each a widget with a ``value``.
+    """
 
     changed = Signal()
     video_changed = Signal()
@@ -75,46 +58,19 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.video = LayerCombo(viewer, Image)
         self.axes = AxesBox()
         self.labels = LayerCombo(viewer, Labels)
-        self.objects = QLineEdit()
         self.frames = RangeBox()
-        self.direction = _combo(
-            Way,
-            "Which way to go through time from painted frames. Both ways: between two painted "
-            "frames, what comes from either side is blended.",
-        )
-        self.preset = _combo(PRESETS, "\n".join(_PRESET_TIPS[name] for name in PRESETS))
-        self.estimate = QLabel()
+        self.options: Any = magicgui(Options, call_button=False, labels=False)
+        self.outlook = Outlook()
         self.scores = QCheckBox("Scores")
-        self.probabilities = QCheckBox("Probabilities")
         self.follow = QCheckBox("Follow along")
-        self.masks = _combo(
-            _MASKS,
-            "Refined: fine edges, by the segmentation network, where there are weights of it.\n"
-            "Coarse: the target model alone; for small or unusual objects that the refinement "
-            "loses.",
-        )
-        self.search = _combo(
-            _SEARCH,
-            "Everywhere: as usual.\n"
-            "Near the last place: each object is looked for only around where it was last seen, "
-            "and small objects are enlarged. For many objects that look alike, such as cells; "
-            "slower, and not for fast motion.",
-        )
-        self.short_side = QSpinBox()
-        self.device = _combo(
-            ("auto", "cpu", "cuda", "mps"),
-            "Where to compute: auto takes a GPU if there is one; cpu is slow, but needs no GPU.",
-        )
-        self.seed = QSpinBox()
-        self.folder = FolderEdit()
+        self.folder = FolderEdit("not saved")
+        self._locked: list[QWidget] = []
+        self._size: tuple[int, int] | None = None
         self._lay_out()
         self._describe()
+        self.look()
         self._prefer(preferences())
-        self.video.chosen.connect(self._follow_video)
-        self.labels.chosen.connect(self.changed)
-        self.axes.changed.connect(self._follow_video)
-        self.preset.currentTextChanged.connect(self._follow_preset)
-        self.device.currentTextChanged.connect(self._estimate)
+        self._connect()
         self._follow_video()
 
     @property
@@ -124,27 +80,15 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         Raises
         ------
         FrtmError
-            If the objects are no numbers.
+            If the objects are no labels, or the weights chosen are not there.
         """
-        config = replace(
-            preset(self.preset.currentText(), _MASKS[self.masks.currentText()]),
-            short_side=self.short_side.value(),
-            seed=self.seed.value(),
-            locality=_SEARCH[self.search.currentText()],
-        )
-        return Settings(
-            preset=self.preset.currentText(),
-            config=config,
-            device=self.device.currentText(),
-            direction=_DIRECTIONS[self.way],
-            objects=_sorted(parse_objects(self.objects.text())),
-            soft=self.probabilities.isChecked(),
-        )
+        options: Options = self.options()
+        return options.settings
 
     @property
     def way(self) -> Way:
-        """The direction chosen."""
-        return Way(self.direction.currentText())
+        """The direction chosen, or that only the displayed frame is wanted."""
+        return Way(self.options.direction.value)
 
     @property
     def missing(self) -> str:
@@ -155,69 +99,70 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             return "Add a Labels layer and paint the objects on one frame."
         return ""
 
+    def set_running(self, running: bool) -> None:
+        """Lock what a run has read already; how it is shown may change meanwhile."""
+        for widget in self._locked:
+            widget.setEnabled(not running)
+
     def state(self) -> dict[str, Any]:
         """Return what the user has set, as plain values; see `set_state`."""
-        choices = {name: box.currentText() for name, box in self._choices.items()}
         span = self.frames.span
-        whole = self.frames.whole.isChecked()
-        return choices | {
-            "short_side": self.short_side.value(),
-            "seed": self.seed.value(),
-            "objects": self.objects.text(),
-            "range": None if whole else [span.start, span.stop],
-            "probabilities": self.probabilities.isChecked(),
-        }
+        chosen = None if self.frames.whole.isChecked() else [span.start, span.stop]
+        return plain(self.options.asdict()) | {"range": chosen}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Show what `state` returned; what is missing or no longer offered stays as it is."""
-        for name, box in self._choices.items():
-            box.setCurrentText(state.get(name, box.currentText()))
-        self.short_side.setValue(state.get("short_side", self.short_side.value()))
-        self.seed.setValue(state.get("seed", self.seed.value()))
-        self.objects.setText(state.get("objects", ""))
-        self.probabilities.setChecked(state.get("probabilities", False))
+        asked = {"objects": "", "probabilities": False, "weights": OWN_WEIGHTS} | state
+        for field in self.options:
+            if field.name in asked:
+                with suppress(ValueError, TypeError):
+                    field.value = asked[field.name]
         if state.get("range"):
             self.frames.span = range(*state["range"])
 
-    @property
-    def _choices(self) -> dict[str, QComboBox]:
-        return {
-            "preset": self.preset,
-            "masks": self.masks,
-            "search": self.search,
-            "device": self.device,
-            "direction": self.direction,
-        }
+    def look(self) -> None:
+        """Offer the weights that are here now: other docks and programs may have changed them."""
+        backbone = preset(self.options.preset.value).backbone
+        names = delivery.fitting(backbone, delivery.imported())
+        offered = (OWN_WEIGHTS, FROM_FILE, *names)
+        if {*self.options.weights.choices} != {*offered}:
+            texts = {OWN_WEIGHTS: "of the preset", FROM_FILE: "from a file"}
+            self.options.weights.choices = [(texts.get(name, name), name) for name in offered]
+        self._foresee()
 
-    def set_running(self, running: bool) -> None:
-        """Lock what a run under way does not follow any more."""
-        for widget in self.findChildren(QWidget):
-            if widget.parent() is self and widget not in (self.scores, self.follow):
-                widget.setEnabled(not running)
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Look again: weights may have been imported meanwhile."""
+        self.look()
+        super().enterEvent(event)
 
     def _lay_out(self) -> None:
+        options = self.options
         layout = _form_layout(self)
+        inner = QWidget()
+        advanced = _form_layout(inner)
+        folded = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
+        folded.addWidget(inner)
         layout.addRow("Video", self.video)
         layout.addRow(self.axes)
         layout.addRow("Labels", self.labels)
-        layout.addRow("Objects", self.objects)
+        layout.addRow("Objects", options.objects.native)
         layout.addRow("Frames", self.frames)
-        layout.addRow("Direction", self.direction)
-        layout.addRow("Preset", self.preset)
-        layout.addRow("", self.estimate)
-        layout.addRow("Show", _row(self.scores, self.probabilities))
+        layout.addRow("Direction", options.direction.native)
+        layout.addRow("Preset", options.preset.native)
+        layout.addRow(self.outlook)
+        layout.addRow("Show", _row(self.scores, options.probabilities.native))
         layout.addRow("", self.follow)
-        inner = QWidget()
-        advanced = _form_layout(inner)
-        advanced.addRow("Masks", self.masks)
-        advanced.addRow("Search", self.search)
-        advanced.addRow("Resolution", self.short_side)
-        advanced.addRow("Device", self.device)
-        advanced.addRow("Seed", self.seed)
-        advanced.addRow("Save in", self.folder)
-        folded = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
-        folded.addWidget(inner)
+        for name in _ADVANCED:
+            advanced.addRow(options[name].label.capitalize(), options[name].native)
+        advanced.addRow("Save in", self.folder.native)
         layout.addRow(folded)
+        self._file_row = (
+            advanced.labelForField(options.weights_file.native),
+            options.weights_file.native,
+        )
+        fields = (options.objects, options.direction, options.preset, options.probabilities)
+        self._locked = [self.video, self.axes, self.labels, self.frames, inner]
+        self._locked += [field.native for field in fields]
 
     def _describe(self) -> None:
         self.video.setToolTip("Image layer with the video: (time, height, width), grey or RGB.")
@@ -225,80 +170,70 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             "Labels layer on which you painted the objects, each with its own label, on one "
             "frame or more. It is not changed."
         )
-        self.objects.setPlaceholderText("all")
-        self.objects.setToolTip(
-            "Labels of the objects to follow, such as 1, 3-5; all if empty. The masks of the "
-            "others stay as they are."
-        )
-        self.estimate.setToolTip(
-            "Where it will run, and what memory a video of 480 x 854 pixels with one object takes. "
-            "More objects and a higher resolution take more."
-        )
+        self.options.objects.native.setPlaceholderText("all")
         self.scores.setToolTip("Show how sure the target model is of each 16 x 16 pixels.")
-        self.probabilities.setToolTip(
-            "Keep the soft masks as well, one layer per object, for mattes and measurements."
-        )
         self.follow.setToolTip("Show the newest frame while the run goes on.")
-        self.short_side.setRange(32, 4320)
-        self.short_side.setSuffix(" px")
-        self.short_side.setToolTip(
-            "Working resolution: larger videos are scaled down so that their shorter side has "
-            "this many pixels, smaller ones up by a little. The masks come back at full size. "
-            "Lower is faster."
-        )
-        self.seed.setRange(0, 2**31 - 1)
-        self.seed.setToolTip("Start of the random numbers; the same seed gives the same masks.")
-        self.folder.setToolTip(
+        self.folder.tooltip = (
             "Folder in which your work on this video is saved as you go: masks, keyframes, "
             "settings. Empty: it is not saved."
         )
 
-    def _estimate(self) -> None:
-        device = self.device.currentText()
-        where = "GPU if there is one" if device == "auto" else device.upper()
-        self.estimate.setText(f"{where}, {_MEMORY[self.preset.currentText()]} GB or more")
+    def _connect(self) -> None:
+        self.video.chosen.connect(self._follow_video)
+        self.labels.chosen.connect(self.changed)
+        self.axes.changed.connect(self._follow_video)
+        self.outlook.gpus_found.connect(self._offer_gpus)
+        self.options.preset.changed.connect(self._follow_preset)
+        self.options.changed.connect(self._foresee)
 
     def _prefer(self, wanted: Preferences) -> None:
-        self.preset.setCurrentText(wanted.preset)
-        self.masks.setCurrentText(wanted.masks)
-        self.device.setCurrentText(wanted.device)
+        self.options.preset.value = wanted.preset
         self._follow_preset()
+        self.options.masks.value = wanted.masks
+        self.options.device.value = wanted.device
         if wanted.short_side:
-            self.short_side.setValue(wanted.short_side)
+            self.options.short_side.value = wanted.short_side
 
     def _follow_preset(self) -> None:
-        self.short_side.setValue(preset(self.preset.currentText()).short_side)
-        self._estimate()
+        self.options.short_side.value = preset(self.options.preset.value).short_side
+        self.look()
 
     def _follow_video(self) -> None:
         video = self.video.layer
         with signals_blocked(self.axes):
             self.axes.set_layer(video)
         axes = self.axes.axes
-        path = None if video is None or axes is None else folder_of(video, axes)
-        self.folder.path = path
-        self._follow_axes()
+        self.folder.path = None if video is None or axes is None else folder_of(video, axes)
+        self._measure()
+        self.changed.emit()
         self.video_changed.emit()
 
-    def _follow_axes(self) -> None:
+    def _measure(self) -> None:
+        """Take length and size of the video."""
         video, axes = self.video.layer, self.axes.axes
         try:
-            length = video_frames(video, axes).shape[0] if video else 0
+            shape = video_frames(video, axes).shape if video else None
         except FrtmError:  # said when the run is started
-            length = 0
-        self.frames.set_length(length)
-        self.changed.emit()
+            shape = None
+        self._size = None if shape is None else (shape[1], shape[2])
+        self.frames.set_length(0 if shape is None else shape[0])
+        self._foresee()
 
+    def _foresee(self) -> None:
+        """Say what a run would give and take."""
+        from_file = self.options.weights.value == FROM_FILE
+        for widget in self._file_row:
+            widget.setVisible(from_file)
+        self.outlook.foresee(self.options(), self._size)
 
-def _sorted(objects: frozenset[int] | None) -> tuple[int, ...] | None:
-    return None if objects is None else tuple(sorted(objects))
-
-
-def _combo(items: Any, tip: str) -> QComboBox:
-    box = QComboBox()
-    box.addItems(list(items))
-    box.setToolTip(tip)
-    return box
+    def _offer_gpus(self) -> None:
+        """Offer each GPU by its name."""
+        chosen = self.options.device.value
+        found = [(str(gpu), gpu.device) for gpu in self.outlook.gpus]
+        with signals_blocked(self.options.device.native):
+            self.options.device.choices = [*((name, name) for name in DEVICES), *found]
+            self.options.device.value = chosen
+        self._foresee()
 
 
 def _row(*widgets: QWidget) -> QWidget:

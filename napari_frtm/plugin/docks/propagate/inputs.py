@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QGridLayout,
-    QPushButton,
-    QSizePolicy,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSizePolicy, QWidget
+from superqt import QLabeledRangeSlider
+from superqt.utils import signals_blocked
 
-from napari_frtm.plugin.docks.propagate.axes_box import AxesBox as AxesBox
 from napari_frtm.plugin.view.result_layers import is_result
 
 if TYPE_CHECKING:
@@ -26,12 +20,15 @@ if TYPE_CHECKING:
 class LayerCombo(QComboBox):  # type: ignore[misc]
     """Choice among the viewer's layers of one type; follows the layer list.
 
+    Layers that show results are not offered: every frame of them would count as
+    painted. Their duplicates are.
+
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Whose layers are offered.
     kind : type
-        Of the layers that are offered. Results of this package are not.
+        Of the layers that are offered.
     """
 
     chosen = Signal()
@@ -60,24 +57,31 @@ class LayerCombo(QComboBox):  # type: ignore[misc]
         self.setCurrentIndex(self._layers.index(layer))
 
     def _reload(self, event: object = None) -> None:
+        if not isalive(self):  # napari's reference is weak, but Python may free widgets late
+            return
         before = self.layer
         self._layers = [
             layer
             for layer in self._viewer.layers
             if isinstance(layer, self._kind) and not is_result(layer)
         ]
-        self.blockSignals(True)
-        self.clear()
-        self.addItems([layer.name for layer in self._layers])
-        if before in self._layers:
-            self.layer = before
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self.clear()
+            self.addItems([layer.name for layer in self._layers])
+            if before in self._layers:
+                self.layer = before
         if self.layer is not before:
             self.chosen.emit()
 
 
 class RangeBox(QWidget):  # type: ignore[misc]
-    """First and last frame, both included; the whole video unless the user says otherwise."""
+    """First and last frame, both included; the whole video unless the user says otherwise.
+
+    Attributes
+    ----------
+    changed : Signal
+        Other frames are chosen; not emitted for those of another video.
+    """
 
     changed = Signal()
     in_pressed = Signal()
@@ -87,60 +91,60 @@ class RangeBox(QWidget):  # type: ignore[misc]
         super().__init__()
         self.whole = QCheckBox("Whole video")
         self.whole.setToolTip("Fill every frame of the video.")
-        self.first, self.last = QSpinBox(), QSpinBox()
-        self.first.setToolTip("First frame to fill, counted from 0 as on napari's slider.")
-        self.last.setToolTip("Last frame to fill, counted from 0 as on napari's slider.")
+        self.slider = QLabeledRangeSlider(Qt.Orientation.Horizontal)
+        self.slider.setHandleLabelPosition(QLabeledRangeSlider.LabelPosition.NoLabel)
+        self.slider.setEdgeLabelMode(QLabeledRangeSlider.EdgeLabelMode.LabelIsValue)
+        self.slider.setToolTip(
+            "First and last frame to fill, counted from 0 as on napari's slider. Drag the ends, or "
+            "type the numbers."
+        )
         self.in_button, self.out_button = QPushButton("In"), QPushButton("Out")
         self.in_button.setToolTip("Set In to the current frame: the first one to fill. (Shift-I)")
         self.out_button.setToolTip("Set Out to the current frame: the last one to fill. (Shift-O)")
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.whole, 0, 0, 1, 2)
-        rows = ((self.in_button, self.first), (self.out_button, self.last))
-        for row, (button, box) in enumerate(rows, start=1):
-            layout.addWidget(button, row, 0)
-            layout.addWidget(box, row, 1)
-        layout.setColumnStretch(1, 1)
-        self.whole.toggled.connect(self._set_whole)
-        self.first.valueChanged.connect(self.last.setMinimum)
-        for box in (self.first, self.last):
-            box.valueChanged.connect(self.changed)
-        self.in_button.clicked.connect(self.in_pressed)
-        self.out_button.clicked.connect(self.out_pressed)
+        for column, widget in enumerate((self.whole, self.in_button, self.out_button)):
+            layout.addWidget(widget, 0, column)
+        layout.addWidget(self.slider, 1, 0, 1, 3)
+        layout.setColumnStretch(0, 1)
         self._length = 0
         self.whole.setChecked(True)
+        self.set_length(0)
+        self.whole.toggled.connect(self._set_whole)
+        self.slider.valueChanged.connect(self.changed)
+        self.in_button.clicked.connect(self.in_pressed)
+        self.out_button.clicked.connect(self.out_pressed)
 
     @property
     def span(self) -> range:
         """The frames chosen."""
-        return range(self.first.value(), self.last.value() + 1)
+        first, last = self.slider.value()
+        return range(int(first), int(last) + 1)
 
     @span.setter
     def span(self, span: range) -> None:
         self.whole.setChecked(False)
-        self.first.setValue(span.start)
-        self.last.setValue(span.stop - 1)
+        end = max(0, self._length - 1)
+        self.slider.setValue((min(max(0, span.start), end), min(max(0, span.stop - 1), end)))
 
     def set_first(self, frame: int) -> None:
         """Begin at `frame`; go to the end of the video if the range ended before."""
-        last = self.last.value()
-        self.span = range(frame, (last if last >= frame else self._length - 1) + 1)
+        stop = self.span.stop
+        self.span = range(frame, stop if stop > frame else self._length)
 
     def set_last(self, frame: int) -> None:
         """End at `frame`; begin at the start of the video if the range began after."""
-        first = self.first.value()
-        self.span = range(first if first <= frame else 0, frame + 1)
+        start = self.span.start
+        self.span = range(start if start <= frame else 0, frame + 1)
 
     def set_length(self, length: int) -> None:
         """Take the number of frames of another video; 0 if there is none."""
         self._length = length
-        for box in (self.first, self.last):
-            box.setMaximum(max(0, length - 1))
-        self._set_whole(self.whole.isChecked())
+        with signals_blocked(self):  # it is no choice of the user's
+            self.slider.setRange(0, max(1, length - 1))
+            self._set_whole(self.whole.isChecked())
 
     def _set_whole(self, whole: bool) -> None:
         if whole:
-            self.first.setValue(0)
-            self.last.setValue(max(0, self._length - 1))
-        self.first.setEnabled(not whole)
-        self.last.setEnabled(not whole)
+            self.slider.setValue((0, max(0, self._length - 1)))
+        self.slider.setEnabled(not whole)

@@ -78,7 +78,7 @@ def test_masks_and_scores_appear_over_the_video(desk: Desk, qtbot: QtBot, clip: 
 
 def test_masks_are_refined_if_wanted(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
     """By the embedded segmentation network; the painted frame stays."""
-    desk.widget.form.masks.setCurrentText("Refined")
+    desk.widget.form.options.masks.value = "Refined"
 
     _run(desk, qtbot)
 
@@ -115,7 +115,7 @@ def test_single_image_annotates_the_displayed_frame(desk: Desk, qtbot: QtBot, cl
     image = desk.viewer.add_labels(clip.truth[11], name="picture")
     desk.viewer.dims.set_current_step(0, 11)
     desk.widget.form.labels.layer = image
-    desk.widget.form.direction.setCurrentText("Backward")
+    desk.widget.form.options.direction.value = "Backward"
 
     _run(desk, qtbot)
 
@@ -238,7 +238,7 @@ def _no_labels(desk: Desk) -> None:
 
 
 def _no_gpu(desk: Desk) -> None:
-    desk.widget.form.device.setCurrentText("mps")
+    desk.widget.form.options.device.value = "mps"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         pytest.param(" 3 ", {3}, id="one"),
         pytest.param("1, 3-5", {1, 3, 4, 5}, id="several and a range"),
         pytest.param("2 4,6", {2, 4, 6}, id="spaces"),
+        pytest.param("300, 65534-65535", {300, 65534, 65535}, id="the largest"),
     ],
 )
 def test_objects(text: str, expected: set[int] | None) -> None:
@@ -28,20 +29,28 @@ def test_objects(text: str, expected: set[int] | None) -> None:
     assert parse_objects(text) == expected
 
 
-@pytest.mark.parametrize("text", ["fish", "0", "1-", "-2", "1.5"])
-def test_no_objects(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        *((text, "Write labels such as") for text in ("fish", "0", "1-", "-2", "1.5", "²")),
+        ("65536", "Labels go up to 65535"),
+        ("1-99999999999", "Labels go up to 65535"),
+        ("5-3", "Write the smaller one first"),
+    ],
+)
+def test_no_objects(text: str, message: str) -> None:
     """The message shows what is wrong and how it should be."""
-    with pytest.raises(FrtmError, match="Write labels such as"):
+    with pytest.raises(FrtmError, match=message):
         parse_objects(text)
 
 
 def test_folder(qtbot: QtBot) -> None:
     """Nothing, or a path; a tilde is the home folder."""
     edit = FolderEdit()
-    qtbot.addWidget(edit)
+    qtbot.addWidget(edit.native)
     assert edit.path is None
 
     edit.path = Path("/data/clip.frtm")
     assert edit.path == Path("/data/clip.frtm")
-    edit.text.setText("~/clip.frtm")
+    edit.line_edit.value = "~/clip.frtm"
     assert edit.path == Path.home() / "clip.frtm"

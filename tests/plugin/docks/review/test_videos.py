@@ -106,7 +106,7 @@ def test_channels_of_a_video_are_videos_of_their_own(desk: Desk) -> None:
     assert propagate.form.axes.axes == axes
     assert len(propagate.workspace.sessions) == 2
 
-    propagate.form.objects.setText("1")
+    propagate.form.options.objects.value = "1"
     propagate.form.axes.take.setCurrentText("0")
     assert propagate.workspace.current.source.axes.take == 0
     propagate.form.axes.take.setCurrentText("1")

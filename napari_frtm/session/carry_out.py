@@ -208,14 +208,16 @@ def _restored(saved: dict[str, Any], now: Settings) -> Settings:
     Files of weights that are not where they were may be given anew; what is in them is checked.
     """
     before = Settings.from_plain(saved)
-    files = {
-        name: given if kept is not None and given is not None and not kept.is_file() else kept
-        for name, kept, given in (
-            ("checkpoint", before.checkpoint, now.checkpoint),
-            ("backbone_weights", before.backbone_weights, now.backbone_weights),
-        )
-    }
-    return replace(before, device=now.device, **files)
+    return replace(
+        before,
+        device=now.device,
+        checkpoint=_there(before.checkpoint, now.checkpoint),
+        backbone_weights=_there(before.backbone_weights, now.backbone_weights),
+    )
+
+
+def _there(kept: Path | None, given: Path | None) -> Path | None:
+    return given if kept is not None and given is not None and not kept.is_file() else kept
 
 
 def _go_on(run: Propagation, state: Mapping[str, Tensor]) -> None:

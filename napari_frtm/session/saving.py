@@ -32,7 +32,7 @@ class Saver:
         self._waiting: dict[Hashable, Future[None]] = {}
         self._unsaved: dict[Hashable, Callable[[], None]] = {}
         self._lock = Lock()  # of what is unsaved
-        self._failing = False
+        self._reason = ""
 
     def submit(self, what: Hashable, write: Callable[[], None]) -> None:
         """Write something soon; a later write of the same thing replaces one that failed."""
@@ -51,17 +51,18 @@ class Saver:
     @property
     def is_failing(self) -> bool:
         """Whether something could not be written and is still to be."""
-        return self._failing
+        return bool(self._reason)
 
     def has_unsaved(self, kind: str) -> bool:
         """Whether anything called by a tuple that begins with `kind` is still to be written."""
         with self._lock:
             return any(isinstance(what, tuple) and what[0] == kind for what in self._unsaved)
 
-    def flush(self) -> None:
-        """Wait until all is written that can be."""
+    def flush(self) -> str:
+        """Wait until all is written that can be; return why the rest is not, or an empty text."""
         if self._thread is not None:
             self._thread.submit(lambda: None).result()
+        return self._reason
 
     def close(self) -> None:
         """Write what can be written of what is left, and end the thread."""
@@ -85,9 +86,9 @@ class Saver:
         self._say("")
 
     def _say(self, reason: str) -> None:
-        if bool(reason) == self._failing:
+        before, self._reason = self._reason, reason
+        if bool(reason) == bool(before):
             return
-        self._failing = bool(reason)
         if reason:
             logger.warning("The session cannot be saved: %s", reason)
         self.on_failure(reason)

@@ -117,6 +117,12 @@ class Store:
             return np.zeros(self.size[1:], np.uint8)
         return np.array(self.masks[index])
 
+    def soft_masks(self, index: int) -> dict[int, NDArray[np.uint8]]:
+        """Return the soft masks of the objects that a run has followed on a frame."""
+        known = {i: area for i, area in self.timeline.area.items() if np.isfinite(area[index])}
+        soft = self.probabilities
+        return {i: np.asarray(soft[i][index]) for i in sorted(soft) if i in known}
+
     def make_room(self, largest_id: int) -> None:
         """Make masks that can hold an object id; wider ones in place of those that cannot."""
         dtype = np.dtype(np.uint8 if largest_id < 256 else np.uint16)

@@ -91,11 +91,21 @@ def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path
     if source is None:
         return sessions / f"{name}{_SUFFIX}"
     source = Path(source).absolute()
-    near = source.with_name((source.name if source.is_dir() else source.stem) + _SUFFIX)
+    near = source.with_name(session_name(source))
     if beside and _is_writable(near if near.is_dir() else near.parent):
         return near
     digest = hashlib.sha256(str(source).encode(errors="surrogateescape")).hexdigest()
     return sessions / f"{name}-{digest[:8]}{_SUFFIX}"
+
+
+def session_name(source: Path) -> str:
+    """Return how the session folder of a video is called: ``movie.frtm`` for ``movie.mp4``."""
+    return (source.name if source.is_dir() else source.stem) + _SUFFIX
+
+
+def sessions_in(folder: Path) -> list[Path]:
+    """Return the session folders that lie in a folder, by name."""
+    return sorted(path for path in folder.glob(f"*{_SUFFIX}") if is_session(path))
 
 
 def check_free(folder: Path) -> None:

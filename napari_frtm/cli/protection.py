@@ -9,7 +9,7 @@ import numpy as np
 from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.io.session.folder import SessionFolder, is_session
-from napari_frtm.io.session.identity import VideoIdentity, sessions_in
+from napari_frtm.io.session.identity import VideoIdentity, load_header, sessions_in
 from napari_frtm.io.video.sequence import is_pattern
 from napari_frtm.session.mask_files import MaskFiles
 
@@ -86,9 +86,9 @@ def _refuse_to_mix(job: Job, masks: MaskFiles, *, again: bool) -> None:
             raise OutputError(_taken(masks.folder, path))
     if again and _writes_to(job.session, masks):
         return
-    if (path := masks.first_taken()) is not None:
+    if (taken := masks.first_taken()) is not None:
         raise OutputError(
-            f"{masks.folder} holds {path.name} already, which is not of this run. Choose another "
+            f"{masks.folder} holds {taken.name} already, which is not of this run. Choose another "
             "folder, or replace such files with --overwrite."
         )
 
@@ -108,8 +108,6 @@ def _writes_to(session: Path, masks: MaskFiles) -> bool:
 
 
 def _written(session: Path) -> MaskFiles | None:
-    from napari_frtm.io.session.identity import load_header
-
     video, settings = load_header(session)
     return MaskFiles.of_settings(session, settings, video.shape[0])
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_frtm.cli.job import Job
 from napari_frtm.cli.method import settings as settings_from
 from napari_frtm.config import Direction
-from napari_frtm.errors import FrtmError, OutputError
+from napari_frtm.errors import OutputError
 from napari_frtm.io.session.files import SessionError
 from napari_frtm.io.session.identity import VideoIdentity, is_there
 from napari_frtm.io.video.opening import open_video

@@ -1,7 +1,7 @@
 """Follow the objects of a mask through a video and write a mask per frame.
 
-The work is kept in a session folder, DIR/VIDEO.frtm, which napari opens for review and corrections. A
-session can be given in place of a video, to go on with it.
+The work is kept in a session folder, DIR/VIDEO.frtm, which napari opens for review and
+corrections. A session can be given in place of a video, to go on with it.
 
 for example:
   napari-frtm segment clip.mp4 --mask first.png --out masks
@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "video",
         type=path,
         metavar="VIDEO|SESSION",
-        help="movie, folder or pattern of images, TIFF, zarr or npy stack; or a session folder, whose "
-        "last run's options hold where no other is given",
+        help="movie, folder or pattern of images, TIFF, zarr or npy stack; or a session folder, "
+        "where the options of its last run hold unless others are given",
     )
     add(
         "--mask",

@@ -17,6 +17,7 @@ from PIL import Image
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, reporting
 from napari_frtm.io.labels import labels_suffix, write_labels
+from napari_frtm.io.session.files import remove_temporaries
 from napari_frtm.io.session.identity import native, utf8
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class MaskFiles:
     @classmethod
     def of_settings(cls, session: Path, settings: Mapping[str, Any], count: int) -> Self | None:
         """Return the files that a session of `count` frames has said it writes; None if none."""
-        said = settings.get(KEY)
+        said = settings.get(KEY) or {}
         try:
             folder = Path(os.path.normpath(session.absolute() / native(said["folder"])))
             outputs = Outputs(scores=said["scores"], probabilities=said["probabilities"])
@@ -115,29 +116,31 @@ class MaskFiles:
         """
         with reporting(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        write_labels(self.mask(index), store.labels(index))
-        name = self.names[index]
         if self.outputs.scores and store.scores is not None:
-            with _file(self.folder / "scores" / f"{name}.tif") as path:
+            with _file(self._scores(index)) as path:
                 _write_scores(path, np.asarray(store.scores[index], np.float32))
-        if not self.outputs.probabilities:
-            return
-        for object_id, soft in store.soft_masks(index).items():
-            levels = cv2.resize(soft, store.size[:0:-1])
-            with _file(self.folder / "probabilities" / str(object_id) / f"{name}.png") as path:
-                Image.fromarray(levels).save(path)
+        if self.outputs.probabilities:
+            for object_id, soft in store.soft_masks(index).items():
+                levels = cv2.resize(soft, store.size[:0:-1])
+                with _file(self._soft(object_id, index)) as path:
+                    Image.fromarray(levels).save(path)
+        write_labels(self.mask(index), store.labels(index))  # last: it tells that all is there
 
     def update(self, store: Store, indices: Iterable[int]) -> None:
-        """Write the frames whose mask is missing here, or another one than in the store.
+        """Write the frames whose files are missing here, or their masks other than in the store.
+
+        What a killed program has left behind is removed.
 
         Raises
         ------
         OutputError
             If they cannot be written.
         """
+        for folder in (self.folder, self.folder / "scores", *self.folder.glob("probabilities/*/")):
+            remove_temporaries(folder)
         for index in indices:
             other = [self.folder / f"{self.names[index]}{s}" for s in _SUFFIXES if s != self.suffix]
-            if not _holds(self.mask(index), store.labels(index)):
+            if not self._is_current(store, index):
                 self.write(store, index)
                 for path in other:
                     with reporting(path):
@@ -171,7 +174,7 @@ class MaskFiles:
             )
 
     def first_taken(self) -> Path | None:
-        """Return the first file that is in the way of a mask of any frame; None if there is none."""
+        """Return the first file that is in the way of the masks; None if there is none."""
         paths = (self.folder / f"{name}{suffix}" for name in self.names for suffix in _SUFFIXES)
         return next((path for path in paths if path.exists()), None)
 
@@ -191,6 +194,22 @@ class MaskFiles:
                     if path.is_file() and path.resolve() not in kept:
                         with reporting(path):
                             path.unlink()
+
+
+    def _is_current(self, store: Store, index: int) -> bool:
+        """Whether all files of a frame are there, and its masks are those of the store."""
+        wanted = [self._scores(index)] if self.outputs.scores and store.scores is not None else []
+        if self.outputs.probabilities:
+            wanted += [self._soft(i, index) for i in store.soft_masks(index)]
+        return all(path.exists() for path in wanted) and _holds(
+            self.mask(index), store.labels(index)
+        )
+
+    def _scores(self, index: int) -> Path:
+        return self.folder / "scores" / f"{self.names[index]}.tif"
+
+    def _soft(self, object_id: int, index: int) -> Path:
+        return self.folder / "probabilities" / str(object_id) / f"{self.names[index]}.png"
 
 
 def _numbers(count: int) -> list[str]:

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from napari_frtm.config import Direction, FrtmConfig
 from napari_frtm.session.request import Settings
 from napari_frtm.structure import structured
 

@@ -195,7 +195,6 @@ class MaskFiles:
                         with reporting(path):
                             path.unlink()
 
-
     def _is_current(self, store: Store, index: int) -> bool:
         """Whether all files of a frame are there, and its masks are those of the store."""
         wanted = [self._scores(index)] if self.outputs.scores and store.scores is not None else []

@@ -30,11 +30,11 @@ class Saver:
         self.on_failure: Callable[[str], None] = lambda reason: None
         self._thread: ThreadPoolExecutor | None = None
         self._waiting: dict[Hashable, Future[None]] = {}
-        self._unsaved: dict[Hashable, Callable[[], None]] = {}
+        self._unsaved: dict[Hashable, Callable[[], object]] = {}
         self._lock = Lock()  # of what is unsaved
         self._reason = ""
 
-    def submit(self, what: Hashable, write: Callable[[], None]) -> None:
+    def submit(self, what: Hashable, write: Callable[[], object]) -> None:
         """Write something soon; a later write of the same thing replaces one that failed."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "frtm-saver")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Event
 
 import pytest
@@ -54,7 +55,7 @@ def test_what_failed_is_written_later(disk: Disk) -> None:
 def test_a_write_that_waits_is_known(disk: Disk) -> None:
     """So that the timeline is not copied for nothing."""
     saver, go_on = Saver(), Event()
-    saver.submit("slow", lambda: None if go_on.wait(10) else None)
+    saver.submit("slow", partial(go_on.wait, 10))
     saver.submit("timeline", lambda: disk.write("timeline"))
 
     waiting = saver.is_waiting("timeline")

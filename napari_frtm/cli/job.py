@@ -92,7 +92,9 @@ def follow(job: Job) -> None:
     started = next(events)
     assert isinstance(started, Started)
     _refuse_idle(job, started)
-    _open(job, started)
+    _open(job)
+    next(events)
+    _record(job, started)
     _introduce(job, started)
     seconds = take(events, started, job.store, job.masks)
     new = started.total - started.done
@@ -101,9 +103,13 @@ def follow(job: Job) -> None:
 
 def finish(job: Job) -> None:
     """Bring the label images of a run that has ended to where the session stands; say so."""
+    _update(job)
+    _report(job, "0 new: there is no unfinished run")
+
+
+def _update(job: Job) -> None:
     if job.masks is not None:
         job.masks.update(job.store, np.flatnonzero(job.store.timeline.filled).tolist())
-    _report(job, "0 new: the run has come to its end")
 
 
 def _report(job: Job, new: str) -> None:
@@ -145,25 +151,29 @@ def _refuse_idle(job: Job, started: Started) -> None:
         )
 
 
-def _open(job: Job, started: Started) -> None:
+def _open(job: Job) -> None:
     """Make the session or take it up, and bring the label images to where it stands."""
     store = job.store
     if store.folder is None:
         store.keep_in(new_folder(job))
     for index, labels in sorted(job.request.keyframes.items()):
         if store.keyframes.get(index) is not labels:
-            store.set_keyframe(index, labels, complete=index in job.request.complete)
+            store.set_keyframe(index, labels, complete=index in job.request.complete, shown=False)
     if reason := store.saver.flush():
         raise OutputError(reason)
-    assert store.folder is not None
-    settings = store.folder.settings
+
+
+def _record(job: Job, started: Started) -> None:
+    """Let the session know how its masks are made, and bring label images to where it stands."""
+    folder = job.store.folder
+    assert folder is not None
+    settings = folder.settings
     if job.masks is not None:
         settings = {**settings, KEY: job.masks.settings(job.session)}
     if not job.continues:
-        settings = with_run(settings, provenance(job.request, started))
-    store.folder.save_settings(settings)
-    if job.masks is not None:
-        job.masks.update(store, np.flatnonzero(store.timeline.filled).tolist())
+        settings = with_run(settings, provenance(started))
+    folder.save_settings(settings)
+    _update(job)
 
 
 def _introduce(job: Job, started: Started) -> None:

@@ -59,6 +59,9 @@ def carry_out(
 ) -> Generator[Started | Advanced, None, None]:
     """Yield what a run is going to do, then what it has written, chunk by chunk.
 
+    The store may get its folder after the first of them. The second comes once the folder knows
+    that there is a run, before anything is computed.
+
     Where it stands is saved to the session folder now and then, and when the generator is closed
     early; a run that comes to its end is forgotten there.
 
@@ -114,9 +117,11 @@ def carry_out(
         settings=settings,
         device=str(run.network.device),
         contrast=contrast,
+        scope=request.scope,
     )
     only = None if settings.objects is None else frozenset(settings.objects)
     with _kept(run, request, description(request, contrast)) as save:
+        yield Advanced([], run.finished)  # from now on, the run can go on after a kill
         for chunk in run.chunks():
             written = [
                 store.write(p, drawn=request.keyframes, soft=settings.soft, only=only)

@@ -12,19 +12,11 @@ from napari_frtm.structure import structured
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_frtm.session.request import Request, Started
+    from napari_frtm.session.request import Started
 
 
-def provenance(request: Request, started: Started) -> dict[str, Any]:
-    """Return how a run was made, as plain values.
-
-    Parameters
-    ----------
-    request : Request
-        What was asked for.
-    started : Started
-        What the run said of itself.
-    """
+def provenance(started: Started) -> dict[str, Any]:
+    """Return how a run was made, as plain values."""
     covered, settings = started.coverage, started.settings
     plain = settings.plain()
     return {
@@ -34,7 +26,7 @@ def provenance(request: Request, started: Started) -> dict[str, Any]:
         "config": asdict(started.config),
         "device": started.device,
         "contrast": list(started.contrast),
-        "scope": str(request.scope),
+        "scope": str(started.scope),
         "range": [covered.frames.start, covered.frames.stop - 1],
         "direction": covered.direction.value,
         "keyframes": sorted({*covered.annotated, *covered.references}),

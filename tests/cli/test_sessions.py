@@ -317,3 +317,23 @@ def test_a_closed_terminal_does_not_end_a_run(shot: Shot, tmp_path: Path, closin
     assert done.returncode == 0
     assert f"{COUNT} masks in" in done.stdout
     assert len(masks(tmp_path / "masks")) == COUNT
+
+
+def test_a_run_that_is_killed_at_once_goes_on(
+    shot: Shot, run: Path, command: Command, tmp_path: Path
+) -> None:
+    """Before anything was computed: the session knows that there is a run."""
+    out = tmp_path / "masks"
+    killed = """
+import os
+from napari_frtm.cli import job
+job._introduce = lambda *_: os._exit(9)
+"""
+    start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, *FRAMES, *FAST)
+    code = finish(process(start, killed)).code
+
+    resumed = command("segment", out / "shot.frtm", "--resume")
+
+    assert (code, resumed.code) == (9, 0)
+    assert f"0 of {COUNT} frames are finished" in resumed.out
+    assert contents(out) == contents(run)

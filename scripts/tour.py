@@ -267,7 +267,7 @@ def two_channels(camera: Camera) -> None:
         stack = np.stack([cells, cells[:, :, ::-1]], 1)
         tifffile.imwrite(movie, stack, ome=True, metadata={"axes": "TCYX"})
         first = tifffile.imread(SAMPLES / "cells_mask.tif")
-        viewer, video = open_movie(movie)
+        viewer, _ = open_movie(movie)
         propagate, _ = open_docks(viewer)
         for channel, labels in enumerate((first, first[:, ::-1])):
             propagate.form.axes.take.setCurrentIndex(channel)

@@ -96,11 +96,11 @@ def finish(started: subprocess.Popen[str]) -> Outcome:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder, without hidden ones."""
+    """Return the files of a folder, its session's included, without hidden ones."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not str(path.relative_to(folder)).startswith(".")
+        if path.is_file() and not path.name.startswith(".")
     }
 
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from napari_frtm import __version__
 from napari_frtm.cli import demo, evaluate, info, segment, train, weights
 from napari_frtm.cli.progress import Interrupted
+from napari_frtm.cli.terminal import lasting_stderr
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ FAILED, INTERRUPTED = 1, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 (failed), 2 (wrong usage), 130 (interrupted)."""
-    options = _parser().parse_args(arguments)
+    with lasting_stderr():
+        return _run(_parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> int:
     # before torch is loaded: threads that spin while they wait slow a busy machine down manifold
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     messages = _Messages(logging.WARNING)

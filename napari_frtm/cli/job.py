@@ -2,194 +2,224 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
-from napari_frtm import __version__
 from napari_frtm.cli.progress import take
+from napari_frtm.cli.protection import new_folder
 from napari_frtm.config import Direction
-from napari_frtm.errors import FrtmError
-from napari_frtm.io.atomic import reporting
+from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.export.overlay import OverlayMovie, overlay, to_uint8
-from napari_frtm.io.labels import read_labels
-from napari_frtm.io.results import Outputs, ResultsFolder
-from napari_frtm.io.video.opening import MOVIES
-from napari_frtm.io.video.sequence import is_pattern
+from napari_frtm.session.carry_out import NetworkCache, carry_out
+from napari_frtm.session.coverage import Scope
+from napari_frtm.session.mask_files import KEY
+from napari_frtm.session.provenance import provenance, with_run
+from napari_frtm.session.request import Started
+from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_frtm.cli.method import Method
-    from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.networks.network import FrtmNetwork
-    from napari_frtm.engine.tracking.propagate import Propagation
     from napari_frtm.io.video.opening import Video
-    from napari_frtm.types import Labels
+    from napari_frtm.session.mask_files import MaskFiles
+    from napari_frtm.session.request import Request
+    from napari_frtm.session.store import Store
+
+_LISTED = 8  # objects or stretches of frames that are named, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that a run needs; see the options of ``napari-frtm segment``."""
+    """All that a run needs; see the options of ``napari-frtm segment``.
+
+    Attributes
+    ----------
+    source : Path
+        What the video was opened from.
+    video : Video
+        The video.
+    request : Request
+        What to do; its store has a folder if the session is there already.
+    session : Path
+        The session folder.
+    masks : MaskFiles or None
+        Where label images are written as well.
+    mask_files : tuple of Path
+        The files that the new keyframes come from.
+    overlay : Path or None
+        A movie to write.
+    continues : bool
+        Whether to go on with the run of the session that was broken off.
+    overwrite : bool
+        Whether results of another run may be replaced.
+    """
 
     source: Path
     video: Video
-    annotations: Mapping[int, Labels]
+    request: Request
+    session: Path
+    masks: MaskFiles | None = None
     mask_files: tuple[Path, ...] = ()
-    method: Method
-    out: Path
-    span: range
-    direction: Direction = Direction.FORWARD
-    outputs: Outputs = field(default_factory=Outputs)
     overlay: Path | None = None
-    resume: bool = False
+    continues: bool = False
     overwrite: bool = False
 
+    @property
+    def store(self) -> Store:
+        """What is known of the video."""
+        return self.request.store
 
-def follow(job: Job) -> ResultsFolder:
-    """Run a job with a progress bar; print what was done. Returns the folder written."""
-    _protect_files(job)
-    run = _propagation(job)
-    results = _results(job, run.config)
-    done = _begin(job, results, run)
-    _introduce(job, run.config, run.network)
-    seconds = take(run, results, done)
-    frames = len(run.order)
-    new = frames - done
-    speed = f", {new / seconds:.1f} frames per second" if new else ""
-    print(f"{frames} masks in {job.out} ({new} new in {seconds:.1f} s{speed}).")
+
+@contextmanager
+def releasing(store: Store) -> Iterator[Store]:
+    """Let go of a store's folder in the end, however that comes; what a run has saved stays."""
+    try:
+        yield store
+    finally:
+        store.saver.close()
+        if store.folder is not None:
+            store.folder.release()
+
+
+def follow(job: Job) -> None:
+    """Run a job with a progress bar; print what was done."""
+    events = carry_out(job.request, NetworkCache(), continues=job.continues)
+    started = next(events)
+    assert isinstance(started, Started)
+    _refuse_idle(job, started)
+    _open(job)
+    next(events)
+    _record(job, started)
+    _introduce(job, started)
+    seconds = take(events, started, job.store, job.masks)
+    new = started.total - started.done
+    _report(job, f"{new} new in {seconds:.1f} s, {new / max(seconds, 1e-9):.1f} frames per second")
+
+
+def finish(job: Job) -> None:
+    """Bring the label images of a run that has ended to where the session stands; say so."""
+    _update(job)
+    _report(job, "0 new: there is no unfinished run")
+
+
+def _update(job: Job) -> None:
+    if job.masks is not None:
+        job.masks.update(job.store, np.flatnonzero(job.store.timeline.filled).tolist())
+
+
+def _report(job: Job, new: str) -> None:
+    """Print what there is now, and write the overlay movie."""
+    store = job.store
+    frames = np.flatnonzero(store.timeline.filled).tolist()
+    place = job.session if job.masks is None else job.masks.folder
+    print(f"{len(frames)} masks in {place} ({new}).")
+    if job.masks is not None:
+        print(f"Session, to review in napari or to go on with: {job.session}")
+    print(_doubts(store))
     if job.overlay is not None:
-        write_overlay(job, results, sorted(run.order))
+        write_overlay(job, frames)
         print(f"Overlay movie: {job.overlay}")
-    return results
 
 
-def write_overlay(job: Job, results: ResultsFolder, indices: list[int]) -> None:
-    """Write a movie of the masks over the video, from the files of the run."""
+def write_overlay(job: Job, indices: list[int]) -> None:
+    """Write a movie of the masks over the video."""
     assert job.overlay is not None
     with OverlayMovie(job.overlay, job.video.fps, job.video.frames.shape[1:3]) as movie:
         for index in tqdm(indices, desc="overlay", unit="frame", leave=False):
-            movie.write(overlay_frame(job, results, index))
+            movie.write(overlay_frame(job, index))
 
 
-def overlay_frame(job: Job, results: ResultsFolder, index: int) -> np.ndarray:
+def overlay_frame(job: Job, index: int) -> np.ndarray:
     """Return one frame with its mask drawn over it, uint8 of shape (H, W, 3)."""
     frame = to_uint8(np.asarray(job.video.frames[index]), job.video.contrast)
-    return overlay(frame, read_labels(results.mask_path(index)))
+    return overlay(frame, job.store.labels(index))
 
 
-def _protect_files(job: Job) -> None:
-    """Refuse what would replace the video, or an overlay of another run."""
-    images = job.source if job.source.is_dir() else None
-    images = job.source.parent if is_pattern(job.source) else images
-    if images is not None and job.out.resolve() == images.resolve():
+def _refuse_idle(job: Job, started: Started) -> None:
+    """Refuse a run that would write nothing but what was drawn, and say what is left out."""
+    covered = started.coverage
+    last = covered.frames[0 if covered.direction is Direction.BACKWARD else -1]
+    if job.request.scope is Scope.RANGE and started.total <= len(covered.annotated):
         raise FrtmError(
-            f"The masks would replace the video: {job.out} is its own folder. Choose another one."
+            f"There is no frame to follow the objects to: going {covered.direction}, nothing comes "
+            f"after frame {last}. Add --direction with another way, or extend the --range."
         )
-    if job.overlay is None:
-        return
-    if job.overlay.suffix.lower() not in MOVIES or job.overlay.resolve() == job.source.resolve():
-        raise FrtmError(
-            f"The overlay cannot be written to {job.overlay}: choose another name, ending in .mp4."
-        )
-    if job.overlay.exists() and not (job.resume or job.overwrite):
-        raise FrtmError(f"{job.overlay} is there already. Replace it with --overwrite.")
-    with reporting(job.overlay):
-        job.overlay.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _propagation(job: Job) -> Propagation:
-    """Load the networks and prepare the run."""
-    from napari_frtm.engine.tracking.propagate import Propagation
-
-    config, network = job.method.load()
-    return Propagation(
-        network,
-        config,
-        job.video.frames,
-        job.annotations,
-        contrast=job.video.contrast,
-        span=job.span,
-        direction=job.direction,
-    )
+def _open(job: Job) -> None:
+    """Make the session or take it up, and bring the label images to where it stands."""
+    store = job.store
+    if store.folder is None:
+        store.keep_in(new_folder(job))
+    for index, labels in sorted(job.request.keyframes.items()):
+        if store.keyframes.get(index) is not labels:
+            store.set_keyframe(index, labels, complete=index in job.request.complete, shown=False)
+    if reason := store.saver.flush():
+        raise OutputError(reason)
 
 
-def _results(job: Job, config: FrtmConfig) -> ResultsFolder:
-    identity = {
-        "version": __version__,
-        "video": job.source.name,
-        "bytes": job.source.stat().st_size if job.source.is_file() else None,
-        "shape": list(job.video.frames.shape),
-        "contrast": list(job.video.contrast),
-        "masks": [[t, _digest(labels)] for t, labels in sorted(job.annotations.items())],
-        "range": f"{job.span.start}:{job.span.stop}",
-        "direction": str(job.direction),
-        "config": asdict(config),
-        "checkpoint": _file_digest(job.method.checkpoint),
-        "backbone weights": _file_digest(job.method.backbone_weights),
-        "outputs": asdict(job.outputs),
-    }
-    largest = max(int(labels.max()) for labels in job.annotations.values())
-    return ResultsFolder(job.out, job.video.names, identity, largest, job.outputs)
+def _record(job: Job, started: Started) -> None:
+    """Let the session know how its masks are made, and bring label images to where it stands."""
+    folder = job.store.folder
+    assert folder is not None
+    settings = folder.settings
+    if job.masks is not None:
+        settings = {**settings, KEY: job.masks.settings(job.session)}
+    if not job.continues:
+        settings = with_run(settings, provenance(started))
+    folder.save_settings(settings)
+    _update(job)
 
 
-def _begin(job: Job, results: ResultsFolder, run: Propagation) -> int:
-    """Start or continue; return how many frames are finished already."""
-    if not job.resume:
-        results.start(overwrite=job.overwrite, keep=job.mask_files)
-        return 0
-    state = results.resume()
-    if state is None:
-        print(f"The run in {job.out} had not finished a frame; it starts from the beginning.")
-        return 0
-    try:
-        run.load_state_dict(state)
-    except (KeyError, ValueError, IndexError, RuntimeError) as error:
-        raise results.damaged(error) from error
-    done = run.finished
-    results.check_masks(run.order[:done])
-    print(
-        f"Continuing {job.out}: {done} of {len(run.order)} frames are finished; target models "
-        "and memory are restored as they were."
-    )
-    return done
-
-
-def _introduce(job: Job, config: FrtmConfig, network: FrtmNetwork) -> None:
-    objects = sorted(
-        {int(i) for labels in job.annotations.values() for i in np.unique(labels) if i}
-    )
+def _introduce(job: Job, started: Started) -> None:
     count, height, width = job.video.frames.shape[:3]
-    print(f"{job.source.name}: {count} frames, {width} x {height}; objects: {_some(objects)}.")
+    objects = _some([str(i) for i in started.objects], f"{len(started.objects)} in all")
+    print(f"{job.source.name}: {count} frames, {width} x {height}; objects: {objects}.")
+    if job.continues:
+        print(
+            f"Continuing {job.session}: {started.done} of {started.total} frames are finished; "
+            "target models and memory are restored as they were."
+        )
+    covered, config, settings = started.coverage, started.config, started.settings
+    left_out = len(covered.frames) - started.total
+    if left_out:
+        where = "after" if covered.direction is Direction.BACKWARD else "before"
+        print(f"{left_out} frames {where} the masks get none; --direction both fills them too.")
     if job.video.frames.dtype != np.uint8:
-        low, high = job.video.contrast
+        low, high = started.contrast
         print(f"Intensities {low:g} to {high:g} are seen as black to white (--contrast).")
-    if config.variant != job.method.config.variant:
+    if config.variant != settings.config.variant:
         print(
             f"Coarse masks only: there are no weights of the segmentation network for "
             f"{config.backbone} here, so variant '{config.variant}' runs. For fine masks give "
             "--checkpoint, or import some once ('napari-frtm weights import')."
         )
-    weights = job.method.checkpoint
+    weights = settings.checkpoint
     source = f" with {weights.name}" if weights is not None and config.variant.refines else ""
-    print(f"{config.backbone}, variant {config.variant}{source}, on {network.device}.")
+    print(f"{config.backbone}, variant {config.variant}{source}, on {started.device}.")
 
 
-def _some(objects: list[int]) -> str:
-    shown = ", ".join(map(str, objects[:8]))
-    return shown if len(objects) <= 8 else f"{shown}, ... ({len(objects)} in all)"
+def _doubts(store: Store) -> str:
+    """Return how sure the program is, and where to look."""
+    doubt = store.timeline.doubt
+    known = np.isfinite(doubt)
+    if not known.any():
+        return "Confidence: unknown."
+    mean = f"Confidence: {doubt[known].mean():.2f} on average"
+    with np.errstate(invalid="ignore"):
+        low = np.flatnonzero(doubt < DOUBTFUL)
+    if not low.size:
+        return f"{mean}, on no frame below {DOUBTFUL}."
+    stretches = np.split(low, np.flatnonzero(np.diff(low) > 1) + 1)
+    names = [f"{s[0]}" if len(s) == 1 else f"{s[0]}-{s[-1]}" for s in stretches]
+    return f"{mean}; below {DOUBTFUL}, worth a look: {_some(names, f'{low.size} frames in all')}."
 
 
-def _digest(labels: Labels) -> str:
-    return hashlib.sha256(np.ascontiguousarray(labels, np.int32).tobytes()).hexdigest()[:16]
-
-
-def _file_digest(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+def _some(names: list[str], all_of_them: str) -> str:
+    shown = ", ".join(names[:_LISTED])
+    return shown if len(names) <= _LISTED else f"{shown}, ... ({all_of_them})"

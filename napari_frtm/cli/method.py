@@ -1,4 +1,4 @@
-"""How to segment: the options that several commands share, and the network that they ask for."""
+"""How to segment: the options that several commands share, and what they ask for."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_frtm.config import PRESETS, FrtmConfig, LocalityConfig, Variant, preset
+from napari_frtm.config import PRESETS, LocalityConfig, Variant, preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.weights.library import find_checkpoint
+from napari_frtm.session.request import Settings
 
 if TYPE_CHECKING:
+    from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What the options of a command say; see ``napari-frtm segment --help``.
+    """What the options of a command say; see ``napari-frtm segment --help``."""
 
-    `checkpoint` is the file that the segmentation network comes from, unless it is embedded.
-    """
-
-    config: FrtmConfig
-    variant_chosen: bool
-    device: str
-    checkpoint: Path | None
-    backbone_weights: Path | None
+    settings: Settings
 
     def load(self) -> tuple[FrtmConfig, FrtmNetwork]:
         """Return the setting, of a variant that there are weights for, and its network.
@@ -35,14 +30,15 @@ class Method:
         """
         from napari_frtm.io.weights.checkpoint import available_variant, load_network
 
-        config = self.config
-        if not self.variant_chosen:
-            config = available_variant(config, self.checkpoint)
+        settings = self.settings
+        config = settings.config
+        if not settings.exact_variant:
+            config = available_variant(config, settings.checkpoint)
         network = load_network(
             config,
-            device=self.device,
-            checkpoint=self.checkpoint,
-            backbone_weights=self.backbone_weights,
+            device=settings.device,
+            checkpoint=settings.checkpoint,
+            backbone_weights=settings.backbone_weights,
         )
         return config, network
 
@@ -54,7 +50,6 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--preset",
         choices=PRESETS,
-        default="lite",
         help="lite: embedded weights, made for CPUs (default); fast and accurate: the paper's, "
         "with ResNet-18 and ResNet-101",
     )
@@ -72,14 +67,13 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--backbone-weights",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="ImageNet weights of the backbone as torchvision saves them",
     )
     add(
         "--device",
         choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
         help="where to compute (default: auto, the GPU if there is one)",
     )
     add(
@@ -100,23 +94,50 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
 
 def method(options: argparse.Namespace) -> Method:
     """Return what the options describe."""
-    config = _config(options)
-    return Method(
+    return Method(settings=settings(options))
+
+
+def settings(options: argparse.Namespace, before: Settings | None = None) -> Settings:
+    """Return the settings that the options describe.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Of `add_method_arguments`; None for what was not given.
+    before : Settings, optional
+        Of an earlier run: what is not given stays as it was there. Another preset starts anew.
+
+    Raises
+    ------
+    FrtmError
+        If they make no sense, or name a checkpoint that there is not.
+    """
+    name = options.preset or (before.preset if before else "") or PRESETS[0]
+    anew = before is None or before.preset != name
+    if before is None or anew:
+        before = Settings(config=preset(name), preset=name)
+    config = _config(options, before.config)
+    checkpoint = before.checkpoint
+    if anew or options.checkpoint is not None:
+        checkpoint = find_checkpoint(config, options.checkpoint)
+    if checkpoint is not None and checkpoint.is_file():
+        checkpoint = checkpoint.absolute()  # the run may go on in another folder
+    return replace(
+        before,
         config=config,
-        variant_chosen=options.variant is not None,
-        device=options.device,
-        checkpoint=find_checkpoint(config, options.checkpoint),
-        backbone_weights=options.backbone_weights,
+        device=options.device or "auto",
+        checkpoint=checkpoint,
+        backbone_weights=options.backbone_weights or before.backbone_weights,
+        exact_variant=before.exact_variant or options.variant is not None,
     )
 
 
-def _config(options: argparse.Namespace) -> FrtmConfig:
-    config = preset(options.preset)
+def _config(options: argparse.Namespace, config: FrtmConfig) -> FrtmConfig:
     if options.variant is not None:
         config = replace(config, variant=Variant(options.variant))
     if options.seed is not None:
         config = replace(config, seed=options.seed)
-    if options.local:
+    if options.local and config.locality is None:
         config = replace(config, locality=LocalityConfig())
     if options.short_side is None:
         return config
@@ -124,6 +145,13 @@ def _config(options: argparse.Namespace) -> FrtmConfig:
         return replace(config, short_side=options.short_side)
     except ValueError as error:
         raise FrtmError(f"--short-side: {error}") from error
+
+
+def path(text: str) -> Path:
+    """Return a path of the command line; for `type` of an option."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of a file or folder is empty")
+    return Path(text)
 
 
 def _seed(text: str) -> int:

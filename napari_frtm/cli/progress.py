@@ -1,96 +1,87 @@
-"""The loop of a run: write each chunk, save where the run stands, show the progress."""
+"""The loop of a run: write the masks of each chunk, and show the progress."""
 
 from __future__ import annotations
 
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from napari_frtm.errors import FrtmError
+from napari_frtm.session.request import Advanced
 
 if TYPE_CHECKING:
-    from napari_frtm.engine.tracking.propagate import Propagation
-    from napari_frtm.io.results import ResultsFolder
+    from collections.abc import Generator
 
-_SAVING = 0.05
-"""Largest share of the time that saving the state may take."""
+    from napari_frtm.session.mask_files import MaskFiles
+    from napari_frtm.session.request import Started
+    from napari_frtm.session.store import Store
 
 
 class Interrupted(FrtmError):
     """The user stopped the run."""
 
 
-def take(run: Propagation, results: ResultsFolder, done: int) -> float:
-    """Take the chunks of a run one by one and write them; return the seconds that it took.
+def take(
+    events: Generator[Started | Advanced, None, None],
+    started: Started,
+    store: Store,
+    masks: MaskFiles | None,
+) -> float:
+    """Take the chunks of a run one by one and write their masks; return the seconds that it took.
 
     Parameters
     ----------
-    run : Propagation
-        At its start, or where it stood when its state was saved.
-    results : ResultsFolder
-        Where to write.
-    done : int
-        Frames finished before.
+    events : generator
+        What `carry_out` gives, after its first.
+    started : Started
+        Its first.
+    store : Store
+        Where the run writes; it has a folder.
+    masks : MaskFiles or None
+        Where label images are written as well.
 
     Raises
     ------
     FrtmError
         If the run fails or is interrupted; the message says what is kept and how to go on.
     """
-    start = time.perf_counter()
-    saving = _Saving(run, results, done)
-    with tqdm(total=len(run.order), initial=done, unit="frame", file=sys.stderr) as bar:
+    begin = time.perf_counter()
+    done = started.done
+    with tqdm(total=started.total, initial=done, unit="frame", file=sys.stderr) as bar:
         try:
-            for chunk in run.chunks():
-                for prediction in chunk:
-                    results.write(prediction)
-                saving.after(len(chunk))
-                bar.update(len(chunk))
-            saving.now()
+            with closing(events):
+                for event in events:
+                    if not isinstance(event, Advanced):
+                        continue
+                    if masks is not None:
+                        for frame in event.frames:
+                            masks.write(store, frame.index)
+                    bar.update(event.done - done)
+                    done = event.done
         except KeyboardInterrupt:
-            raise Interrupted(f"Stopped. {saving.kept}") from None
+            raise Interrupted(f"Stopped. {_kept(store, done)}") from None
         except FrtmError as error:
-            raise FrtmError(f"{error} {saving.kept}") from error
+            raise FrtmError(f"{error} {_kept(store, done)}") from error
         except (RuntimeError, MemoryError) as error:
             reason = (str(error) or "Out of memory").splitlines()[0]
             raise FrtmError(
-                f"{reason} - {saving.kept} If memory ran out, add --device cpu, or start again "
-                "with a smaller --short-side."
+                f"{reason} - {_kept(store, done)} If memory ran out, add --device cpu, or start "
+                "again with a smaller --short-side."
             ) from error
-    return time.perf_counter() - start
+    return time.perf_counter() - begin
 
 
-class _Saving:
-    """Saves where a run stands: after every chunk, or less often where that takes long."""
-
-    def __init__(self, run: Propagation, results: ResultsFolder, done: int) -> None:
-        self._run = run
-        self._results = results
-        self._frames = self._saved = done
-        self._due = 0.0
-
-    @property
-    def kept(self) -> str:
-        """What the user has if the run ends here, in words."""
-        if not self._saved:
-            return "No frame was finished."
-        return (
-            f"{self._saved} finished frames are kept in {self._results.folder}; continue with "
-            "the same command and --resume."
-        )
-
-    def after(self, frames: int) -> None:
-        """Count the frames of a chunk, and save if it is time."""
-        self._frames += frames
-        if time.perf_counter() >= self._due:
-            self.now()
-
-    def now(self) -> None:
-        """Save; the next time is due when this one has cost its share."""
-        start = time.perf_counter()
-        self._results.save_state(self._run.state_dict())
-        end = time.perf_counter()
-        self._saved = self._frames
-        self._due = end + (end - start) * (1 / _SAVING - 1)
+def _kept(store: Store, done: int) -> str:
+    """Return what the user has if the run ends here, in words."""
+    folder = store.folder
+    assert folder is not None
+    if not folder.is_there:
+        return f"{folder.path} is not there any more, so nothing of it is kept."
+    if not done:
+        return "No frame was finished."
+    if not folder.has_run:
+        return f"{done} finished frames are kept in {folder.path}."
+    return f"{done} finished frames are kept in {folder.path}; continue with --resume."

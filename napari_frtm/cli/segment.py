@@ -1,11 +1,15 @@
 """Follow the objects of a mask through a video and write a mask per frame.
 
+The work is kept in a session folder, DIR/VIDEO.frtm, which napari opens for review and
+corrections. A session can be given in place of a video, to go on with it.
+
 for example:
   napari-frtm segment clip.mp4 --mask first.png --out masks
   napari-frtm segment frames/ --mask 0:a.png --mask 40:b.png --out masks --direction both
   napari-frtm segment cells.tif --mask first.tif --out masks --range 10:60 --scores
   napari-frtm segment clip.mp4 --mask first.png --out masks --overlay masks/overlay.mp4
-  napari-frtm segment clip.mp4 --mask first.png --out masks --resume
+  napari-frtm segment masks/clip.frtm --resume
+  napari-frtm segment masks/clip.frtm --mask 40:fixed.png --from-here 40
 """
 
 from __future__ import annotations
@@ -17,13 +21,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_frtm.cli.job import Job, follow
-from napari_frtm.cli.method import add_method_arguments, method
+from napari_frtm.cli.job import Job, finish, follow, releasing
+from napari_frtm.cli.method import add_method_arguments, method, path
+from napari_frtm.cli.protection import protect
+from napari_frtm.cli.reopen import (
+    check_same,
+    earlier_run,
+    mask_files,
+    open_source,
+    request_again,
+    request_on,
+)
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import LIMITS, check_labels, read_labels
-from napari_frtm.io.results import Outputs
+from napari_frtm.io.session.folder import SessionFolder, is_session
+from napari_frtm.io.session.identity import session_name
 from napari_frtm.io.video.opening import Video, open_video
+from napari_frtm.session.coverage import Scope
+from napari_frtm.session.mask_files import MaskFiles, Outputs
+from napari_frtm.session.request import Request
+from napari_frtm.session.store import Store
 
 if TYPE_CHECKING:
     from napari_frtm.types import Labels
@@ -34,17 +52,36 @@ LARGEST_ID = max(LIMITS.values())
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add = parser.add_argument
-    add("video", type=Path, help="movie, folder or pattern of images, TIFF, zarr or npy stack")
+    add(
+        "video",
+        type=path,
+        metavar="VIDEO|SESSION",
+        help="movie, folder or pattern of images, TIFF, zarr or npy stack; or a session folder, "
+        "where the options of its last run hold unless others are given",
+    )
     add(
         "--mask",
         action="append",
-        required=True,
+        default=[],
         metavar="[T:]FILE",
         type=_mask,
         help="label image of frame T (counted from 0); without T the first frame of the range, "
         "or the last one going backward; repeat for more frames",
     )
-    add("--out", type=Path, required=True, metavar="DIR", help="folder for the masks")
+    add("--out", type=path, metavar="DIR", help="folder for the masks")
+    add(
+        "--session",
+        type=path,
+        metavar="DIR",
+        help="session folder (default: named after the video, in the folder for the masks)",
+    )
+    add(
+        "--from-here",
+        type=_frame,
+        metavar="T",
+        help="of a session, compute again only what depends on frame T: up to the next mask, on "
+        "the side that the direction says",
+    )
     add(
         "--range",
         type=_span,
@@ -55,7 +92,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--direction",
         choices=[*map(str, Direction)],
-        default=str(Direction.FORWARD),
         metavar="|".join(Direction),
         help="which way to go from the masks (default: forward)",
     )
@@ -73,10 +109,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is written."""
     add = parser.add_argument
-    add("--scores", action="store_true", help="write coarse scores to DIR/scores")
+    add(
+        "--scores",
+        action="store_true",
+        help="write coarse scores, the largest of all objects, to DIR/scores",
+    )
     add("--probabilities", action="store_true", help="write soft masks to DIR/probabilities")
     movie = "write a movie of the masks over the video"
-    add("--overlay", type=Path, metavar="FILE.mp4", help=movie)
+    add("--overlay", type=path, metavar="FILE.mp4", help=movie)
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
         "--resume",
@@ -91,26 +131,114 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run this command."""
+    session = _session_to_go_on_with(options)
+    if session is None:
+        _begin(options)
+        return
+    with releasing(Store.of_folder(SessionFolder.open(session), in_memory=False)) as store:
+        _go_on(options, session, store)
+
+
+def _session_to_go_on_with(options: argparse.Namespace) -> Path | None:
+    """Return the session that the options are about; None if they begin one."""
+    if is_session(options.video):
+        if options.session is not None:
+            raise FrtmError("Give a session as the first argument or with --session, not both.")
+        return Path(options.video)
+    place = _place(options)
+    if options.from_here is not None and not is_session(place):
+        raise FrtmError(f"--from-here goes on from a session, and {place} is none.")
+    if options.resume and not is_session(place):
+        raise FrtmError(f"{place.parent} holds no run to continue. Leave out --resume.")
+    return place if options.resume or options.from_here is not None else None
+
+
+def _place(options: argparse.Namespace) -> Path:
+    """Return where the session of a video belongs."""
+    if options.session is not None:
+        return Path(options.session)
+    if options.out is None:
+        raise FrtmError("Say where the masks go: --out DIR, or --session DIR for a session only.")
+    return Path(options.out) / session_name(options.video)
+
+
+def _begin(options: argparse.Namespace) -> None:
+    """Begin a session on a video, and run."""
+    if not options.mask:
+        raise FrtmError("Give what to follow: --mask FILE, a label image of the first frame.")
     video = open_video(options.video)
-    length = video.frames.shape[0]
+    length, height, width = video.frames.shape[:3]
     span = _absolute(options.span, length)
-    direction = Direction(options.direction)
-    follow(
-        Job(
-            source=options.video,
-            video=replace(video, contrast=options.contrast or video.contrast),
-            annotations=_annotations(options.mask, video, span, direction),
-            mask_files=tuple(path for _, path in options.mask),
-            method=method(options),
+    direction = Direction(options.direction or Direction.FORWARD)
+    annotations = _annotations(options.mask, video, span, direction)
+    store = Store((length, height, width), in_memory=False)
+    settings = replace(method(options).settings, direction=direction, soft=options.probabilities)
+    outputs = Outputs(scores=options.scores, probabilities=options.probabilities)
+    largest = max(int(labels.max()) for labels in annotations.values())
+    out = options.out
+    job = Job(
+        source=options.video,
+        video=replace(video, contrast=options.contrast or video.contrast),
+        request=Request(
+            frames=video.frames,
+            keyframes=annotations,
+            complete=frozenset(),
+            store=store,
+            settings=settings,
             span=span,
-            direction=direction,
-            out=options.out,
-            outputs=Outputs(scores=options.scores, probabilities=options.probabilities),
-            overlay=options.overlay,
-            resume=options.resume,
-            overwrite=options.overwrite,
-        )
+            scope=Scope.RANGE,
+            contrast=options.contrast or video.contrast,
+        ),
+        session=_place(options),
+        masks=None if out is None else MaskFiles.of(out, video.names, outputs, largest),
+        mask_files=tuple(file for _, file in options.mask),
+        overlay=options.overlay,
+        overwrite=options.overwrite,
     )
+    protect(job)
+    with releasing(store):
+        follow(job)
+
+
+def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
+    """Continue the last run of a session, or start another one on it."""
+    assert store.folder is not None
+    given = None if is_session(options.video) else options.video
+    source, video = open_source(store.folder, given)
+    earlier = earlier_run(store.folder)
+    span = None if options.span is None else _absolute(options.span, store.size[0])
+    whole = span or range(store.size[0])
+    direction = options.direction or (earlier.settings.direction if earlier else None)
+    annotations = _annotations(options.mask, video, whole, direction or Direction.FORWARD)
+    largest = max((int(labels.max()) for labels in annotations.values()), default=0)
+    if options.resume:
+        if earlier is None:
+            raise FrtmError(f"{session} holds no run to continue. Leave out --resume.")
+        check_same(options, earlier, store, annotations, span)
+        request = request_again(store, video, earlier, options.device)
+    else:
+        if store.folder.has_run and not options.overwrite:
+            raise FrtmError(
+                f"{session} has an unfinished run. Continue it with --resume, or give it up with "
+                "--overwrite."
+            )
+        request = replace(request_on(store, video, earlier, options, annotations), span=whole)
+    job = Job(
+        source=source,
+        video=replace(video, contrast=request.contrast or video.contrast),
+        request=request,
+        session=session,
+        masks=mask_files(session, store, video, options, largest),
+        mask_files=() if options.resume else tuple(file for _, file in options.mask),
+        overlay=options.overlay,
+        continues=options.resume,
+        overwrite=options.overwrite,
+    )
+    protect(job, again=True)
+    if options.resume and not store.folder.has_run:
+        finish(job)
+    else:
+        follow(job)
 
 
 def _annotations(
@@ -120,24 +248,35 @@ def _annotations(
     default = span.stop - 1 if direction == Direction.BACKWARD else span.start
     size = video.frames.shape[1:3]
     annotations: dict[int, Labels] = {}
-    for index, path in masks:
-        labels = read_labels(path)
-        check_labels(labels, size, path.name)
+    for index, file in masks:
+        labels = read_labels(file)
+        check_labels(labels, size, file.name)
         if labels.max() > LARGEST_ID:
             raise FrtmError(
-                f"{path.name} has the object id {labels.max()}; masks have room for ids up to "
+                f"{file.name} has the object id {labels.max()}; masks have room for ids up to "
                 f"{LARGEST_ID}. Renumber the objects."
             )
         frame = default if index is None else index
+        if frame not in span:
+            raise FrtmError(
+                f"{file.name} is of frame {frame}, which is outside of the frames {span.start} to "
+                f"{span.stop - 1}. Extend the --range, or say which frame it is: --mask T:FILE."
+            )
         if frame in annotations:
-            raise FrtmError(f"Two masks are given for frame {frame}; the second is {path.name}.")
+            raise FrtmError(f"Two masks are given for frame {frame}; the second is {file.name}.")
         annotations[frame] = labels
     return annotations
 
 
 def _mask(text: str) -> tuple[int | None, Path]:
     match = re.match(r"(\d+):(.+)", text)
-    return (int(match[1]), Path(match[2])) if match else (None, Path(text))
+    return (int(match[1]), path(match[2])) if match else (None, path(text))
+
+
+def _frame(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of a frame, counted from 0")
+    return int(text)
 
 
 def _span(text: str) -> tuple[int | None, int | None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_frtm.errors import FrtmError
+from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.session.coverage import Scope, coverage
 from napari_frtm.session.request import Advanced, Settings, Started
 
@@ -59,6 +59,9 @@ def carry_out(
 ) -> Generator[Started | Advanced, None, None]:
     """Yield what a run is going to do, then what it has written, chunk by chunk.
 
+    The store may get its folder after the first of them. The second comes once the folder knows
+    that there is a run, before anything is computed.
+
     Where it stands is saved to the session folder now and then, and when the generator is closed
     early; a run that comes to its end is forgotten there.
 
@@ -70,7 +73,7 @@ def carry_out(
         Where the network comes from.
     continues : bool
         Whether to go on with the run in the session folder that was broken off: with its settings,
-        range and contrast instead of the request's.
+        range and contrast instead of the request's; on the request's device.
 
     Raises
     ------
@@ -114,9 +117,11 @@ def carry_out(
         settings=settings,
         device=str(run.network.device),
         contrast=contrast,
+        scope=request.scope,
     )
     only = None if settings.objects is None else frozenset(settings.objects)
     with _kept(run, request, description(request, contrast)) as save:
+        yield Advanced([], run.finished)  # from now on, the run can go on after a kill
         for chunk in run.chunks():
             written = [
                 store.write(p, drawn=request.keyframes, soft=settings.soft, only=only)
@@ -181,7 +186,7 @@ def _unfinished(request: Request) -> tuple[Request, dict[str, Tensor]]:
         low, high = before["contrast"]
         request = replace(
             request,
-            settings=Settings.from_plain(before["settings"]),
+            settings=_restored(before["settings"], request.settings),
             scope=Scope(before["scope"]),
             here=int(before["here"]),
             span=range(*before["span"]),
@@ -193,12 +198,31 @@ def _unfinished(request: Request) -> tuple[Request, dict[str, Tensor]]:
             "Its finished frames are here; start a new run."
         ) from error
     now = description(request, (float(low), float(high)))
+    del now["settings"]  # those of before, but for the device
     if different := difference(before, now):
         raise FrtmError(
             f"The unfinished run cannot go on: {different}. Bring back what was, or start a new "
             "run."
         )
     return request, state
+
+
+def _restored(saved: dict[str, Any], now: Settings) -> Settings:
+    """Return the settings of the run before, where it is to run now.
+
+    Files of weights that are not where they were may be given anew; what is in them is checked.
+    """
+    before = Settings.from_plain(saved)
+    return replace(
+        before,
+        device=now.device,
+        checkpoint=_there(before.checkpoint, now.checkpoint),
+        backbone_weights=_there(before.backbone_weights, now.backbone_weights),
+    )
+
+
+def _there(kept: Path | None, given: Path | None) -> Path | None:
+    return given if kept is not None and given is not None and not kept.is_file() else kept
 
 
 def _go_on(run: Propagation, state: Mapping[str, Tensor]) -> None:
@@ -216,18 +240,17 @@ def _go_on(run: Propagation, state: Mapping[str, Tensor]) -> None:
 def _kept(
     run: Propagation, request: Request, described: dict[str, Any]
 ) -> Iterator[Callable[[], None]]:
-    """Give a function that saves now and then where the run stands, as the end does."""
-    folder, store = request.store.folder, request.store
-    if folder is None:
+    """Give a function that saves now and then where the run stands, as begin and end do."""
+    store = request.store
+    if store.folder is None:
         yield lambda: None
         return
-    last, cost = monotonic(), 0.0
+    last = cost = 0.0
 
     def keep() -> None:
         nonlocal last, cost
         started = monotonic()
-        folder.save_timeline(store.timeline_copy())  # first: the frames of the state are in it
-        folder.save_run(described, run.state_dict())
+        store.save_run(described, run.state_dict())
         last = monotonic()
         cost = last - started
 
@@ -235,13 +258,14 @@ def _kept(
         if monotonic() - last > cost / _SHARE:
             keep()
 
+    keep()
+    cost = 0.0  # the first chunk is worth saving: its keyframe takes long
     try:
         yield save
     except GeneratorExit:
         keep()
         raise
-    folder.save_timeline(store.timeline_copy())
-    folder.end_run()
+    store.end_run()
 
 
 def _digest(drawn: Mapping[int, Labels], complete: frozenset[int]) -> str:
@@ -255,10 +279,16 @@ def _digest(drawn: Mapping[int, Labels], complete: frozenset[int]) -> str:
 def _file_digest(path: Path | None) -> str | None:
     if path is None:
         return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = error.strerror or error
+        raise CheckpointError(f"Cannot read the weights {path}: {reason}.") from error
 
 
 def _stamp(path: Path | None) -> object:
     """Return what changes when a file is replaced."""
-    return None if path is None else (path, path.stat().st_mtime_ns)
+    if path is None or not path.is_file():
+        return path
+    return path, path.stat().st_mtime_ns

@@ -133,6 +133,8 @@ class Started:
         Where it runs.
     contrast : tuple of float
         Intensities that count as black and white.
+    scope : Scope
+        How much of the range it was asked to fill.
     """
 
     total: int
@@ -143,6 +145,7 @@ class Started:
     settings: Settings
     device: str
     contrast: tuple[float, float]
+    scope: Scope
 
 
 @dataclass(frozen=True, slots=True, eq=False)

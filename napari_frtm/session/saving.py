@@ -1,9 +1,10 @@
-"""Saves what is small - keyframes, timeline, settings - in one background thread."""
+"""Saves keyframes, timeline, settings, and what could not be saved, in a background thread."""
 
 from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from napari_frtm.errors import FrtmError
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Saver:
-    """Writes in the order given; what could not be written is tried again with the next write.
+    """Writes one thing after the other; what could not be written is tried again after the next.
 
     Attributes
     ----------
@@ -29,47 +30,65 @@ class Saver:
         self.on_failure: Callable[[str], None] = lambda reason: None
         self._thread: ThreadPoolExecutor | None = None
         self._waiting: dict[Hashable, Future[None]] = {}
-        self._unsaved: dict[Hashable, Callable[[], None]] = {}
-        self._failing = False
+        self._unsaved: dict[Hashable, Callable[[], object]] = {}
+        self._lock = Lock()  # of what is unsaved
+        self._reason = ""
 
-    def submit(self, what: Hashable, write: Callable[[], None]) -> None:
+    def submit(self, what: Hashable, write: Callable[[], object]) -> None:
         """Write something soon; a later write of the same thing replaces one that failed."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "frtm-saver")
-        self._waiting[what] = self._thread.submit(self._write, what, write)
+        with self._lock:
+            self._unsaved.pop(what, None)
+            self._unsaved[what] = write
+        self._waiting[what] = self._thread.submit(self._write, what)
 
     def is_waiting(self, what: Hashable) -> bool:
         """Whether a write of this is still to be done."""
         waiting = self._waiting.get(what)
         return waiting is not None and not waiting.done()
 
-    def flush(self) -> None:
-        """Wait until all is written that can be."""
+    @property
+    def is_failing(self) -> bool:
+        """Whether something could not be written and is still to be."""
+        return bool(self._reason)
+
+    def has_unsaved(self, kind: str) -> bool:
+        """Whether anything called by a tuple that begins with `kind` is still to be written."""
+        with self._lock:
+            return any(isinstance(what, tuple) and what[0] == kind for what in self._unsaved)
+
+    def flush(self) -> str:
+        """Wait until all is written that can be; return why the rest is not, or an empty text."""
         if self._thread is not None:
             self._thread.submit(lambda: None).result()
+        return self._reason
 
     def close(self) -> None:
-        """Write what is left, and end the thread."""
+        """Write what can be written of what is left, and end the thread."""
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
 
-    def _write(self, what: Hashable, write: Callable[[], None]) -> None:
-        self._unsaved.pop(what, None)
-        self._unsaved[what] = write
-        for key, each in list(self._unsaved.items()):
+    def _write(self, what: Hashable) -> None:
+        """Write the newest first: if that works again, so may all that has failed before."""
+        with self._lock:
+            writes = sorted(self._unsaved.items(), key=lambda item: item[0] != what)
+        for key, write in writes:
             try:
-                each()
+                write()
             except (FrtmError, OSError) as error:
                 self._say(str(error))
                 return
-            del self._unsaved[key]
+            with self._lock:
+                if self._unsaved.get(key) is write:
+                    del self._unsaved[key]
         self._say("")
 
     def _say(self, reason: str) -> None:
-        if bool(reason) == self._failing:
+        before, self._reason = self._reason, reason
+        if bool(reason) == bool(before):
             return
-        self._failing = bool(reason)
         if reason:
             logger.warning("The session cannot be saved: %s", reason)
         self.on_failure(reason)

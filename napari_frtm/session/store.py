@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_frtm.errors import OutputError
 from napari_frtm.session.arrays import fits_in_memory, new_array
 from napari_frtm.session.history import FrameState, Packed
 from napari_frtm.session.saving import Saver
@@ -17,7 +18,8 @@ from napari_frtm.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
+    from torch import Tensor
 
     from napari_frtm.io.session.folder import SessionFolder
     from napari_frtm.types import Labels, Prediction
@@ -35,12 +37,17 @@ class Store:
     """Masks, coarse scores, soft masks, keyframes and timeline of one video.
 
     Frames may be written in one thread while others are painted or read in another. What is
-    written goes to the session folder as well, if there is one.
+    written goes to the session folder as well, if there is one. If that fails, for a full disk for
+    example, it is told by `saver`, and tried again with all that is written later; only what is not
+    in memory as well raises an `OutputError`.
 
     Parameters
     ----------
     size : tuple of int
         (T, H, W) of the video.
+    in_memory : bool
+        Whether arrays that are small are held in memory as well as in the folder, which is faster
+        to look at.
 
     Attributes
     ----------
@@ -64,8 +71,9 @@ class Store:
         Writes what is small to it.
     """
 
-    def __init__(self, size: tuple[int, int, int]) -> None:
+    def __init__(self, size: tuple[int, int, int], *, in_memory: bool = True) -> None:
         self.size = size
+        self.in_memory = in_memory
         self.masks: Any = None
         self.scores: Any = None
         self.probabilities: dict[int, Any] = {}
@@ -89,15 +97,15 @@ class Store:
         folder : SessionFolder
             Open, that is locked for this program.
         in_memory : bool
-            Whether arrays that are small are held in memory as well, which is faster to look at.
+            Whether arrays that are small are held in memory as well.
         """
-        store = cls(folder.video.shape)
+        store = cls(folder.video.shape, in_memory=in_memory)
         store.folder = folder
         store.timeline = folder.timeline
         store.keyframes = dict(folder.keyframes)
         store.complete = set(folder.complete)
         store.timeline.keyframes = set(store.keyframes)
-        store._load(in_memory)
+        store._load()
         for frame in sorted(store.complete):  # a kill may have come between the two
             if not np.array_equal(store.labels(frame), store.keyframes[frame]):
                 store.put(frame, store.keyframes[frame])
@@ -109,6 +117,12 @@ class Store:
             return np.zeros(self.size[1:], np.uint8)
         return np.array(self.masks[index])
 
+    def soft_masks(self, index: int) -> dict[int, NDArray[np.uint8]]:
+        """Return the soft masks of the objects that a run has followed on a frame."""
+        known = {i: area for i, area in self.timeline.area.items() if np.isfinite(area[index])}
+        soft = self.probabilities
+        return {i: np.asarray(soft[i][index]) for i in sorted(soft) if i in known}
+
     def make_room(self, largest_id: int) -> None:
         """Make masks that can hold an object id; wider ones in place of those that cannot."""
         dtype = np.dtype(np.uint8 if largest_id < 256 else np.uint16)
@@ -117,7 +131,7 @@ class Store:
                 return
             before = self.masks
             if self.folder is not None and (
-                self._in_folder or not fits_in_memory(self.size, dtype)
+                self._in_folder or not self._in_memory(self.size, dtype)
             ):
                 self.masks, self._in_folder = self.folder.masks(dtype), True
                 return
@@ -138,9 +152,7 @@ class Store:
         """
         self.make_room(int(labels.max(initial=0)))
         with self._lock:
-            self._set_masks(index, labels)
-            if self.folder is not None:
-                self.folder.write_frame(index, np.asarray(labels, self.masks.dtype), None, None)
+            self._write_frame(index, np.asarray(labels, self.masks.dtype), None, {})
 
     def replace(self, index: int, labels: Labels) -> None:
         """Replace the masks of a frame and what is known of them; a keyframe stays one.
@@ -195,18 +207,12 @@ class Store:
             labels: Labels = prediction.labels
             if only is not None:
                 labels = _among(self.labels(index), labels, only)
-            scores = _largest(prediction.scores)
             self.working_size = prediction.probabilities.shape[1:]
             levels = _levels(prediction) if soft else {}
-            self._set_masks(index, labels)
-            self._score_array(scores.shape)[index] = scores
-            for object_id, values in levels.items():
-                self._soft_array(object_id, values.shape)[index] = values
+            masks = np.asarray(labels, self.masks.dtype)
+            self._write_frame(index, masks, _largest(prediction.scores), levels)
             confidence = zip(prediction.object_ids, prediction.confidence.tolist(), strict=True)
             self.timeline.record(index, dict(confidence), areas(labels, prediction.object_ids))
-            if self.folder is not None:
-                values = np.asarray(labels, self.masks.dtype)
-                self.folder.write_frame(index, values, scores, levels or None)
         return WrittenFrame(index, before)
 
     def protects(self, index: int, drawn: Mapping[int, Labels]) -> bool:
@@ -308,12 +314,11 @@ class Store:
         """
         with self._lock:
             for index in np.flatnonzero(self.timeline.filled).tolist():
-                scores = None if self.scores is None else np.asarray(self.scores[index])
-                soft = {i: np.asarray(values[index]) for i, values in self.probabilities.items()}
-                folder.write_frame(index, self.labels(index), scores, soft or None)
+                folder.write_frame(index, self.labels(index), *self._soft_of(index))
             self.folder = folder
-            if self.masks is not None and not fits_in_memory(self.size, self.masks.dtype):
+            if self.masks is not None and not self._in_memory(self.size, self.masks.dtype):
                 self.masks, self._in_folder = folder.masks(self.masks.dtype), True
+            self._look_up()
             for index, labels in list(self.keyframes.items()):
                 self._save_keyframe(index, labels, shown=index in self.complete)
         self.save_timeline()
@@ -329,6 +334,46 @@ class Store:
             timeline = self.timeline_copy()
             self.saver.submit("timeline", lambda: folder.save_timeline(timeline))
 
+    def save_run(self, description: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
+        """Save where a run stands, unless frames of it are still to be saved.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written, and the masks are not in memory.
+        """
+        folder = self.folder
+        if folder is None or self.saver.has_unsaved("frame"):
+            self.save_timeline()  # tries to save the frames again as well
+            return
+        try:
+            folder.save_timeline(self.timeline_copy())  # first: the frames of the state are in it
+            folder.save_run(description, state)
+        except OutputError:
+            if self._in_folder:
+                raise
+            self.saver.submit("run", lambda: folder.save_run(description, state))
+
+    def end_run(self) -> None:
+        """Forget where a run stood: it has come to its end.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written, and the masks are not in memory.
+        """
+        folder = self.folder
+        if folder is None:
+            return
+        try:
+            folder.save_timeline(self.timeline_copy())
+            folder.end_run()
+        except OutputError:
+            if self._in_folder:
+                raise
+            self.save_timeline()
+            self.saver.submit("run", folder.end_run)
+
     def save_settings(self, settings: Mapping[str, Any]) -> None:
         """Save what describes the work; see `SessionFolder.save_settings`."""
         if (folder := self.folder) is not None:
@@ -340,27 +385,102 @@ class Store:
         if (folder := self.folder) is not None:
             timeline = self.timeline_copy()
             self.saver.submit("timeline", lambda: folder.save_timeline(timeline))
-            self.saver.submit("lock", folder.release)
         self.saver.close()
+        if folder is not None:
+            folder.release()
 
-    def _load(self, in_memory: bool) -> None:
+    def _load(self) -> None:
         """Take what the folder holds of the frames that are filled."""
         assert self.folder is not None
         filled = np.flatnonzero(self.timeline.filled)
         if not filled.size:
             return
         saved = self.folder.masks()
-        self.masks = _loaded(saved, filled, in_memory)
+        self.masks = self._loaded(saved, filled)
         self._in_folder = self.masks is saved
         if (scores := self.folder.scores()) is not None:
-            self.scores = _loaded(scores, filled, in_memory, np.nan)
+            self.scores = self._loaded(scores, filled, np.nan)
         for object_id in self.folder.probability_ids():
             self.probabilities[object_id] = self.folder.probabilities(object_id)
 
-    def _set_masks(self, index: int, labels: Labels) -> None:
-        """Write masks to their array, unless that is the folder's own, which is written anyway."""
+    def _loaded(self, saved: Any, filled: NDArray[np.intp], fill: float = 0) -> Any:
+        """Return an array of the folder, in memory if it is to be there."""
+        if not self._in_memory(saved.shape, saved.dtype):
+            return saved
+        array = new_array(saved.shape, saved.dtype, fill)
+        for index in filled:
+            array[index] = saved[int(index)]
+        return array
+
+    def _in_memory(self, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
+        """Whether an array is held in memory, or in a temporary folder if there is no other."""
+        return self.folder is None or (self.in_memory and fits_in_memory(shape, dtype))
+
+    def _write_frame(
+        self,
+        index: int,
+        labels: NDArray[Any],
+        scores: NDArray[np.float16] | None,
+        levels: Mapping[int, NDArray[np.uint8]],
+    ) -> None:
+        """Replace the results of a frame, in memory and in the folder."""
         if not self._in_folder:
             self.masks[index] = labels
+        if scores is not None and self._holds(self.scores, scores):
+            self._score_array(scores.shape)[index] = scores
+        for object_id, values in levels.items():
+            if self._holds(self.probabilities.get(object_id), values):
+                self._soft_array(object_id, values.shape)[index] = values
+        if self.folder is None:
+            return
+        if self.saver.has_unsaved("frame") and not self._in_folder:
+            self._save_frame_later(index)
+            return
+        try:
+            self.folder.write_frame(index, labels, scores, levels)
+        except OutputError:
+            if self._in_folder:
+                raise
+            self._save_frame_later(index)
+        self._look_up()
+
+    def _holds(self, array: Any, values: NDArray[Any]) -> bool:
+        """Whether an array of such frames is held here; the folder's own is written anyway."""
+        if self.folder is None or array is None:
+            return self._in_memory((self.size[0], *values.shape), values.dtype)
+        return isinstance(array, np.ndarray)
+
+    def _save_frame_later(self, index: int) -> None:
+        """Write a frame to the folder when that is possible again."""
+        folder = self.folder
+        assert folder is not None
+
+        def save() -> None:
+            with self._lock:
+                labels, soft = self.labels(index), self._soft_of(index)
+            folder.write_frame(index, labels, *soft)
+
+        self.saver.submit(("frame", index), save)
+
+    def _soft_of(
+        self, index: int
+    ) -> tuple[NDArray[np.float16] | None, dict[int, NDArray[np.uint8]]]:
+        """Return the scores of a frame, if there are any, and its soft masks."""
+        scores = None if self.scores is None else np.asarray(self.scores[index])
+        if scores is not None and np.isnan(scores).all():
+            scores = None
+        return scores, {i: np.asarray(each[index]) for i, each in self.probabilities.items()}
+
+    def _look_up(self) -> None:
+        """Take the arrays of the folder for those that are not held here."""
+        folder = self.folder
+        assert folder is not None
+        if not isinstance(self.scores, np.ndarray):
+            self.scores = folder.scores()
+        for object_id in folder.probability_ids():
+            known, soft = self.probabilities.get(object_id), folder.probabilities(object_id)
+            if known is not soft and not isinstance(known, np.ndarray):
+                self.probabilities = self.probabilities | {object_id: soft}
 
     def _save_keyframe(self, index: int, labels: Labels, *, shown: bool) -> None:
         self.keyframes[index] = labels
@@ -396,16 +516,6 @@ def areas(labels: Labels, object_ids: Iterable[int]) -> dict[int, float]:
         return {i: float(np.count_nonzero(labels == i)) for i in ids}
     counts = np.bincount(labels.ravel(), minlength=max(ids) + 1)
     return {i: float(counts[i]) for i in ids}
-
-
-def _loaded(saved: Any, filled: NDArray[np.intp], in_memory: bool, fill: float = 0) -> Any:
-    """Return an array of the folder, in memory if it is wanted and small."""
-    if not in_memory or not fits_in_memory(saved.shape, saved.dtype):
-        return saved
-    array = new_array(saved.shape, saved.dtype, fill)
-    for index in filled:
-        array[index] = saved[int(index)]
-    return array
 
 
 def _among(old: Labels, new: Labels, followed: frozenset[int]) -> Labels:

@@ -83,7 +83,7 @@ CASES = [
     pytest.param(
         ["--mask", "15:{mask}", "--range", ":9"],
         1,
-        "annotated frame 15 is outside",
+        "mask0.png is of frame 15, which is outside of the frames 0 to 8",
         id="mask-outside",
     ),
     pytest.param(
@@ -142,6 +142,21 @@ CASES = [
     ),
     pytest.param(["--out", "{bad}/file"], 1, "folder is a file", id="out-is-a-file"),
     pytest.param(["--out", "/proc/none"], 1, "Cannot write /proc/none", id="out-not-writable"),
+    pytest.param(["--out", ""], 2, "the name of a file or folder is empty", id="out-empty"),
+    pytest.param(["--overlay", " "], 2, "file or folder is empty", id="overlay-empty"),
+    pytest.param(["--overlay", "a.gif"], 1, "choose another name, ending in .mp4", id="gif"),
+    pytest.param(["--overlay", "a.webm"], 1, "choose another name, ending in .mp4", id="webm"),
+    pytest.param(
+        ["--mask", "19:{mask}"], 1, "nothing comes after frame 19. Add --direction", id="last-frame"
+    ),
+    pytest.param(
+        ["--direction", "backward", "--mask", "0:{mask}"],
+        1,
+        "going backward, nothing comes after frame 0",
+        id="first-frame-backward",
+    ),
+    pytest.param(["--from-here", "3"], 1, "goes on from a session", id="from-here-of-a-video"),
+    pytest.param(["--from-here", "x"], 2, "'x' is no number of a frame", id="from-here-form"),
     pytest.param(
         ["--overlay", "{bad}/look.txt"], 1, "choose another name, ending in .mp4", id="overlay-kind"
     ),
@@ -167,9 +182,8 @@ def test_refused(
     """One line on stderr, nothing written, nothing run."""
     options = [option.format(bad=bad, mask=shot.mask(0)) for option in options]
     video = options.pop(0) if not options[0].startswith("--") else shot.movie
-    mask = [] if options[:1] == ["--mask"] and "0:" not in options[1] else ["--mask", shot.mask(0)]
-    if "15:" in str(options):
-        mask = []
+    alone = "--mask" in options and "0:" not in options[1]
+    mask = [] if alone or "--direction" in options[:1] else ["--mask", shot.mask(0)]
 
     outcome = command("segment", video, *mask, "--out", tmp_path / "masks", *options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -24,11 +25,18 @@ SLOWLY = """
 import signal
 import time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells switch it off in the background
-from napari_frtm.io.results import ResultsFolder
-write = ResultsFolder.write
-ResultsFolder.write = lambda folder, prediction: (time.sleep(0.2), write(folder, prediction))
+from napari_frtm.session.mask_files import MaskFiles
+write = MaskFiles.write
+MaskFiles.write = lambda files, *frame: (time.sleep(0.2), write(files, *frame))
 """
 """Gives time to stop a run between two masks, also on a fast machine."""
+
+KILLED = """
+import os
+from napari_frtm.session.mask_files import MaskFiles
+MaskFiles.write = lambda *_: os._exit(9)
+"""
+"""Ends a run as a kill does, once its first chunk is saved and before a mask of it is written."""
 
 
 def wait_for(out: Path, count: int, started: subprocess.Popen[str]) -> None:
@@ -50,7 +58,7 @@ def test_interrupting_says_how_to_continue(shot: Shot, tmp_path: Path) -> None:
     interrupted = finish(started)
 
     assert interrupted.code == 130
-    assert f"finished frames are kept in {out}; continue with the same" in interrupted.err
+    assert f"finished frames are kept in {out / 'shot.frtm'}; continue with" in interrupted.err
     assert "Traceback" not in interrupted.err
 
 
@@ -81,7 +89,8 @@ def test_a_killed_run_goes_on(
     assert contents(out) == (contents(whole) if direction == "both" else finished)
     kept = int(resumed.out.split("Continuing")[1].split(": ")[1].split()[0])
     untouched = [path for path, time in before.items() if path.stat().st_mtime_ns == time]
-    assert len(untouched) >= kept >= min(masks - 3, 8)  # all but the last chunk
+    assert kept >= min(masks - 3, 8)  # all but the last chunk
+    assert len(untouched) >= min(masks - 3, 8)
     assert not list(out.glob(".*.png"))
 
 
@@ -110,7 +119,11 @@ def test_resuming_a_finished_run_changes_nothing(short_run: list[str], command: 
     [
         pytest.param([], "another run. Continue it with --resume", id="neither"),
         pytest.param(["--resume", "--seed", "5"], "'seed' was 0 and is 5 now", id="seed"),
-        pytest.param(["--resume", "--scores"], "'scores' was False and is True now", id="outputs"),
+        pytest.param(
+            ["--resume", "--probabilities"], "'probabilities' was False and is True", id="outputs"
+        ),
+        pytest.param(["--resume", "--contrast", "9:99"], "'contrast' was 0:255", id="contrast"),
+        pytest.param(["--resume", "--preset", "fast"], "'preset' was lite", id="preset"),
         pytest.param(
             ["--resume", "--direction", "both"], "'direction' was forward", id="direction"
         ),
@@ -146,12 +159,16 @@ def test_overwriting_leaves_nothing_of_the_old_run(
     (out / "notes.txt").write_text("mine")
     corrected = out / "00002.png"
     write_labels(corrected, shot.truth[2])
+    drawn = corrected.read_bytes()
 
-    refused = command(*start, "--mask", f"2:{corrected}", "--range", "2:4")
-    outcome = command(*start, "--mask", f"2:{corrected}", "--range", "2:4", "--overwrite")
+    refused = command(*start, "--mask", f"2:{corrected}", "--range", "2:4", "--overwrite")
+    outcome = command(*start, "--mask", f"2:{shot.mask(2)}", "--range", "2:4", "--overwrite")
 
     assert (refused.code, outcome.code) == (1, 0)
-    assert list(contents(out)) == ["00002.png", "00003.png", "notes.txt"]
+    assert "would replace what you have drawn" in refused.err
+    assert corrected.read_bytes() == drawn
+    files = [name for name in contents(out) if ".frtm" not in name]
+    assert files == ["00002.png", "00003.png", "notes.txt"]
 
 
 def test_files_that_are_not_of_a_run_are_safe(shot: Shot, command: Command, tmp_path: Path) -> None:
@@ -161,7 +178,7 @@ def test_files_that_are_not_of_a_run_are_safe(shot: Shot, command: Command, tmp_
     outcome = command("segment", shot.movie, "--mask", shot.mask(0), "--out", tmp_path, *FAST)
 
     assert outcome.code == 1
-    assert "holds 00001.png already, which is not of a run" in outcome.err
+    assert "holds 00001.png already, which is not of this run" in outcome.err
     assert (tmp_path / "00001.png").read_text() == "precious"
 
 
@@ -178,34 +195,47 @@ def test_the_video_is_safe(shot: Shot, command: Command, options: list[str]) -> 
     assert "choose another name" in movie.err
 
 
+@pytest.fixture(scope="module")
+def killed_run(shot: Shot, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run that was killed before its first mask was written."""
+    out = tmp_path_factory.mktemp("killed") / "masks"
+    start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, "--range", ":3", *FAST)
+    assert finish(process(start, KILLED)).code == 9
+    return out
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "noise", "other"])
 def test_a_damaged_state_is_named(
-    shot: Shot, command: Command, tmp_path: Path, damage: str
+    killed_run: Path, command: Command, tmp_path: Path, damage: str
 ) -> None:
     """With the file and the way out."""
     out = tmp_path / "masks"
-    start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, "--range", ":2", *FAST)
-    command(*start)
-    state = out / ".frtm" / "state.safetensors"
+    shutil.copytree(killed_run, out)
+    state = out / "shot.frtm" / "run.safetensors"
     data = state.read_bytes()
     other = b"\x02\x00\x00\x00\x00\x00\x00\x00{}"
     state.write_bytes({"empty": b"", "cut": data[:-20], "noise": b"?" * 99, "other": other}[damage])
 
-    outcome = command(*start, "--resume")
+    outcome = command("segment", out / "shot.frtm", "--resume")
 
     assert outcome.code == 1
-    assert f"{state} is damaged" in outcome.err
-    assert "--overwrite" in outcome.err
+    assert "run.safetensors is damaged" in outcome.err or "state of the unfinished" in outcome.err
+    assert "finished frames" in outcome.err
 
 
-def test_a_mask_that_went_missing_is_noticed(shot: Shot, command: Command, tmp_path: Path) -> None:
-    """Before the run goes on without it."""
+def test_masks_that_went_missing_come_back(
+    killed_run: Path, command: Command, tmp_path: Path
+) -> None:
+    """From the session; also those that a kill came before, and those that are cut off."""
     out = tmp_path / "masks"
-    start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, "--range", ":2", *FAST)
-    command(*start)
+    shutil.copytree(killed_run, out)
+    before = list(out.glob("*.png"))
+    resumed = command("segment", out / "shot.frtm", "--resume")
+    whole = contents(out)
     (out / "00001.png").unlink()
+    (out / "00002.png").write_bytes(whole["00002.png"][:50])
 
-    outcome = command(*start, "--resume")
+    again = command("segment", out / "shot.frtm", "--resume")
 
-    assert outcome.code == 1
-    assert "00001.png is missing, although its frame was finished" in outcome.err
+    assert (before, resumed.code, again.code) == ([], 0, 0)
+    assert contents(out) == whole

@@ -2,7 +2,7 @@
 
 A folder ``<name>.frtm`` holds
 
-- ``session.json``: the video, settings, schema number;
+- ``session.json``: the video, where it lies as seen from here, settings, schema number;
 - ``timeline.npz``: frames that are filled and frozen, confidence and area of each object;
 - ``keyframes/``: label images of the frames that the user has drawn;
 - ``masks-uint8.zarr`` (or ``uint16``), ``scores-float16.zarr``, ``probabilities/<id>-uint8.zarr``:
@@ -16,6 +16,7 @@ saved before.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,26 @@ class SessionFolder:
             raise
         return folder
 
+    @classmethod
+    def remove(cls, path: Path) -> None:
+        """Delete the folder of earlier work, intact or not, with everything in it.
+
+        Raises
+        ------
+        SessionError
+            If it is no session, or in use.
+        OutputError
+            If it cannot be deleted.
+        """
+        path = Path(path)
+        if not is_session(path):
+            raise SessionError(f"{path} is no session of napari-frtm.")
+        lock = SessionLock(path)
+        lock.acquire()
+        lock.release()
+        with reporting(path):
+            shutil.rmtree(path)
+
     def release(self) -> None:
         """Let other programs use the folder; nothing may be written afterwards."""
         self._lock.release()
@@ -218,6 +239,11 @@ class SessionFolder:
         """Save what an unfinished run is, as JSON, and `Propagation.state_dict`."""
         with self._writing:
             save_run(self.path, description, state)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder has not been deleted or moved meanwhile."""
+        return is_session(self.path)
 
     @property
     def has_run(self) -> bool:

@@ -17,6 +17,7 @@ import platformdirs
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import write_json
 from napari_frtm.io.session.files import SessionError, reading
+from napari_frtm.io.video.sequence import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ _HEADER = "session.json"
 _FORMAT = "napari-frtm session"
 _SCHEMA = 1
 _SUFFIX = ".frtm"
+_POSIX = os.name == "posix"  # where file names are bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ class VideoIdentity:
     Attributes
     ----------
     source : str or None
-        Path that it was opened from.
+        Path that it was opened from; the one where the video is now, if it was moved together
+        with its session folder.
     shape : tuple of int
         (T, H, W).
     dtype : str
@@ -88,7 +91,7 @@ def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path
     if source is None:
         return sessions / f"{name}{_SUFFIX}"
     source = Path(source).absolute()
-    near = source.with_name((source.name if source.is_dir() else source.stem) + _SUFFIX)
+    near = source.with_name(session_name(source))
     if beside and can_write(near if near.is_dir() else near.parent):
         return near
     digest = hashlib.sha256(str(source).encode(errors="surrogateescape")).hexdigest()
@@ -110,6 +113,16 @@ def can_write(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def session_name(source: Path) -> str:
+    """Return how the session folder of a video is called: ``movie.frtm`` for ``movie.mp4``."""
+    return (source.name if source.is_dir() else source.stem) + _SUFFIX
+
+
+def sessions_in(folder: Path) -> list[Path]:
+    """Return the session folders that lie in a folder, by name."""
+    return sorted(path for path in folder.glob(f"*{_SUFFIX}") if is_session(path))
 
 
 def check_free(folder: Path) -> None:
@@ -139,12 +152,15 @@ def save_header(folder: Path, video: VideoIdentity, settings: Mapping[str, Any])
     from napari_frtm import __version__
 
     header = {"format": _FORMAT, "schema": _SCHEMA, "version": __version__}
-    content = {**header, "video": asdict(video), "settings": settings}
-    write_json(folder / _HEADER, content)
+    described = asdict(video) | {"source": None if video.source is None else utf8(video.source)}
+    content = {**header, "video": described, "settings": settings}
+    write_json(folder / _HEADER, content | {"beside": _beside(folder, video.source)})
 
 
 def load_header(folder: Path) -> tuple[VideoIdentity, dict[str, Any]]:
     """Return the video and the settings of a session.
+
+    If the video is not where it was, but lies to the folder as it did, that is its source.
 
     Raises
     ------
@@ -167,4 +183,55 @@ def load_header(folder: Path) -> tuple[VideoIdentity, dict[str, Any]]:
         shape = tuple(int(n) for n in video.pop("shape"))
         if len(shape) != 3:
             raise ValueError(f"the shape of the video is {shape}")
-        return VideoIdentity(**video, shape=shape), dict(content["settings"])
+        source = _found(folder, video.pop("source"), content.get("beside"))
+        identity = VideoIdentity(**video, source=source, shape=shape)
+        return identity, dict(content["settings"])
+
+
+def utf8(path: str | Path) -> str:
+    """Return a path as text that is the same whatever the encoding of file names; see `native`."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape") if _POSIX else str(path)
+
+
+def native(text: str) -> str:
+    """Return a path from the text that `utf8` gave."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape")) if _POSIX else text
+
+
+def is_there(source: str | Path) -> bool:
+    """Whether there is a file or folder of this name, or the folder of a numbered pattern."""
+    source = Path(source)
+    try:
+        return source.exists() or (is_pattern(source) and source.parent.is_dir())
+    except OSError:
+        return False
+
+
+def _found(folder: Path, source: str | None, beside: str | None) -> str | None:
+    """Return where a video is: at its path, or else where it lies as seen from the folder."""
+    if source is None:
+        return None
+    source = native(source)
+    if beside is None or is_there(source):
+        return source
+    moved = os.path.normpath(folder.absolute() / native(beside))
+    return moved if is_there(moved) else source
+
+
+def _beside(folder: Path, source: str | None) -> str | None:
+    """Return the path of a video as seen from the folder, with slashes; None if there is none."""
+    if source is None or not is_there(source):  # of another disk, for instance: as it was
+        return _saved_beside(folder)
+    try:
+        path = os.path.relpath(Path(source).absolute(), folder.absolute())
+    except ValueError:  # on another drive
+        return None
+    return utf8(Path(path).as_posix())
+
+
+def _saved_beside(folder: Path) -> str | None:
+    try:
+        content = json.loads((folder / _HEADER).read_text())
+        return content.get("beside") if isinstance(content, dict) else None
+    except (OSError, ValueError):
+        return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QThreadPool, Signal
@@ -16,6 +15,7 @@ from napari_frtm.plugin.run.prepare import Prepared, prepare
 from napari_frtm.plugin.run.progress import Progress
 from napari_frtm.plugin.work.session import Session
 from napari_frtm.session.carry_out import NetworkCache, carry_out
+from napari_frtm.session.provenance import provenance
 from napari_frtm.session.request import Advanced, Started
 from napari_frtm.session.store import Store
 
@@ -393,8 +393,8 @@ class Workspace(QObject):  # type: ignore[misc]
             self._ending.remove(session)
             session.close()
         else:
-            if run.stopping and session.store.folder is not None:
-                session.store.folder.end_run()
+            if run.stopping:
+                session.store.end_run()
             session.touch()
         self.run_changed.emit()
         self.ended.emit(run.outcome)
@@ -402,22 +402,6 @@ class Workspace(QObject):  # type: ignore[misc]
     def _say_unsaved(self, reason: str) -> None:
         if reason:
             self.trouble.emit(f"Your work cannot be saved now, but is still here: {reason}")
-
-
-def provenance(started: Started) -> dict[str, Any]:
-    """Return how a run was made, as plain values."""
-    frames = started.coverage.frames
-    return {
-        "version": version("napari-frtm"),
-        "preset": started.settings.preset,
-        "variant": started.config.variant.value,
-        "config": asdict(started.config),
-        "device": started.device,
-        "contrast": list(started.contrast),
-        "range": [frames.start, frames.stop - 1],
-        "direction": started.coverage.direction.value,
-        "keyframes": sorted({*started.coverage.annotated, *started.coverage.references}),
-    }
 
 
 def _carried_out(

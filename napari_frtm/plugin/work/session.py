@@ -77,7 +77,7 @@ class Session(QObject):  # type: ignore[misc]
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._announce)
+        self._timer.timeout.connect(self.announce)
         store.saver.on_failure = self.unsaved.emit
         self._closed = False
 
@@ -218,7 +218,8 @@ class Session(QObject):  # type: ignore[misc]
         self._timer.stop()
         self.store.close()
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
+        """Show and save what has changed, now."""
         stale, self._stale = self._stale, set()
         if stale:
             self.redrawn.emit(stale)

@@ -395,7 +395,7 @@ class Workspace(QObject):  # type: ignore[misc]
         else:
             if run.stopping:
                 session.store.end_run()
-            session.touch()
+            session.announce()
         self.run_changed.emit()
         self.ended.emit(run.outcome)
 

@@ -15,6 +15,7 @@ import tifffile
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder
+from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ print("done", flush=True)
 
 
 def test_a_killed_run_goes_on_where_it_was(
-    desk: Desk, qtbot: QtBot, clip: Clip, tmp_path: Path
+    desk: Desk, qtbot: QtBot, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After kill -9 of the whole program; the masks are those of an uninterrupted run.
 
@@ -232,6 +233,7 @@ def test_a_killed_run_goes_on_where_it_was(
     assert 0 < finished < len(labels)
     folder.release()
 
+    monkeypatch.setattr("napari_frtm.plugin.source.video.preferences", Preferences)
     (video,) = desk.viewer.open(str(movie))
     desk.widget.form.video.layer = video
     desk.widget.form.labels.layer = desk.viewer.add_labels(labels)

@@ -63,9 +63,14 @@ class Propagate(QWidget):  # type: ignore[misc]
         return self._shown
 
     def start(self, scope: Scope = Scope.RANGE, *, continues: bool = False) -> None:
-        """Start a run with what the form says; a message says why if it cannot be."""
+        """Start a run with what the form says; a message says why if it cannot be.
+
+        If the form says so, that is the displayed frame alone, whatever the scope.
+        """
         if self.running:
             return
+        if self.form.way is Way.FRAME:
+            scope = Scope.FRAME
         try:
             self._start(scope, continues)
         except FrtmError as error:
@@ -74,11 +79,11 @@ class Propagate(QWidget):  # type: ignore[misc]
 
     def start_range(self) -> None:
         """Fill the frames from In to Out, or the displayed one if the form says so."""
-        self.start(Scope.FRAME if self.form.way is Way.FRAME else Scope.RANGE)
+        self.start()
 
     def start_here(self) -> None:
         """Compute again what depends on the displayed frame only."""
-        self.start(Scope.FRAME if self.form.way is Way.FRAME else Scope.FROM_HERE)
+        self.start(Scope.FROM_HERE)
 
     def go_on(self) -> None:
         """Go on with a run that was broken off."""

@@ -167,10 +167,10 @@ def test_removing_the_scores_does_not_stop_the_run(desk: Desk, qtbot: QtBot) -> 
 
 
 def test_renaming_layers_changes_nothing(desk: Desk, qtbot: QtBot) -> None:
-    """In mid-run; the form follows."""
+    """In mid-run; results and the form follow the video."""
     go_on = _start_and_halt(desk, qtbot)
 
-    for layer in list(desk.viewer.layers):
+    for layer in (desk.video, desk.labels):
         layer.name = f"renamed {layer.name}"
     go_on.set()
     qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -103,3 +104,40 @@ def write_json(path: Path, value: object) -> None:
         If the value holds NaN or infinity, which JSON has no words for.
     """
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill, which takes the place of the folder `path` in the end.
+
+    It lies beside `path`. If the block fails, `path` stays as it was and the temporary is removed.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to write; the one that it is in must exist.
+
+    Yields
+    ------
+    Path
+        An empty folder.
+
+    Raises
+    ------
+    OutputError
+        In place of an `OSError` in the block or of the replacement.
+    """
+    target = path.resolve()
+    temporary, old = (target.with_name(f".{uuid4().hex}{target.suffix}") for _ in range(2))
+    try:
+        with reporting(path):
+            temporary.mkdir()
+            yield temporary
+            if target.exists():
+                target.rename(old)
+            temporary.rename(target)
+    finally:
+        if old.exists() and not target.exists():  # the second renaming failed
+            old.rename(target)
+        for folder in (temporary, old):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -38,7 +38,7 @@ def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, 
     form = FORMATS[settings.format]
     check_destination(source, settings)
     job = yield from prepare(source, settings)
-    if form.needs_video:
+    if form.needs_video or settings.edges.matting:
         source.image(job.span.start)
     with reporting(job.path):
         job.path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_frtm.io.export.cryptomatte import cryptomatte
 from napari_frtm.io.export.ctc import ctc
+from napari_frtm.io.export.exr import exr, exr_layers
 from napari_frtm.io.export.label_images import binary_png, indexed_png
+from napari_frtm.io.export.matte_files import cutout_png, cutout_tiff, matte_png, matte_tiff
+from napari_frtm.io.export.movie import FFV1, HUFFYUV, PRORES_4444, VP9
+from napari_frtm.io.export.movies import (
+    cutout_movie,
+    matte_only,
+    over_checker,
+    overlaid,
+    shown_movie,
+    side_by_side,
+)
 from napari_frtm.io.export.ome_zarr import ome_zarr
 from napari_frtm.io.export.polygons import coco, yolo
 from napari_frtm.io.export.stacks import npz, ome_tiff
@@ -54,5 +66,52 @@ FORMATS = {
     "coco": Format(label="COCO run lengths (JSON)", writer=coco, suffix=".json"),
     "yolo": Format(label="YOLO segmentation", writer=yolo),
     "ctc": Format(label="Cell Tracking Challenge", writer=ctc),
+    "matte-png": Format(label="Mattes, PNG, a folder for each object", writer=matte_png),
+    "matte-tiff": Format(label="Mattes, TIFF, a folder for each object", writer=matte_tiff),
+    "exr": Format(label="Mattes, EXR, a folder for each object", writer=exr),
+    "exr-layers": Format(label="Mattes, EXR with a layer for each object", writer=exr_layers),
+    "cryptomatte": Format(label="Cryptomatte (EXR)", writer=cryptomatte),
+    "cutout-png": Format(label="Cut-outs, RGBA PNG", writer=cutout_png, needs_video=True),
+    "cutout-tiff": Format(label="Cut-outs, RGBA TIFF", writer=cutout_tiff, needs_video=True),
+    "prores": Format(
+        label="ProRes 4444 with alpha",
+        writer=cutout_movie(PRORES_4444),
+        suffix=".mov",
+        needs_video=True,
+    ),
+    "ffv1": Format(
+        label="FFV1 with alpha (lossless)",
+        writer=cutout_movie(FFV1),
+        suffix=".mkv",
+        needs_video=True,
+    ),
+    "huffyuv": Format(
+        label="HuffYUV with alpha (lossless)",
+        writer=cutout_movie(HUFFYUV),
+        suffix=".avi",
+        needs_video=True,
+    ),
+    "webm": Format(
+        label="VP9 with alpha", writer=cutout_movie(VP9), suffix=".webm", needs_video=True
+    ),
+    "overlay": Format(
+        label="Masks over the video, H.264",
+        writer=shown_movie(overlaid),
+        suffix=".mp4",
+        needs_video=True,
+    ),
+    "side-by-side": Format(
+        label="Video and masks side by side, H.264",
+        writer=shown_movie(side_by_side, 2),
+        suffix=".mp4",
+        needs_video=True,
+    ),
+    "matte-movie": Format(label="Mattes, H.264", writer=shown_movie(matte_only), suffix=".mp4"),
+    "checker": Format(
+        label="Objects over a checkerboard, H.264",
+        writer=shown_movie(over_checker),
+        suffix=".mp4",
+        needs_video=True,
+    ),
 }
 """By the name that settings and the command line use."""

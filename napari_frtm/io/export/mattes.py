@@ -1,0 +1,186 @@
+"""Soft mattes at the video's own resolution, from probabilities or, without them, hard masks."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_frtm.io.export.edges import calmed, feathered, grown
+from napari_frtm.io.export.matting import estimated, foreground
+from napari_frtm.io.export.overlay import to_uint8
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_frtm.io.export.job import Job
+
+logger = logging.getLogger(__name__)
+
+_LEVELS = 255
+_SLACK = 1.5
+"""Distance from the hard outline at which a soft one may cross 0.5, in pixels of the soft mask."""
+_REACH = 3
+"""How far around a place that was painted anew the soft mask is not trusted, likewise."""
+_BLUR = 0.7
+"""Sigma that makes the staircase of a hard mask an antialiased edge, pixels."""
+
+
+class Mattes:
+    """The mattes of a job, with its edge settings.
+
+    Parameters
+    ----------
+    job : Job
+        What is exported.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._kept: OrderedDict[tuple[int, int], NDArray[np.float16]] = OrderedDict()
+        self._warned = False
+
+    def alpha(self, index: int, object_id: int) -> NDArray[np.float32]:
+        """Return the matte of an object in a frame: of shape (H, W), in [0, 1]."""
+        edges = self._job.settings.edges
+        reach = min(edges.smooth, index, self._job.source.length - 1 - index)
+        if reach:
+            near = range(index - reach, index + reach + 1)
+            alpha = calmed([self._remembered(t, object_id) for t in near])
+        else:
+            alpha = self._unsmoothed(index, object_id)
+        alpha = feathered(grown(alpha, edges.grow), edges.feather)
+        return np.clip(alpha, 0, 1)
+
+    def together(self, index: int) -> NDArray[np.float32]:
+        """Return the matte of all objects of the job: of shape (H, W), in [0, 1]."""
+        total = np.zeros(self._job.source.size, np.float32)
+        for object_id in self._job.object_ids:
+            total += self.alpha(index, object_id)
+        return np.minimum(total, 1)
+
+    def colours(self, index: int, alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the colours to show with a matte: RGB of shape (H, W, 3).
+
+        With matting, those of the objects alone, without what shines through their edges.
+        """
+        image = self.image(index)
+        return foreground(image, alpha) if self._job.settings.edges.matting else image
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Return a frame of the video as RGB of shape (H, W, 3)."""
+        frame = self._job.source.image(index)
+        video = self._job.source.video
+        assert video is not None  # or `image` had raised
+        return to_uint8(frame, video.contrast)
+
+    def _remembered(self, index: int, object_id: int) -> NDArray[np.float32]:
+        key = index, object_id
+        if key not in self._kept:
+            self._kept[key] = self._unsmoothed(index, object_id).astype(np.float16)
+        window = (2 * self._job.settings.edges.smooth + 1) * len(self._job.object_ids)
+        while len(self._kept) > window:
+            self._kept.popitem(last=False)
+        return self._kept[key].astype(np.float32)
+
+    def _unsmoothed(self, index: int, object_id: int) -> NDArray[np.float32]:
+        mask = self._job.mask(index, object_id)
+        if not mask.any():
+            return np.zeros(mask.shape, np.float32)
+        soft = self._job.source.probabilities.get(object_id)
+        levels = None if soft is None else np.asarray(soft[index])
+        if levels is None or not levels.any():
+            self._warn(index)
+            alpha = antialiased(mask)
+        else:
+            alpha = agreeing(upsampled(levels, mask.shape), mask, mask.shape[0] / levels.shape[0])
+        edges = self._job.settings.edges
+        return estimated(self.image(index), alpha, edges.band) if edges.matting else alpha
+
+    def _warn(self, index: int) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "There are no soft masks for some frames (the first is %d): their mattes are "
+                "hard masks with antialiased edges.",
+                index,
+            )
+
+
+def upsampled(levels: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a soft mask at another size, interpolated as log-odds.
+
+    Parameters
+    ----------
+    levels : uint8 array of shape (h, w)
+        255 for certain.
+    size : tuple of int
+        (H, W).
+
+    Returns
+    -------
+    float32 array of shape (H, W), in [0, 1]
+        Exactly 0 and 1 where all levels around are.
+    """
+    low = 0.5 / _LEVELS
+    table = np.clip(np.arange(_LEVELS + 1) / _LEVELS, low, 1 - low)
+    odds = np.log(table / (1 - table)).astype(np.float32)[levels]
+    odds = cv2.resize(odds, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    alpha = 1 / (1 + np.exp(-odds))
+    # the ends of the table are 0 and 1; up to rounding
+    alpha = (alpha - low) / (1 - 2 * low)
+    alpha[alpha < low / _LEVELS] = 0
+    alpha[alpha > 1 - low / _LEVELS] = 1
+    return np.asarray(alpha, np.float32)
+
+
+def antialiased(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return a hard mask of shape (H, W) with soft edges a pixel wide."""
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (5, 5), _BLUR), np.float32)
+
+
+def agreeing(
+    alpha: NDArray[np.float32], mask: NDArray[np.bool_], ratio: float
+) -> NDArray[np.float32]:
+    """Return a matte that says what the mask says: where they differ, the mask wins.
+
+    They differ where masks were painted, cleaned up or taken by another object after the soft
+    masks were made.
+
+    Parameters
+    ----------
+    alpha : float32 array of shape (H, W), in [0, 1]
+        The soft mask.
+    mask : bool array of shape (H, W)
+        What is accepted.
+    ratio : float
+        Pixels of the video in a pixel of the soft mask.
+    """
+    hard = mask.view(np.uint8)
+    slack = max(1, round(_SLACK * ratio))
+    square = np.ones((2 * slack + 1, 2 * slack + 1), np.uint8)
+    surely, maybe = cv2.erode(hard, square, borderValue=1) > 0, cv2.dilate(hard, square) > 0
+    wrong = (surely & (alpha < 0.5)) | (~maybe & (alpha >= 0.5))
+    # a small piece that was erased or added has no inside that the slack would leave
+    wrong |= _unknown_pieces(hard, (alpha >= 0.5).view(np.uint8))
+    if not wrong.any():
+        return alpha
+    reach = max(1, round(_REACH * ratio)) + slack
+    square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return np.where(cv2.dilate(wrong.view(np.uint8), square) > 0, antialiased(mask), alpha)
+
+
+def _unknown_pieces(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the pieces of each of two masks that do not meet the other."""
+    found = np.zeros(one.shape, bool)
+    for mask, rest in ((one, other), (other, one)):
+        count, pieces = cv2.connectedComponents(mask, connectivity=8)
+        if count > 1:
+            met = np.zeros(count, bool)
+            met[pieces[rest > 0]] = True
+            met[0] = True
+            found |= ~met[pieces]
+    return found

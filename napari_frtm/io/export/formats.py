@@ -22,6 +22,8 @@ from napari_frtm.io.export.movies import (
 from napari_frtm.io.export.ome_zarr import ome_zarr
 from napari_frtm.io.export.polygons import coco, yolo
 from napari_frtm.io.export.stacks import npz, ome_tiff
+from napari_frtm.io.export.table import csv_table, parquet_table
+from napari_frtm.io.export.tracks import geff, tracks_csv
 
 if TYPE_CHECKING:
     from napari_frtm.io.export.job import Writer
@@ -66,6 +68,10 @@ FORMATS = {
     "coco": Format(label="COCO run lengths (JSON)", writer=coco, suffix=".json"),
     "yolo": Format(label="YOLO segmentation", writer=yolo),
     "ctc": Format(label="Cell Tracking Challenge", writer=ctc),
+    "tracks": Format(label="Centroids for napari Tracks (CSV)", writer=tracks_csv, suffix=".csv"),
+    "geff": Format(label="Graph of centroids (GEFF)", writer=geff, suffix=".geff", folder=True),
+    "csv": Format(label="Measurements (CSV)", writer=csv_table, suffix=".csv"),
+    "parquet": Format(label="Measurements (Parquet)", writer=parquet_table, suffix=".parquet"),
     "matte-png": Format(label="Mattes, PNG, a folder for each object", writer=matte_png),
     "matte-tiff": Format(label="Mattes, TIFF, a folder for each object", writer=matte_tiff),
     "exr": Format(label="Mattes, EXR, a folder for each object", writer=exr),

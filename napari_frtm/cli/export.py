@@ -21,11 +21,13 @@ from napari_frtm.cli.progress import Interrupted
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.export import export
 from napari_frtm.io.export.formats import FORMATS
+from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
-from napari_frtm.io.export.source import MaskSource, open_masks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from napari_frtm.io.export.source import MaskSource
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

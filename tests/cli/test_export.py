@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from napari_frtm.io.labels import write_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from console import Outcome
 
@@ -55,7 +55,9 @@ def test_files_are_named_and_numbered(command: Command, masks: Path, tmp_path: P
 
     command("export", masks, out, "--format", "png", "--names", "shot_%04d", "--start", "1001")
 
-    assert sorted(path.name for path in out.iterdir()) == [f"shot_{n}.png" for n in range(1001, 1005)]
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"shot_{n}.png" for n in range(1001, 1005)
+    ]
     with Image.open(out / "shot_1002.png") as picture:
         assert np.unique(np.asarray(picture)).tolist() == [0, 1, 7]
 

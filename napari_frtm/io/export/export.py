@@ -59,9 +59,7 @@ def check_destination(source: MaskSource, settings: ExportSettings) -> None:
     path, form = settings.destination, FORMATS[settings.format]
     _protect(path, source)
     if form.suffix and not path.name.lower().endswith(_suffixes(form)):
-        raise OutputError(
-            f"{path.name} is no name for {form.label}: let it end in {form.suffix}."
-        )
+        raise OutputError(f"{path.name} is no name for {form.label}: let it end in {form.suffix}.")
     folder = form.folder or not form.suffix
     if path.exists() and path.is_dir() != folder:
         what = "file" if folder else "folder"

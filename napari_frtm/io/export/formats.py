@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_frtm.io.export.cryptomatte import cryptomatte
-from napari_frtm.io.export.ctc import ctc
-from napari_frtm.io.export.exr import exr, exr_layers
-from napari_frtm.io.export.label_images import binary_png, indexed_png
-from napari_frtm.io.export.matte_files import cutout_png, cutout_tiff, matte_png, matte_tiff
-from napari_frtm.io.export.movie import FFV1, HUFFYUV, PRORES_4444, VP9
-from napari_frtm.io.export.movies import (
+from napari_frtm.io.export.masks.ctc import ctc
+from napari_frtm.io.export.masks.images import binary_png, indexed_png
+from napari_frtm.io.export.masks.ome_zarr import ome_zarr
+from napari_frtm.io.export.masks.polygons import coco, yolo
+from napari_frtm.io.export.masks.stacks import npz, ome_tiff
+from napari_frtm.io.export.mattes.cryptomatte import cryptomatte
+from napari_frtm.io.export.mattes.exr import exr, exr_layers
+from napari_frtm.io.export.mattes.images import cutout_png, cutout_tiff, matte_png, matte_tiff
+from napari_frtm.io.export.movies.encodings import FFV1, HUFFYUV, PRORES_4444, VP9
+from napari_frtm.io.export.movies.shown import (
     cutout_movie,
     matte_only,
     over_checker,
@@ -19,11 +22,8 @@ from napari_frtm.io.export.movies import (
     shown_movie,
     side_by_side,
 )
-from napari_frtm.io.export.ome_zarr import ome_zarr
-from napari_frtm.io.export.polygons import coco, yolo
-from napari_frtm.io.export.stacks import npz, ome_tiff
-from napari_frtm.io.export.table import csv_table, parquet_table
-from napari_frtm.io.export.tracks import geff, tracks_csv
+from napari_frtm.io.export.tables.measurements import csv_table, parquet_table
+from napari_frtm.io.export.tables.tracks import geff, tracks_csv
 
 if TYPE_CHECKING:
     from napari_frtm.io.export.job import Writer

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_frtm.io.export.movie import H264, Movie, MovieTraits
+from napari_frtm.io.export.movies.encodings import H264, MovieTraits
+from napari_frtm.io.export.movies.movie import Movie
 from napari_frtm.io.labels import davis_palette
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 import tifffile
 
 from napari_frtm.io.export.export import export
+from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.export.settings import ExportSettings
-from napari_frtm.io.export.source import MaskSource, open_masks
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 from napari_frtm.io.session.objects import SessionObject, save_objects
 from napari_frtm.timeline import Timeline
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from napari_frtm.io.export.source import MaskSource
 
 LENGTH, HEIGHT, WIDTH = 6, 60, 80
 WORKING = (30, 40)

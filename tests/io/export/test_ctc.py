@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
@@ -11,6 +11,9 @@ from napari_frtm.io.export.export import export
 from napari_frtm.io.export.settings import ExportSettings
 from napari_frtm.io.export.source import MaskSource
 from napari_frtm.io.session.objects import SessionObject
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def read(folder: Path) -> tuple[np.ndarray, dict[int, tuple[int, int, int]]]:

@@ -13,8 +13,9 @@ import tifffile
 from napari_frtm.errors import FrtmError, LabelsError, OutputError, VideoError
 from napari_frtm.io.export.export import export
 from napari_frtm.io.export.formats import FORMATS
+from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
-from napari_frtm.io.export.source import MaskSource, open_masks
+from napari_frtm.io.export.source import MaskSource
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def test_other_folders_are_not_replaced_by_zarr(work: Work, tmp_path: Path) -> N
 )
 def test_the_source_is_never_written(work: Work, tmp_path: Path, form: str, name: str) -> None:
     """Even if files may be replaced."""
-    with pytest.raises(OutputError, match="made from|session"):
+    with pytest.raises(OutputError, match=r"made from|session"):
         run(work.source(), form, tmp_path / name, overwrite=True)
 
 

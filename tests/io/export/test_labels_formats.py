@@ -87,7 +87,7 @@ def test_npz(exported: Exported, work: Work) -> None:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 def test_coco(exported: Exported, work: Work) -> None:
-    """pycocotools loads it, and decodes each mask."""
+    """Pycocotools loads it, and decodes each mask."""
     path = exported("coco", "masks.json")
 
     dataset = COCO(str(path))
@@ -104,7 +104,7 @@ def test_coco(exported: Exported, work: Work) -> None:
 
 def test_coco_run_lengths_are_those_of_pycocotools() -> None:
     """Character by character, also where runs shrink and where the first pixel is set."""
-    from napari_frtm.io.export.polygons import compressed
+    from napari_frtm.io.export.masks.polygons import compressed
 
     rng = np.random.default_rng(0)
     for scale in (1, 4, 40):
@@ -118,7 +118,7 @@ def test_yolo(exported: Exported, work: Work) -> None:
     """Filled again, the polygons are the masks, except holes and bridges between pieces."""
     folder = exported("yolo", "yolo")
 
-    assert "0: \"Left_eye\"" in (folder / "data.yaml").read_text()
+    assert '0: "Left_eye"' in (folder / "data.yaml").read_text()
     height, width = work.truth.shape[1:]
     for t, labels in enumerate(work.truth):
         found = np.zeros_like(labels)

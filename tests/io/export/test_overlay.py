@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from napari_frtm.errors import OutputError
-from napari_frtm.io.export import movie as movies
 from napari_frtm.io.export import overlay as module
+from napari_frtm.io.export.movies import encodings as movies
 from napari_frtm.io.export.overlay import OverlayMovie, contact_sheet, overlay, to_uint8
 
 if TYPE_CHECKING:

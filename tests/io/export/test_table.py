@@ -12,9 +12,10 @@ import pytest
 import tifffile
 
 from napari_frtm.io.export.export import export
+from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.export.settings import ExportSettings
-from napari_frtm.io.export.source import MaskSource, open_masks
-from napari_frtm.io.export.table import columns, measured
+from napari_frtm.io.export.source import MaskSource
+from napari_frtm.io.export.tables.measurements import columns, measured
 from napari_frtm.io.session.objects import SessionObject
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def test_a_table_by_hand(tmp_path: Path) -> None:
 
     (row,) = measured(source, 2, masks[2])
 
-    assert list(columns(source)) and set(row) == set(columns(source))
+    assert set(row) == set(columns(source))
     expected = {
         **{"index": 2, "seconds": 4.0, "object": 7, "name": "", "parent": None},
         **{"keyframe": False, "frozen": False, "confidence": None, "area_px": 8},

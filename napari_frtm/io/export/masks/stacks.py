@@ -114,5 +114,3 @@ def npz(job: Job) -> Iterator[WriteFrame]:
 def _member(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
     with archive.open(f"{name}.npy", "w") as member:
         np.lib.format.write_array(member, array, allow_pickle=False)
-
-

@@ -51,24 +51,22 @@ def feathered(alpha: NDArray[np.float32], width: float) -> NDArray[np.float32]:
 def calmed(alphas: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return the matte in the middle, without what its edge does for a moment only.
 
-    Near the outline it becomes the median over time, after the others were moved so that their
-    centroids lie on that of the middle one: what moves evenly stays as it is.
+    Near the outline it becomes the median over time, after the others were moved to where they
+    would be now: what moves evenly stays as it is.
 
     Parameters
     ----------
     alphas : sequence of float32 arrays of shape (H, W), in [0, 1]
         An odd number of successive frames.
     """
-    middle = alphas[len(alphas) // 2]
-    here = _centroid(middle)
-    if here is None or len(alphas) == 1:
-        return middle
-    moved = []
-    for alpha in alphas:
-        there = _centroid(alpha)
-        if there is None:
+    here = len(alphas) // 2
+    middle = alphas[here]
+    moved = [middle]
+    for before, after in zip(alphas[:here], alphas[:here:-1], strict=True):
+        start, end = _centroid(before), _centroid(after)
+        if start is None or end is None:
             return middle
-        moved.append(_moved(alpha, here - there) if alpha is not middle else middle)
+        moved += [_moved(before, (end - start) / 2), _moved(after, (start - end) / 2)]
     hard = (middle > 0.5).view(np.uint8)
     disc = _disc(_BAND)
     near = cv2.dilate(hard, disc) != cv2.erode(hard, disc)
@@ -87,14 +85,14 @@ def _dilated(alpha: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
 
 def _disc(radius: int) -> NDArray[np.uint8]:
     y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    return (x * x + y * y <= radius * radius + radius / 2).astype(np.uint8)
+    return np.asarray(x * x + y * y <= radius * radius + radius / 2, np.uint8)
 
 
 def _centroid(alpha: NDArray[np.float32]) -> NDArray[np.float64] | None:
     moments = cv2.moments(alpha)
     if not moments["m00"]:
         return None
-    return np.array([moments["m10"], moments["m01"]]) / moments["m00"]
+    return np.asarray(np.array([moments["m10"], moments["m01"]]) / moments["m00"])
 
 
 def _moved(alpha: NDArray[np.float32], by: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -13,8 +13,8 @@ import tifffile
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, write_bytes
-from napari_frtm.io.export.label_images import make_folder, write_png
-from napari_frtm.io.export.mattes import Mattes
+from napari_frtm.io.export.masks.images import make_folder, write_png
+from napari_frtm.io.export.mattes.alpha import Mattes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -94,9 +94,7 @@ def job_rows(job: Job, index: int) -> list[dict[str, Any]]:
     """Return the rows of a frame: `measured`, and the frame's number."""
     rows = measured(job.source, index, job.labels(index))
     names = {i: job.object_name(i) for i in job.object_ids}
-    return [
-        {**row, "frame": job.number(index), "name": names[row["object"]]} for row in rows
-    ]
+    return [{**row, "frame": job.number(index), "name": names[row["object"]]} for row in rows]
 
 
 def measured(source: MaskSource, index: int, labels: NDArray[Any]) -> list[dict[str, Any]]:
@@ -118,14 +116,13 @@ def measured(source: MaskSource, index: int, labels: NDArray[Any]) -> list[dict[
         Lengths in pixels, and in physical units where the pixel size is known; the orientation is
         the angle of the longer axis against the rows' axis, counter-clockwise, in radians.
     """
-    from skimage.measure import regionprops_table  # here, because it takes long to import
-
+    measure = extra("skimage.measure", "A table")  # here, because it takes long to import
     channels = _channels(source)
     image = _image(source, index) if channels else None
     wanted = ["label", "area", "centroid", "bbox", "perimeter", "eccentricity", "orientation"]
     if image is not None:
         wanted += ["intensity_mean", "intensity_min", "intensity_max"]
-    found = regionprops_table(labels, image, wanted)
+    found = measure.regionprops_table(labels, image, wanted)
     rows = []
     for k, object_id in enumerate(found["label"].tolist()):
         row = _known(source, index, object_id)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from napari_frtm.io.atomic import replacing, write_bytes
-from napari_frtm.io.export.label_images import make_folder
+from napari_frtm.io.export.masks.images import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_frtm.io.atomic import replacing_folder
-from napari_frtm.io.export.label_images import make_folder
+from napari_frtm.io.export.masks.images import make_folder
 from napari_frtm.io.labels import davis_palette
 
 if TYPE_CHECKING:
@@ -108,8 +108,6 @@ def _image(job: Job, version: str, levels: int) -> dict[str, Any]:
                 {"label-value": i, "rgba": [*palette[1 + (i - 1) % 255].tolist(), 255]}
                 for i in job.object_ids
             ],
-            "properties": [
-                {"label-value": i, "name": job.object_name(i)} for i in job.object_ids
-            ],
+            "properties": [{"label-value": i, "name": job.object_name(i)} for i in job.object_ids],
         },
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from napari_frtm.errors import OutputError
-from napari_frtm.io.export.movie import FULL_RANGE, MovieTraits
+from napari_frtm.io.export.movies.encodings import FULL_RANGE, MovieTraits
 from napari_frtm.io.video.index import video_stream
 from napari_frtm.io.video.opening import MOVIES
 
@@ -100,7 +100,9 @@ def traits(job: Job, note: str) -> MovieTraits:
     path, fps = job.source.video_path, job.source.fps
     if path is None or path.suffix.lower() not in MOVIES or not path.is_file():
         if job.settings.audio:
-            raise OutputError("The masks are not of a movie file, so there is no sound to take over.")
+            raise OutputError(
+                "The masks are not of a movie file, so there is no sound to take over."
+            )
         return MovieTraits(fps=fps, note=note)
     with av.open(str(path)) as container:
         stream = video_stream(container)

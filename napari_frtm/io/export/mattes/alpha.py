@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_frtm.io.export.edges import calmed, feathered, grown
-from napari_frtm.io.export.matting import estimated, foreground
+from napari_frtm.io.export.mattes.edges import calmed, feathered, grown
+from napari_frtm.io.export.mattes.matting import estimated, foreground
 from napari_frtm.io.export.overlay import to_uint8
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LEVELS = 255
-_SLACK = 1.5
-"""Distance from the hard outline at which a soft one may cross 0.5, in pixels of the soft mask."""
+_SLACK = 1
+"""Distance from the hard outline at which a soft one may cross 0.5, pixels."""
 _REACH = 3
-"""How far around a place that was painted anew the soft mask is not trusted, likewise."""
+"""How far around a place that was painted anew the soft mask is not trusted, in its pixels."""
 _BLUR = 0.7
 """Sigma that makes the staircase of a hard mask an antialiased edge, pixels."""
 
@@ -160,15 +160,15 @@ def agreeing(
         Pixels of the video in a pixel of the soft mask.
     """
     hard = mask.view(np.uint8)
-    slack = max(1, round(_SLACK * ratio))
-    square = np.ones((2 * slack + 1, 2 * slack + 1), np.uint8)
+    square = np.ones((2 * _SLACK + 1, 2 * _SLACK + 1), np.uint8)
     surely, maybe = cv2.erode(hard, square, borderValue=1) > 0, cv2.dilate(hard, square) > 0
     wrong = (surely & (alpha < 0.5)) | (~maybe & (alpha >= 0.5))
-    # a small piece that was erased or added has no inside that the slack would leave
-    wrong |= _unknown_pieces(hard, (alpha >= 0.5).view(np.uint8))
+    # a small piece or hole that was erased or added has no inside that the slack would leave
+    soft = (alpha >= 0.5).view(np.uint8)
+    wrong |= _unknown_pieces(hard, soft) | _unknown_pieces(1 - hard, 1 - soft)
     if not wrong.any():
         return alpha
-    reach = max(1, round(_REACH * ratio)) + slack
+    reach = max(1, round(_REACH * ratio)) + _SLACK
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return np.where(cv2.dilate(wrong.view(np.uint8), square) > 0, antialiased(mask), alpha)
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_frtm.io.export.exr import attributes, write_exr
 from napari_frtm.io.export.extras import extra
-from napari_frtm.io.export.label_images import make_folder
-from napari_frtm.io.export.mattes import Mattes
+from napari_frtm.io.export.masks.images import make_folder
+from napari_frtm.io.export.mattes.alpha import Mattes
+from napari_frtm.io.export.mattes.exr import attributes, write_exr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +53,7 @@ def cryptomatte(job: Job) -> Iterator[WriteFrame]:
         channels = _ranked(coverage, ids)
         total = coverage.sum(0)
         channels |= dict.fromkeys("RGBA", total)  # for programs that do not know of Cryptomatte
-        write_exr(
-            job.path / f"{job.stem(index)}.exr", channels, attributes(job, index) | header
-        )
+        write_exr(job.path / f"{job.stem(index)}.exr", channels, attributes(job, index) | header)
 
     yield write
 
@@ -70,9 +68,9 @@ def id_hash(name: str) -> int:
     return value ^ 1 << 23 if exponent in (0, 255) else value
 
 
-def id_float(name: str) -> np.float32:
+def id_float(name: str) -> float:
     """Return the bits of the hash of a name as a number."""
-    return np.array(id_hash(name), np.uint32).view(np.float32)[()]
+    return float(np.array(id_hash(name), np.uint32).view(np.float32))
 
 
 def murmur3(data: bytes) -> int:
@@ -102,7 +100,7 @@ def _coverage(mattes: Mattes, job: Job, index: int) -> NDArray[np.float32]:
     shares = np.zeros(shape, np.float32)
     for row, object_id in enumerate(job.object_ids):
         shares[row] = mattes.alpha(index, object_id)
-    return shares / np.maximum(shares.sum(0), 1)
+    return np.asarray(shares / np.maximum(shares.sum(0), 1), np.float32)
 
 
 def _ranked(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_frtm.io.export.matte_files import alpha_kind, cutout
-from napari_frtm.io.export.mattes import Mattes
-from napari_frtm.io.export.movie import H264, Encoding, Movie
+from napari_frtm.io.export.mattes.alpha import Mattes
+from napari_frtm.io.export.mattes.images import alpha_kind, cutout
+from napari_frtm.io.export.movies.encodings import H264, Encoding
+from napari_frtm.io.export.movies.movie import Movie
+from napari_frtm.io.export.movies.sound import traits
 from napari_frtm.io.export.overlay import overlay
-from napari_frtm.io.export.sound import traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

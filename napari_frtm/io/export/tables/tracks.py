@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from napari_frtm.io.atomic import replacing, replacing_folder
-from napari_frtm.io.export.label_images import make_folder
+from napari_frtm.io.export.masks.images import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,8 +108,7 @@ def _write_graph(job: Job, nodes: Sequence[tuple[int, int, float, float]], folde
         "directed": True,
         "axes": _axes(job, columns),
         "node_props_metadata": {
-            name: {"identifier": name, "dtype": np.dtype(kind).name}
-            for name, kind in types.items()
+            name: {"identifier": name, "dtype": np.dtype(kind).name} for name, kind in types.items()
         },
         "edge_props_metadata": {},
         "track_node_props": {"tracklet": "object"},

@@ -17,7 +17,7 @@ import tifffile
 
 from napari_frtm.errors import LabelsError
 from napari_frtm.io.atomic import replacing, write_bytes
-from napari_frtm.io.export.label_images import make_folder
+from napari_frtm.io.export.masks.images import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import numpy as np
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing
 from napari_frtm.io.export.extras import extra
-from napari_frtm.io.export.label_images import make_folder
-from napari_frtm.io.export.mattes import Mattes
+from napari_frtm.io.export.masks.images import make_folder
+from napari_frtm.io.export.mattes.alpha import Mattes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -100,15 +100,26 @@ def test_soft_masks_are_upsampled_as_log_odds() -> None:
     levels[0, 2:] = round(0.9 * 255)
     levels[0, 1], levels[0, 5] = round(0.1 * 255), 255
 
-    alpha = upsampled(levels, (1, 12))[0]
+    alpha = upsampled(levels, (1, 12), np.s_[0:1, 0:12])[0]
 
     odds = np.log(9) / 2
     assert alpha[3] == pytest.approx(1 / (1 + np.exp(odds)), abs=0.01)
     assert alpha[4] == pytest.approx(1 / (1 + np.exp(-odds)), abs=0.01)
     assert (alpha[0], alpha[11]) == (0, 1)
-    assert upsampled(np.array([[3, 77, 255]], np.uint8), (1, 3))[0] == pytest.approx(
-        np.array([3, 77, 255]) / 255, abs=0.002
-    )
+    assert upsampled(np.array([[3, 77, 255]], np.uint8), (1, 3), np.s_[0:1, 0:3])[
+        0
+    ] == pytest.approx(np.array([3, 77, 255]) / 255, abs=0.002)
+
+
+def test_parts_of_soft_masks_are_those_of_the_whole() -> None:
+    """Rows and columns are where OpenCV puts them."""
+    levels = np.random.default_rng(0).integers(100, 156, (9, 14), np.uint8)
+    odds = np.log(levels / (255 - levels.astype(float)))
+
+    part = upsampled(levels, (31, 37), np.s_[5:20, 11:37])
+
+    expected = 1 / (1 + np.exp(-cv2.resize(odds, (37, 31))))
+    np.testing.assert_allclose(part, expected[5:20, 11:], atol=0.003)
 
 
 def test_masks_win_where_they_were_painted_since() -> None:

@@ -25,6 +25,8 @@ _SLACK = 1
 """Distance from the hard outline at which a soft one may cross 0.5, pixels."""
 _REACH = 3
 """How far around a place that was painted anew the soft mask is not trusted, in its pixels."""
+_BORDER = 4
+"""Pixels around an object in which its antialiased edge ends."""
 _BLUR = 0.7
 """Sigma that makes the staircase of a hard mask an antialiased edge, pixels."""
 
@@ -92,11 +94,15 @@ class Mattes:
             return np.zeros(mask.shape, np.float32)
         soft = self._job.source.probabilities.get(object_id)
         levels = None if soft is None else np.asarray(soft[index])
+        alpha = np.zeros(mask.shape, np.float32)
         if levels is None or not levels.any():
             self._warn(index)
-            alpha = antialiased(mask)
+            box = _box(mask, _BORDER)
+            alpha[box] = antialiased(mask[box])
         else:
-            alpha = agreeing(upsampled(levels, mask.shape), mask, mask.shape[0] / levels.shape[0])
+            box = _common_box(mask, levels)
+            ratio = mask.shape[0] / levels.shape[0]
+            alpha[box] = agreeing(upsampled(levels, mask.shape, box), mask[box], ratio)
         edges = self._job.settings.edges
         return estimated(self.image(index), alpha, edges.band) if edges.matting else alpha
 
@@ -110,31 +116,50 @@ class Mattes:
             )
 
 
-def upsampled(levels: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return a soft mask at another size, interpolated as log-odds.
+def upsampled(
+    levels: NDArray[np.uint8], size: tuple[int, ...], box: tuple[slice, slice]
+) -> NDArray[np.float32]:
+    """Return a part of a soft mask at another size, interpolated as log-odds.
 
     Parameters
     ----------
     levels : uint8 array of shape (h, w)
         255 for certain.
     size : tuple of int
-        (H, W).
+        (H, W) of the whole.
+    box : tuple of slice
+        The rows and columns to return, of those of `size`.
 
     Returns
     -------
-    float32 array of shape (H, W), in [0, 1]
-        Exactly 0 and 1 where all levels around are.
+    float32 array, in [0, 1]
+        Of the shape of `box`. Exactly 0 and 1 where all levels around are.
     """
     low = 0.5 / _LEVELS
     table = np.clip(np.arange(_LEVELS + 1) / _LEVELS, low, 1 - low)
-    odds = np.log(table / (1 - table)).astype(np.float32)[levels]
-    odds = cv2.resize(odds, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    alpha = 1 / (1 + np.exp(-odds))
+    odds = np.log(table / (1 - table)).astype(np.float32)
+    rows, columns = (
+        _between(part, old, new) for part, old, new in zip(box, levels.shape, size, strict=True)
+    )
+    lines = (
+        odds[levels[rows[0]]] * (1 - rows[2])[:, None] + odds[levels[rows[1]]] * rows[2][:, None]
+    )
+    values = lines[:, columns[0]] * (1 - columns[2]) + lines[:, columns[1]] * columns[2]
+    alpha = 1 / (1 + np.exp(-values))
     # the ends of the table are 0 and 1; up to rounding
     alpha = (alpha - low) / (1 - 2 * low)
     alpha[alpha < low / _LEVELS] = 0
     alpha[alpha > 1 - low / _LEVELS] = 1
     return np.asarray(alpha, np.float32)
+
+
+def _between(
+    part: slice, old: int, new: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the old pixels before and behind new ones, and how near those are to the latter."""
+    place = np.clip((np.arange(part.start, part.stop) + 0.5) * old / new - 0.5, 0, old - 1)
+    before = np.floor(place).astype(np.intp)
+    return before, np.minimum(before + 1, old - 1), (place - before).astype(np.float32)
 
 
 def antialiased(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -184,3 +209,25 @@ def _unknown_pieces(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray
             met[0] = True
             found |= ~met[pieces]
     return found
+
+
+def _common_box(mask: NDArray[np.bool_], levels: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Return the part of a frame in which a mask or its soft mask are, and a little around it."""
+    boxes = [_box(mask, _BORDER)]
+    spans = []
+    for part, old, new in zip(_box(levels > 0, 2), levels.shape, mask.shape, strict=True):
+        spans.append(slice(part.start * new // old, min(new, -(-part.stop * new // old))))
+    boxes.append((spans[0], spans[1]))
+    rows, columns = zip(*boxes, strict=True)
+    return _around(rows), _around(columns)
+
+
+def _around(parts: tuple[slice, ...]) -> slice:
+    return slice(min(part.start for part in parts), max(part.stop for part in parts))
+
+
+def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Return the part of an image that a mask, which is not empty, is in."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    rows = slice(max(0, y - margin), min(mask.shape[0], y + height + margin))
+    return rows, slice(max(0, x - margin), min(mask.shape[1], x + width + margin))

@@ -8,14 +8,13 @@ from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.io.export.formats import FORMATS, Format
 from napari_frtm.io.export.job import prepare
-from napari_frtm.io.export.settings import Progress
+from napari_frtm.io.export.settings import ExportSettings, Progress
 from napari_frtm.io.session.identity import is_session
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from napari_frtm.io.export.settings import ExportSettings
     from napari_frtm.io.export.source import MaskSource
 
 
@@ -36,6 +35,7 @@ def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, 
         If there is nothing to write, or it cannot be written; the message says why.
     """
     form = FORMATS[settings.format]
+    _check_options(settings)
     check_destination(source, settings)
     job = yield from prepare(source, settings)
     if form.needs_video or settings.edges.matting:
@@ -70,6 +70,24 @@ def check_destination(source: MaskSource, settings: ExportSettings) -> None:
         raise OutputError(f"{path} holds something else than zarr. Choose another folder.")
 
 
+def _check_options(settings: ExportSettings) -> None:
+    """Refuse settings that would make no difference, rather than leaving them out silently."""
+    form = FORMATS[settings.format]
+    plain = ExportSettings(format=settings.format, destination=settings.destination)
+    for option in ("names", "depth", "edges", "premultiplied", "audio"):
+        if option not in form.uses and getattr(settings, option) != getattr(plain, option):
+            raise OutputError(
+                f"{form.label} has no {_OPTIONS[option]}. Leave that out, or choose another format."
+            )
+
+
+_OPTIONS = {
+    "names": "names of files to choose",
+    "depth": "number of bits to choose",
+    "edges": "soft edges to work on",
+    "premultiplied": "colours to multiply by alpha",
+    "audio": "sound",
+}
 _ZARR = ("zarr.json", ".zgroup", ".zattrs")
 
 

@@ -88,10 +88,6 @@ class Job:
             labels = np.where(np.isin(labels, self.object_ids), labels, 0)
         return labels.astype(self.dtype, copy=False)
 
-    def mask(self, index: int, object_id: int) -> NDArray[np.bool_]:
-        """Return the mask of one object in a frame, of shape (H, W)."""
-        return np.asarray(self.source.labels(index) == object_id)
-
 
 def prepare(source: MaskSource, settings: ExportSettings) -> Generator[Progress, None, Job]:
     """Look for the objects, and return the job.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -43,6 +43,7 @@ class Mattes:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._kept: OrderedDict[tuple[int, int], NDArray[np.float16]] = OrderedDict()
+        self._labels: tuple[int, NDArray[np.unsignedinteger[Any]]] | None = None
         self._warned = False
 
     def alpha(self, index: int, object_id: int) -> NDArray[np.float32]:
@@ -89,7 +90,7 @@ class Mattes:
         return self._kept[key].astype(np.float32)
 
     def _unsmoothed(self, index: int, object_id: int) -> NDArray[np.float32]:
-        mask = self._job.mask(index, object_id)
+        mask = self._labels_of(index) == object_id
         if not mask.any():
             return np.zeros(mask.shape, np.float32)
         soft = self._job.source.probabilities.get(object_id)
@@ -105,6 +106,11 @@ class Mattes:
             alpha[box] = agreeing(upsampled(levels, mask.shape, box), mask[box], ratio)
         edges = self._job.settings.edges
         return estimated(self.image(index), alpha, edges.band) if edges.matting else alpha
+
+    def _labels_of(self, index: int) -> NDArray[np.unsignedinteger[Any]]:
+        if self._labels is None or self._labels[0] != index:
+            self._labels = index, self._job.source.labels(index)
+        return self._labels[1]
 
     def _warn(self, index: int) -> None:
         if not self._warned:

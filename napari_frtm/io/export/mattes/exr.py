@@ -73,8 +73,12 @@ def write_exr(
     with replacing(path) as temporary:
         try:
             openexr.File({**known, **header}, pixels).write(str(temporary))
-        except RuntimeError as error:
-            raise OutputError(f"Cannot write {path}: {error}.") from error
+            openexr.File(str(temporary))  # it does not tell that a disk was full when it wrote
+        except Exception as error:  # of any type
+            raise OutputError(
+                f"Cannot write {path}: it is not whole ({error}). Is the disk full? Free some "
+                "space or choose another disk."
+            ) from error
 
 
 def exr_type(job: Job) -> np.dtype[Any]:

@@ -25,7 +25,7 @@ class EdgeSettings:
         },
     )
     band: float = field(
-        default=12.0,
+        default=6.0,
         metadata={
             "label": "Band",
             "min": 1.0,

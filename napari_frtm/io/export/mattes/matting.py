@@ -7,7 +7,6 @@ it is. Foreground colours: multi-level estimation (Germer et al., 2020), likewis
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import cv2
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TILE = 256
+_SURE, _PULL = 100.0, 0.005
+"""Weights of what is known and of what was believed, against those of the colours."""
 _OVERLAP = 32
 """Pixels that a tile looks beyond its border, so that tiles agree there."""
 
@@ -47,7 +48,7 @@ def estimated(
     known = _trimap(alpha, band)
     result = alpha.copy()
     for inner, outer in _tiles(known == 0.5):
-        piece = _solved(image[outer] / 255, known[outer])
+        piece = _solved(image[outer] / 255, known[outer], alpha[outer])
         rows, columns = (
             slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)
         )
@@ -90,16 +91,23 @@ def _trimap(alpha: NDArray[np.float32], band: float) -> NDArray[np.float64]:
     return known
 
 
-def _solved(image: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the alpha of a tile; of one colour where only one side is known."""
-    front, back = bool((known == 1).any()), bool((known == 0).any())
-    if not (front and back):
-        return np.full(known.shape, float(front))
-    cf = extra("pymatting.alpha.estimate_alpha_cf", "Matting")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about trimaps that look unusual, which tiles do
-        alpha = cf.estimate_alpha_cf(image, known)
-    return np.asarray(np.clip(alpha, 0, 1))
+def _solved(
+    image: NDArray[np.float64], known: NDArray[np.float64], alpha: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the alpha of a tile.
+
+    The quadratic cost of closed-form matting, with a weak pull to the matte as it is known: it
+    decides where colours do not tell, as in what is seen between two arms.
+    """
+    laplacian = extra("pymatting.laplacian.cf_laplacian", "Matting").cf_laplacian
+    sure = (known != 0.5).ravel()
+    pull = np.where(sure, _SURE, _PULL)
+    wanted = np.where(sure, known.ravel(), alpha.ravel())
+    diagonal = extra("scipy.sparse", "Matting").diags(pull)
+    matrix = (laplacian(image, is_known=sure) + diagonal).tocsc()
+    start = extra("pymatting.preconditioner.ichol", "Matting").ichol(matrix)
+    solve = extra("pymatting.solver.cg", "Matting").cg
+    return np.clip(solve(matrix, pull * wanted, M=start).reshape(known.shape), 0, 1)
 
 
 def _tiles(

@@ -107,7 +107,8 @@ def _solved(
     matrix = (laplacian(image, is_known=sure) + diagonal).tocsc()
     start = extra("pymatting.preconditioner.ichol", "Matting").ichol(matrix)
     solve = extra("pymatting.solver.cg", "Matting").cg
-    return np.clip(solve(matrix, pull * wanted, M=start).reshape(known.shape), 0, 1)
+    result = np.asarray(solve(matrix, pull * wanted, M=start)).reshape(known.shape)
+    return np.clip(result, 0, 1)
 
 
 def _tiles(

@@ -1,7 +1,7 @@
 """Make docs/images/matting.jpg: hair over a checkerboard, before and after matting.
 
-The picture is that of an astronaut that comes with scikit-image (NASA, public domain). Its mask is what
-GrabCut makes of a few strokes, the soft mask a smooth one around it, as the network's are.
+The picture is that of an astronaut that comes with scikit-image (NASA, public domain). Its mask is
+what GrabCut makes of a few strokes, the soft mask a smooth one around it, as the network's are.
 
     python scripts/matte_picture.py docs/images/matting.jpg
 """

@@ -108,7 +108,7 @@ def _solved(
     start = extra("pymatting.preconditioner.ichol", "Matting").ichol(matrix)
     solve = extra("pymatting.solver.cg", "Matting").cg
     result = np.asarray(solve(matrix, pull * wanted, M=start)).reshape(known.shape)
-    return np.clip(result, 0, 1)
+    return np.asarray(np.clip(result, 0, 1), np.float64)
 
 
 def _tiles(

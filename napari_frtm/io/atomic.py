@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_LATE = 0.2
+"""Seconds in which threads of zarr may still write to a folder after one of them has failed."""
 REASONS = {
     errno.ENOSPC: "the disk is full. Free some space or choose another disk.",
     errno.EDQUOT: "your disk quota is used up. Free some space or choose another disk.",
@@ -136,8 +139,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             if target.exists():
                 target.rename(old)
             temporary.rename(target)
-    finally:
+    except BaseException:
         if old.exists() and not target.exists():  # the second renaming failed
             old.rename(target)
-        for folder in (temporary, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        time.sleep(_LATE)
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

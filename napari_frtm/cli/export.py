@@ -126,12 +126,14 @@ def _settings(options: argparse.Namespace, source: MaskSource) -> ExportSettings
 def _write(source: MaskSource, settings: ExportSettings) -> None:
     """Export with a progress bar for each step."""
     bar: tqdm[None] | None = None
+    shown = ""
     steps = export(source, settings)
     try:
         for step, done, total in steps:
-            if bar is None or bar.desc != f"{step}: ":
+            if bar is None or step != shown:
                 if bar is not None:
                     bar.close()
+                shown = step
                 bar = tqdm(total=total, desc=step, unit="frame", file=sys.stderr)
             bar.update(done - bar.n)
     except KeyboardInterrupt:

@@ -44,6 +44,9 @@ def test_a_folder_of_masks_becomes_a_stack(command: Command, masks: Path, tmp_pa
 
     assert outcome.code == 0, outcome.err
     assert str(out) in outcome.out
+    for step in ("Looking for the objects", "Writing"):  # a bar each
+        assert outcome.err.count(f"{step}: 100%") == 1
+        assert len([line for line in outcome.err.splitlines() if line.startswith(step)]) <= 2
     stack = tifffile.imread(out)
     assert stack.shape == (3, 20, 30)
     assert np.unique(stack).tolist() == [0, 7]

@@ -37,9 +37,9 @@ def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, 
     form = FORMATS[settings.format]
     _check_options(settings)
     check_destination(source, settings)
-    job = yield from prepare(source, settings)
     if form.needs_video or settings.edges.matting:
-        source.image(job.span.start)
+        source.image(0)  # which says what to do if there is none
+    job = yield from prepare(source, settings)
     with reporting(job.path):
         job.path.parent.mkdir(parents=True, exist_ok=True)
     with form.writer(job) as write:
@@ -65,7 +65,9 @@ def check_destination(source: MaskSource, settings: ExportSettings) -> None:
         what = "file" if folder else "folder"
         raise OutputError(f"{path} is a {what} that is there already. Choose another name.")
     if not settings.overwrite and (_filled(path) if folder else path.exists()):
-        raise OutputError(f"{path} is there already. Choose another name, or allow to replace it.")
+        raise OutputError(
+            f"{path} is there already. Choose another name, or allow to replace it (--overwrite)."
+        )
     if form.folder and _filled(path) and not any((path / n).exists() for n in _ZARR):
         raise OutputError(f"{path} holds something else than zarr. Choose another folder.")
 

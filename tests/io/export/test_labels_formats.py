@@ -16,7 +16,12 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from napari_frtm.io.export.export import export
+from napari_frtm.io.export.settings import ExportSettings
+from napari_frtm.io.export.source import MaskSource
 from napari_frtm.io.labels import davis_palette
+from napari_frtm.io.video.pixel_size import PixelSize
+from napari_frtm.io.video.stack import open_hyperstack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,3 +152,23 @@ def test_coco_frame_without_objects_is_listed(exported: Exported, work: Work) ->
     content = json.loads(path.read_text())
     assert len(content["images"]) == len(work.truth)
     assert {a["image_id"] for a in content["annotations"]} == set(range(len(work.truth) - 1))
+
+
+@pytest.mark.parametrize(("form", "name"), [("tiff", "a.ome.tif"), ("zarr", "a.zarr")])
+def test_pixel_sizes_are_kept(tmp_path: Path, form: str, name: str) -> None:
+    """Nanometres and seconds come out as they went in; copies have their own scale."""
+    masks = np.zeros((2, 600, 520), np.uint8)
+    size = PixelSize({"y": (65.0, "nanometer"), "x": (60.0, "nanometer")}, 2.5)
+    source = MaskSource(masks=masks, pixel_size=size)
+    settings = ExportSettings(format=form, destination=tmp_path / name)
+
+    for _ in export(source, settings):
+        pass
+
+    image = tmp_path / name / "labels" / "masks" if form == "zarr" else tmp_path / name
+    assert open_hyperstack(image).pixel_size == size
+    if form == "zarr":
+        ome = zarr.open_group(image, mode="r").attrs["ome"]
+        (scale,) = ome["multiscales"][0]["datasets"][1]["coordinateTransformations"]
+        assert scale == {"type": "scale", "scale": [2.5, 130.0, 120.0]}
+        assert zarr.open_array(image / "1", mode="r").shape == (2, 300, 260)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_LATE = 0.2
+"""Seconds in which threads of zarr may still write to a folder after one of them has failed."""
 REASONS = {
     errno.ENOSPC: "the disk is full. Free some space or choose another disk.",
     errno.EDQUOT: "your disk quota is used up. Free some space or choose another disk.",
@@ -103,3 +107,43 @@ def write_json(path: Path, value: object) -> None:
         If the value holds NaN or infinity, which JSON has no words for.
     """
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill, which takes the place of the folder `path` in the end.
+
+    It lies beside `path`. If the block fails, `path` stays as it was and the temporary is removed.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to write; the one that it is in must exist.
+
+    Yields
+    ------
+    Path
+        An empty folder.
+
+    Raises
+    ------
+    OutputError
+        In place of an `OSError` in the block or of the replacement.
+    """
+    target = path.resolve()
+    temporary, old = (target.with_name(f".{uuid4().hex}{target.suffix}") for _ in range(2))
+    try:
+        with reporting(path):
+            temporary.mkdir()
+            yield temporary
+            if target.exists():
+                target.rename(old)
+            temporary.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():  # the second renaming failed
+            old.rename(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+        time.sleep(_LATE)
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

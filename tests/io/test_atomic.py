@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_frtm.errors import OutputError
-from napari_frtm.io.atomic import replacing, write_bytes, write_json
+from napari_frtm.io.atomic import replacing, replacing_folder, write_bytes, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,3 +149,37 @@ def test_json_is_readable_and_whole(tmp_path: Path) -> None:
         write_json(path, {"fps": float("nan")})
 
     assert json.loads(path.read_text()) == {"fps": 25, "name": "ä"}
+
+
+def test_a_folder_takes_its_place_when_it_is_complete(tmp_path: Path) -> None:
+    """With nothing of the one before."""
+    path = tmp_path / "masks.zarr"
+    path.mkdir()
+    (path / "old").touch()
+
+    with replacing_folder(path) as temporary:
+        (temporary / "new").touch()
+        during = [entry.name for entry in path.iterdir()]
+
+    assert during == ["old"]
+    assert [entry.name for entry in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyError("k"), GeneratorExit()])
+def test_a_folder_stays_as_it_was_after_an_error(tmp_path: Path, error: BaseException) -> None:
+    """And an error of the system is one for the user."""
+    path = tmp_path / "masks.zarr"
+    path.mkdir()
+    (path / "old").touch()
+
+    def interrupted() -> None:
+        with replacing_folder(path) as temporary:
+            (temporary / "new").touch()
+            raise error
+
+    with pytest.raises(OutputError if isinstance(error, OSError) else type(error)):
+        interrupted()
+
+    assert [entry.name for entry in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]

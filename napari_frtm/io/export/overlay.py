@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager, suppress
-from fractions import Fraction
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import av
 import cv2
 import numpy as np
 
-from napari_frtm.errors import OutputError
-from napari_frtm.io.atomic import replacing, reporting
+from napari_frtm.io.export.movies.encodings import H264, MovieTraits
+from napari_frtm.io.export.movies.movie import Movie
 from napari_frtm.io.labels import davis_palette
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from numpy.typing import NDArray
 
     from napari_frtm.types import Frame, Labels
 
-DEFAULT_FPS = 25
-FPS_RANGE = (1.0, 240.0)
-CODECS = {"libx264": {"crf": "18", "preset": "fast"}, "mpeg4": {"qmin": "2", "qmax": "4"}}
-"""In the order of preference, with their quality."""
-BT709, LIMITED_RANGE = 1, 1
-"""How movies code colours, in the numbers of ITU-T H.273; players assume it for large ones."""
 LARGE = 720
 MARGIN, CAPTION = 6, 24
 
@@ -130,11 +120,8 @@ def contact_sheet(
     return sheet
 
 
-class OverlayMovie:
-    """A movie to write frame by frame: H.264 in MP4, or MPEG-4 where there is no H.264 encoder.
-
-    The file appears when the ``with`` block ends well; after an error nothing is left of it.
-    Entering and leaving raise `OutputError` if the movie cannot be written, or has no frame.
+class OverlayMovie(Movie):
+    """A movie of pictures to look at: H.264 in MP4, or MPEG-4 where there is no H.264 encoder.
 
     Parameters
     ----------
@@ -147,93 +134,7 @@ class OverlayMovie:
     """
 
     def __init__(self, path: Path, fps: float | None, size: tuple[int, int]) -> None:
-        self._path = path
-        self._size = size
-        rate = min(max(fps or DEFAULT_FPS, FPS_RANGE[0]), FPS_RANGE[1])
-        self._rate = Fraction(rate).limit_denominator(1001)
-        self._written = 0
-
-    def __enter__(self) -> Self:
-        self._file = replacing(self._path)
-        temporary = self._file.__enter__()
-        try:
-            with _encoding(self._path):
-                self._container = av.open(str(temporary), "w")
-                self._stream = self._open_stream()
-                self._container.start_encoding()  # now rather than after the first result
-        except BaseException:
-            self._drop()
-            raise
-        return self
-
-    def write(self, image: NDArray[np.uint8]) -> None:
-        """Append a uint8 image of shape (H, W, 3), RGB.
-
-        Raises
-        ------
-        OutputError
-            If the movie cannot be written.
-        """
-        if image.shape != (*self._size, 3):
-            raise ValueError(f"The movie has frames of size {self._size}, got {image.shape}.")
-        odd = [(0, size % 2) for size in self._size]
-        padded = np.pad(image, (*odd, (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(padded, format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace=BT709)
-        with _encoding(self._path):
-            self._container.mux(self._stream.encode(frame))
-        self._written += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._drop()
-            return
-        try:
-            if not self._written:
-                raise OutputError(f"There is no frame to write to {self._path}.")
-            with _encoding(self._path):
-                self._container.mux(self._stream.encode())
-                self._container.close()
-        except BaseException:
-            self._drop()
-            raise
-        self._file.__exit__(None, None, None)
-
-    def _open_stream(self) -> av.VideoStream:
-        codec = next((name for name in CODECS if name in av.codecs_available), "mpeg4")
-        options = dict(CODECS[codec])
-        stream = self._container.add_stream(codec, rate=self._rate, options=options)
-        if not isinstance(stream, av.VideoStream):
-            raise TypeError(f"{codec} is no video codec.")
-        stream.height, stream.width = (size + size % 2 for size in self._size)
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.colorspace = context.color_primaries = context.color_trc = BT709
-        context.color_range = LIMITED_RANGE
-        return stream
-
-    def _drop(self) -> None:
-        """Leave nothing behind; the error on its way out is not ours to rename."""
-        with suppress(OSError, av.FFmpegError, AttributeError):
-            self._container.close()
-        self._file.__exit__(GeneratorExit, GeneratorExit(), None)
-
-
-@contextmanager
-def _encoding(path: Path) -> Iterator[None]:
-    """Turn errors of FFmpeg and of the system into an `OutputError` about `path`."""
-    with reporting(path):
-        try:
-            yield
-        except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, OSError):
-                raise
-            raise OutputError(f"Cannot write {path}: {error}.") from error
+        super().__init__(path, H264, size, MovieTraits(fps=fps))
 
 
 def _scaled(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import pytest
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.export import overlay as module
+from napari_frtm.io.export.movies import encodings as movies
 from napari_frtm.io.export.overlay import OverlayMovie, contact_sheet, overlay, to_uint8
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def test_a_movie_holds_what_was_written(
 
 def test_without_h264_the_movie_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some builds of FFmpeg have no H.264 encoder."""
-    monkeypatch.setattr(module.av, "codecs_available", {"mpeg4"})
+    monkeypatch.setattr(movies.av, "codecs_available", {"mpeg4"})
     path = tmp_path / "overlay.mp4"
 
     with OverlayMovie(path, 25, (48, 96)) as movie:

@@ -1,0 +1,120 @@
+"""Writing masks in a format that other programs read, frame by frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_frtm.errors import OutputError
+from napari_frtm.io.atomic import reporting
+from napari_frtm.io.export.formats import FORMATS, Format
+from napari_frtm.io.export.job import prepare
+from napari_frtm.io.export.settings import ExportSettings, Progress
+from napari_frtm.io.session.identity import is_session
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_frtm.io.export.source import MaskSource
+
+
+def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, None, None]:
+    """Write masks; close the generator to stop.
+
+    Formats of one file appear when the last frame is written, and not at all if it is stopped
+    before. Formats of many files write each of them whole, and those written before a stop stay.
+
+    Yields
+    ------
+    Progress
+        After each frame.
+
+    Raises
+    ------
+    FrtmError
+        If there is nothing to write, or it cannot be written; the message says why.
+    """
+    form = FORMATS[settings.format]
+    _check_options(settings)
+    check_destination(source, settings)
+    if form.needs_video or settings.edges.matting:
+        source.image(0)  # which says what to do if there is none
+    job = yield from prepare(source, settings)
+    with reporting(job.path):
+        job.path.parent.mkdir(parents=True, exist_ok=True)
+    with form.writer(job) as write:
+        for done, index in enumerate(job.span, 1):
+            write(index)
+            yield Progress("Writing", done, len(job.span))
+
+
+def check_destination(source: MaskSource, settings: ExportSettings) -> None:
+    """Check that an export may be written where it is wanted.
+
+    Raises
+    ------
+    FrtmError
+        If it would replace the source or, without `overwrite`, anything else.
+    """
+    path, form = settings.destination, FORMATS[settings.format]
+    _protect(path, source)
+    if form.suffix and not path.name.lower().endswith(_suffixes(form)):
+        raise OutputError(f"{path.name} is no name for {form.label}: let it end in {form.suffix}.")
+    folder = form.folder or not form.suffix
+    if path.exists() and path.is_dir() != folder:
+        what = "file" if folder else "folder"
+        raise OutputError(f"{path} is a {what} that is there already. Choose another name.")
+    if not settings.overwrite and (_filled(path) if folder else path.exists()):
+        raise OutputError(
+            f"{path} is there already. Choose another name, or allow to replace it (--overwrite)."
+        )
+    if form.folder and _filled(path) and not any((path / n).exists() for n in _ZARR):
+        raise OutputError(f"{path} holds something else than zarr. Choose another folder.")
+
+
+def _check_options(settings: ExportSettings) -> None:
+    """Refuse settings that would make no difference, rather than leaving them out silently."""
+    form = FORMATS[settings.format]
+    plain = ExportSettings(format=settings.format, destination=settings.destination)
+    for option in ("names", "depth", "edges", "premultiplied", "audio"):
+        if option not in form.uses and getattr(settings, option) != getattr(plain, option):
+            raise OutputError(
+                f"{form.label} has no {_OPTIONS[option]}. Leave that out, or choose another format."
+            )
+
+
+_OPTIONS = {
+    "names": "names of files to choose",
+    "depth": "number of bits to choose",
+    "edges": "soft edges to work on",
+    "premultiplied": "colours to multiply by alpha",
+    "audio": "sound",
+}
+_ZARR = ("zarr.json", ".zgroup", ".zattrs")
+
+
+def _suffixes(form: Format) -> tuple[str, ...]:
+    return {".ome.tif": (".tif", ".tiff")}.get(form.suffix, (form.suffix,))
+
+
+def _filled(path: Path) -> bool:
+    return path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir())
+
+
+def _protect(path: Path, source: MaskSource) -> None:
+    """Refuse to write on, into or around what the export is made from."""
+    target = path.resolve()
+    for used in (source.path, source.video_path):
+        if used is None:
+            continue
+        pattern = not used.exists()  # of images in a folder
+        origin = used.parent.resolve() if pattern else used.resolve()
+        if target == origin or (origin in target.parents and not pattern):
+            raise OutputError(
+                f"The export would be written to {path}, over or into what it is made from. "
+                "Choose another place."
+            )
+        if target in origin.parents and any((target / name).exists() for name in _ZARR):
+            raise OutputError(f"{path} holds the source of the export. Choose another folder.")
+    if any(is_session(folder) for folder in (target, *target.parents)):
+        raise OutputError(f"{path} is in a session folder. Choose another place.")

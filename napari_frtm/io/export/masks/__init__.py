@@ -1,0 +1,1 @@
+"""Hard masks in the formats of other programs."""

@@ -1,0 +1,239 @@
+"""Soft mattes at the video's own resolution, from probabilities or, without them, hard masks."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from napari_frtm.io.export.mattes.edges import calmed, feathered, grown
+from napari_frtm.io.export.mattes.matting import estimated, foreground
+from napari_frtm.io.export.overlay import to_uint8
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_frtm.io.export.job import Job
+
+logger = logging.getLogger(__name__)
+
+_LEVELS = 255
+_SLACK = 1
+"""Distance from the hard outline at which a soft one may cross 0.5, pixels."""
+_REACH = 3
+"""How far around a place that was painted anew the soft mask is not trusted, in its pixels."""
+_BORDER = 4
+"""Pixels around an object in which its antialiased edge ends."""
+_BLUR = 0.7
+"""Sigma that makes the staircase of a hard mask an antialiased edge, pixels."""
+
+
+class Mattes:
+    """The mattes of a job, with its edge settings.
+
+    Parameters
+    ----------
+    job : Job
+        What is exported.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._kept: OrderedDict[tuple[int, int], NDArray[np.float16]] = OrderedDict()
+        self._labels: tuple[int, NDArray[np.unsignedinteger[Any]]] | None = None
+        self._warned = False
+
+    def alpha(self, index: int, object_id: int) -> NDArray[np.float32]:
+        """Return the matte of an object in a frame: of shape (H, W), in [0, 1]."""
+        edges = self._job.settings.edges
+        reach = min(edges.smooth, index, self._job.source.length - 1 - index)
+        if reach:
+            near = range(index - reach, index + reach + 1)
+            alpha = calmed([self._remembered(t, object_id) for t in near])
+        else:
+            alpha = self._unsmoothed(index, object_id)
+        alpha = feathered(grown(alpha, edges.grow), edges.feather)
+        return np.clip(alpha, 0, 1)
+
+    def together(self, index: int) -> NDArray[np.float32]:
+        """Return the matte of all objects of the job: of shape (H, W), in [0, 1]."""
+        total = np.zeros(self._job.source.size, np.float32)
+        for object_id in self._job.object_ids:
+            total += self.alpha(index, object_id)
+        return np.minimum(total, 1)
+
+    def colours(self, index: int, alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the colours to show with a matte: RGB of shape (H, W, 3).
+
+        With matting, those of the objects alone, without what shines through their edges.
+        """
+        image = self.image(index)
+        return foreground(image, alpha) if self._job.settings.edges.matting else image
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Return a frame of the video as RGB of shape (H, W, 3)."""
+        frame = self._job.source.image(index)
+        video = self._job.source.video
+        assert video is not None  # or `image` had raised
+        return to_uint8(frame, video.contrast)
+
+    def _remembered(self, index: int, object_id: int) -> NDArray[np.float32]:
+        key = index, object_id
+        if key not in self._kept:
+            self._kept[key] = self._unsmoothed(index, object_id).astype(np.float16)
+        window = (2 * self._job.settings.edges.smooth + 1) * len(self._job.object_ids)
+        while len(self._kept) > window:
+            self._kept.popitem(last=False)
+        return self._kept[key].astype(np.float32)
+
+    def _unsmoothed(self, index: int, object_id: int) -> NDArray[np.float32]:
+        mask = self._labels_of(index) == object_id
+        if not mask.any():
+            return np.zeros(mask.shape, np.float32)
+        soft = self._job.source.probabilities.get(object_id)
+        levels = None if soft is None else np.asarray(soft[index])
+        alpha = np.zeros(mask.shape, np.float32)
+        if levels is None or not levels.any():
+            self._warn(index)
+            box = _box(mask, _BORDER)
+            alpha[box] = antialiased(mask[box])
+        else:
+            box = _common_box(mask, levels)
+            ratio = mask.shape[0] / levels.shape[0]
+            alpha[box] = agreeing(upsampled(levels, mask.shape, box), mask[box], ratio)
+        edges = self._job.settings.edges
+        return estimated(self.image(index), alpha, edges.band) if edges.matting else alpha
+
+    def _labels_of(self, index: int) -> NDArray[np.unsignedinteger[Any]]:
+        if self._labels is None or self._labels[0] != index:
+            self._labels = index, self._job.source.labels(index)
+        return self._labels[1]
+
+    def _warn(self, index: int) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "There are no soft masks for some frames (the first is %d): their mattes are "
+                "hard masks with antialiased edges.",
+                index,
+            )
+
+
+def upsampled(
+    levels: NDArray[np.uint8], size: tuple[int, ...], box: tuple[slice, slice]
+) -> NDArray[np.float32]:
+    """Return a part of a soft mask at another size, interpolated as log-odds.
+
+    Parameters
+    ----------
+    levels : uint8 array of shape (h, w)
+        255 for certain.
+    size : tuple of int
+        (H, W) of the whole.
+    box : tuple of slice
+        The rows and columns to return, of those of `size`.
+
+    Returns
+    -------
+    float32 array, in [0, 1]
+        Of the shape of `box`. Exactly 0 and 1 where all levels around are.
+    """
+    low = 0.5 / _LEVELS
+    table = np.clip(np.arange(_LEVELS + 1) / _LEVELS, low, 1 - low)
+    odds = np.log(table / (1 - table)).astype(np.float32)
+    rows, columns = (
+        _between(part, old, new) for part, old, new in zip(box, levels.shape, size, strict=True)
+    )
+    lines = (
+        odds[levels[rows[0]]] * (1 - rows[2])[:, None] + odds[levels[rows[1]]] * rows[2][:, None]
+    )
+    values = lines[:, columns[0]] * (1 - columns[2]) + lines[:, columns[1]] * columns[2]
+    alpha = 1 / (1 + np.exp(-values))
+    # the ends of the table are 0 and 1; up to rounding
+    alpha = (alpha - low) / (1 - 2 * low)
+    alpha[alpha < low / _LEVELS] = 0
+    alpha[alpha > 1 - low / _LEVELS] = 1
+    return np.asarray(alpha, np.float32)
+
+
+def _between(
+    part: slice, old: int, new: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the old pixels before and behind new ones, and how near those are to the latter."""
+    place = np.clip((np.arange(part.start, part.stop) + 0.5) * old / new - 0.5, 0, old - 1)
+    before = np.floor(place).astype(np.intp)
+    return before, np.minimum(before + 1, old - 1), (place - before).astype(np.float32)
+
+
+def antialiased(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return a hard mask of shape (H, W) with soft edges a pixel wide."""
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (5, 5), _BLUR), np.float32)
+
+
+def agreeing(
+    alpha: NDArray[np.float32], mask: NDArray[np.bool_], ratio: float
+) -> NDArray[np.float32]:
+    """Return a matte that says what the mask says: where they differ, the mask wins.
+
+    They differ where masks were painted, cleaned up or taken by another object after the soft
+    masks were made.
+
+    Parameters
+    ----------
+    alpha : float32 array of shape (H, W), in [0, 1]
+        The soft mask.
+    mask : bool array of shape (H, W)
+        What is accepted.
+    ratio : float
+        Pixels of the video in a pixel of the soft mask.
+    """
+    hard = mask.view(np.uint8)
+    square = np.ones((2 * _SLACK + 1, 2 * _SLACK + 1), np.uint8)
+    surely, maybe = cv2.erode(hard, square, borderValue=1) > 0, cv2.dilate(hard, square) > 0
+    wrong = (surely & (alpha < 0.5)) | (~maybe & (alpha >= 0.5))
+    # a small piece or hole that was erased or added has no inside that the slack would leave
+    soft = (alpha >= 0.5).view(np.uint8)
+    wrong |= _unknown_pieces(hard, soft) | _unknown_pieces(1 - hard, 1 - soft)
+    if not wrong.any():
+        return alpha
+    reach = max(1, round(_REACH * ratio)) + _SLACK
+    square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return np.where(cv2.dilate(wrong.view(np.uint8), square) > 0, antialiased(mask), alpha)
+
+
+def _unknown_pieces(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the pieces of each of two masks that do not meet the other."""
+    found = np.zeros(one.shape, bool)
+    for mask, rest in ((one, other), (other, one)):
+        count, pieces = cv2.connectedComponents(mask, connectivity=8)
+        if count > 1:
+            met = np.zeros(count, bool)
+            met[pieces[rest > 0]] = True
+            met[0] = True
+            found |= ~met[pieces]
+    return found
+
+
+def _common_box(mask: NDArray[np.bool_], levels: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Return the part of a frame in which a mask or its soft mask are, and a little around it."""
+    boxes = [_box(mask, _BORDER)]
+    spans = []
+    for part, old, new in zip(_box(levels > 0, 2), levels.shape, mask.shape, strict=True):
+        spans.append(slice(part.start * new // old, min(new, -(-part.stop * new // old))))
+    boxes.append((spans[0], spans[1]))
+    rows, columns = zip(*boxes, strict=True)
+    return _around(rows), _around(columns)
+
+
+def _around(parts: tuple[slice, ...]) -> slice:
+    return slice(min(part.start for part in parts), max(part.stop for part in parts))
+
+
+def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Return the part of an image that a mask, which is not empty, is in."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    rows = slice(max(0, y - margin), min(mask.shape[0], y + height + margin))
+    return rows, slice(max(0, x - margin), min(mask.shape[1], x + width + margin))

@@ -1,0 +1,1 @@
+"""Movies: with alpha for compositing, and to look at."""

@@ -1,0 +1,117 @@
+"""How movies are coded, and what they take over from their source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+
+from napari_frtm.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_frtm.io.export.movies.sound import Sound
+
+DEFAULT_FPS = 25
+FPS_RANGE = (1.0, 240.0)
+BT709, LIMITED_RANGE, FULL_RANGE = 1, 1, 2
+"""How movies code colours, in the numbers of ITU-T H.273; players assume the first two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """How the pictures of a movie are coded.
+
+    Attributes
+    ----------
+    codecs : mapping of str to mapping
+        Encoders in the order of preference, with their options.
+    pixels : str
+        The pixel format of the file, in FFmpeg's words.
+    alpha : bool
+        Whether pictures are RGBA, else RGB.
+    metadata : mapping of str to str
+        What the file says of its picture stream.
+    """
+
+    codecs: Mapping[str, Mapping[str, str]]
+    pixels: str
+    alpha: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def even(self) -> bool:
+        """Whether sides must be even, as colours are stored for squares of four pixels."""
+        return "420" in self.pixels
+
+    def codec(self) -> str:
+        """Return the encoder to use.
+
+        Raises
+        ------
+        OutputError
+            If there is none.
+        """
+        for name in self.codecs:
+            if name in av.codecs_available:
+                return name
+        names = " or ".join(self.codecs)
+        raise OutputError(
+            f"The FFmpeg in PyAV has no encoder {names} here. Reinstall PyAV from PyPI "
+            "(pip install --force-reinstall av), or choose another format."
+        )
+
+
+H264 = Encoding(
+    codecs={"libx264": {"crf": "18", "preset": "fast"}, "mpeg4": {"qmin": "2", "qmax": "4"}},
+    pixels="yuv420p",
+)
+PRORES_4444 = Encoding(
+    codecs={"prores_ks": {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}},
+    pixels="yuva444p10le",
+    alpha=True,
+)
+FFV1 = Encoding(
+    codecs={"ffv1": {"level": "3", "slicecrc": "1", "slices": "4"}}, pixels="bgra", alpha=True
+)
+HUFFYUV = Encoding(codecs={"huffyuv": {}}, pixels="bgra", alpha=True)
+VP9 = Encoding(
+    codecs={"libvpx-vp9": {"crf": "18", "b": "0", "cpu-used": "4", "auto-alt-ref": "0"}},
+    pixels="yuva420p",
+    alpha=True,
+    metadata={"alpha_mode": "1"},
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MovieTraits:
+    """What a movie takes over from the one that it is made from.
+
+    Attributes
+    ----------
+    fps : float or None
+        Frames per second, brought into [1, 240]; 25 if unknown.
+    full_range : bool
+        Whether black and white are 0 and 255 in the file, not 16 and 235.
+    timecode : str or None
+        Of the first frame, as ``01:00:00:00``.
+    sound : Sound or None
+        To be copied.
+    note : str
+        A comment in the file.
+    """
+
+    fps: float | None = None
+    full_range: bool = False
+    timecode: str | None = None
+    sound: Sound | None = None
+    note: str = ""
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second as movies have it, such as 24000/1001."""
+        rate = min(max(self.fps or DEFAULT_FPS, FPS_RANGE[0]), FPS_RANGE[1])
+        return Fraction(rate).limit_denominator(1001)

@@ -1,0 +1,1 @@
+"""Measurements and centroids of objects over time."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
 from napari_frtm.config import TARGET_STRIDE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class TargetEncoder(nn.Module):
@@ -40,12 +35,6 @@ class TargetEncoder(nn.Module):
             nn.ReLU(),
             nn.Conv2d(width, 1, 3, padding=1),
         )
-
-    @classmethod
-    def shaped_like(cls, state: Mapping[str, Tensor]) -> TargetEncoder:
-        """Return an encoder as wide as that of a state dict, with other weights."""
-        width, features = state["encoder.0.weight"].shape[:2]
-        return cls(features - 1, width)
 
     def encode(self, features: Tensor, masks: Tensor) -> Tensor:
         """Return the encoding of targets on their reference frames.

@@ -71,7 +71,8 @@ def fine_tune(
         layers = [model.projection.requires_grad_(True), model.taps.requires_grad_(True)]
         adam = torch.optim.Adam([*layers, *segmentation.parameters()], settings.learning_rate)
         for _ in range(settings.iterations):
-            batch = torch.randperm(len(masks), generator=generator)[: settings.batch].to(deep.device)
+            order = torch.randperm(len(masks), generator=generator)
+            batch = order[: settings.batch].to(deep.device)
             scores = model.scores(model.project(deep[batch]))
             parts = Quadratic(loss.stencil[batch], loss.target[batch])
             data = target_loss(model, scores, parts, gamma[batch]) / masks[0].numel()

@@ -49,6 +49,11 @@ class Sequence:
     truth: tuple[Path, ...]
     rules: Rules = Rules.DAVIS_2017
 
+    @property
+    def counted(self) -> tuple[Path, ...]:
+        """The label images up to the last one that counts."""
+        return self.truth if self.rules is Rules.YOUTUBE_VOS else self.truth[:-1]
+
 
 def find_sequences(
     root: Path,

@@ -132,9 +132,7 @@ def overall(
     return Overall(j_seen, j_unseen, f_seen, f_unseen)
 
 
-def write_submission(
-    path: Path, masks: Path, frames: Iterable[tuple[str, Sequence[str]]]
-) -> int:
+def write_submission(path: Path, masks: Path, frames: Iterable[tuple[str, Sequence[str]]]) -> int:
     """Write a zip file as the server of the benchmark takes it; return how many masks are in it.
 
     Parameters

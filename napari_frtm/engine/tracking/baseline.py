@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_frtm.config import TARGET_STRIDE, Variant
 from napari_frtm.engine.extensions.blend import with_annotation
@@ -114,7 +114,7 @@ class BaselineTracker:
                 f"The variant '{config.variant}' cannot look for objects near their last place: "
                 "leave out --local, or use another variant."
             )
-        needed = {"segmentation network": network.segmentation}
+        needed: dict[str, nn.Module | None] = {"segmentation network": network.segmentation}
         if config.variant is Variant.BASE_NET:
             needed["target encoder"] = network.encoder
         for part, there in needed.items():

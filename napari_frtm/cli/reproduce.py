@@ -40,7 +40,7 @@ from napari_frtm.evaluation.reproduce.experiments import (
 from napari_frtm.evaluation.reproduce.tables import charts, tabulate
 from napari_frtm.evaluation.rules import Rules
 from napari_frtm.io.atomic import reporting, write_bytes
-from napari_frtm.io.weights.library import file_digest
+from napari_frtm.io.weights.library import EMBEDDED, embedded, file_digest
 
 if TYPE_CHECKING:
     import argparse
@@ -69,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run this command."""
+    try:
+        _reproduce(options)
+    except KeyboardInterrupt:
+        raise Interrupted("Stopped. The same command goes on.") from None
+
+
+def _reproduce(options: argparse.Namespace) -> None:
     if options.variant is not None:
         raise FrtmError("The experiment chooses the variants: leave out --variant.")
     experiment = Experiment(options.name)
@@ -110,7 +117,10 @@ def _bench(
         return one.load()[1]
 
     def identify(setting: Setting) -> Identity:
-        files = (weights[setting.weights], asked.backbone_weights)
+        own = weights[setting.weights]
+        if own is None and asked.config.backbone in EMBEDDED:
+            own = embedded(asked.config.backbone)
+        files = (own, asked.backbone_weights)
         return {
             "weights": [None if path is None else file_digest(path) for path in files],
             "device": asked.device,
@@ -131,8 +141,6 @@ def _measure(bench: Bench, chosen: list[Setting]) -> dict[str, dict[str, Measure
             except StopIteration as end:
                 results: dict[str, dict[str, Measured]] = end.value
                 return results
-            except KeyboardInterrupt:
-                raise Interrupted("Stopped. The same command goes on.") from None
             bar.set_postfix_str(f"{done.setting}, {done.sequence}", refresh=False)
             bar.update(done.number - bar.n)
 

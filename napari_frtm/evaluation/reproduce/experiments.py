@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
 
 FRTM, BASE_NET = "frtm", "base-net"
-"""Names of the weights that settings run with; those of trainings have the names of their shares."""
+"""Names of the weights that settings run with; trainings of table 4 are named by their shares."""
 
 SHARES = {"100 %": 1.0, "50 %": 0.5, "25 %": 0.25}
 """Shares of the training data of table 4."""

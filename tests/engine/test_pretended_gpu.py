@@ -90,7 +90,8 @@ def test_a_saved_run_goes_on_there(
     with pretended_gpu():
         network = _on_gpu(whole_network, monkeypatch)
         resumed = Propagation(network, config, clip.frames[:FRAMES], {0: clip.truth[0]})
-        resumed.load_state_dict(begun.state_dict())
+        with torch.inference_mode():
+            resumed.load_state_dict(begun.state_dict())
         rest = [p for chunk in resumed.chunks() for p in chunk]
 
     assert [p.index for p in rest] == list(range(1, FRAMES))

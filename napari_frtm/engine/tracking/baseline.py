@@ -247,7 +247,7 @@ class BaselineTracker:
         masks = torch.stack([mask, *moved])
         return Trained(fine_tune(features, masks, self.network.segmentation, self.config))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _see(self, frames: Sequence[Frame], geometry: Geometry) -> Seen:
         images = to_images(frames, self.contrast, geometry, self.network.device)
         features = self.network.features(images, refine=True)

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 GROUP := $(BIN)/.installed
 
-.PHONY: demo test check lint clean
+.PHONY: demo test check lint gpu-check clean
 
 demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_output/
 	$(BIN)/napari-frtm demo
@@ -21,6 +21,9 @@ lint: $(GROUP)-dev  ## style, types, layers
 
 check: lint test  ## all that has to pass
 
+gpu-check: $(GROUP)-dev  ## all that needs a GPU, as a report with the name of the card
+	$(BIN)/python scripts/gpu_check.py --out gpu_report
+
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed; set PYTHON=...')"
 	$(PYTHON) -m venv .venv
@@ -35,4 +38,4 @@ $(GROUP)-dev: pyproject.toml | $(BIN)/python
 	touch $@ $(GROUP)-run
 
 clean:
-	rm -rf .venv demo_output build dist
+	rm -rf .venv demo_output gpu_report build dist

@@ -6,8 +6,8 @@ python scripts/peers.py DAVIS SPLIT --out OUT --xmem ~/XMem/saves/XMem.pth --sam
 Always: the first mask frozen, carried by DIS optical flow, or grown by GrabCut on each frame; and
 napari-frtm (lite). Of Cutie (package `cutie`, with its own weights), XMem (its repository on
 PYTHONPATH, --xmem WEIGHTS) and SAM 2 (package `sam2`, --sam2 CONFIG=CHECKPOINT) whatever is there;
-what is not is said. Masks go to OUT/METHOD/SEQUENCE, for `napari-frtm evaluate --results`; the table to
-OUT/peers.md. The clock counts reading and converting of frames, as for napari-frtm.
+what is not is said. Masks go to OUT/METHOD/SEQUENCE, for `napari-frtm evaluate --results`; the
+table to OUT/peers.md. The clock counts reading and converting of frames, as for napari-frtm.
 """
 
 from __future__ import annotations

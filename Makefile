@@ -9,7 +9,7 @@ SMOKE := tests/test_package.py tests/cli/test_info.py tests/cli/test_segment.py 
 	tests/io/weights tests/io/test_atomic.py tests/io/test_labels.py tests/io/video \
 	tests/plugin/test_manifest.py tests/plugin/test_preferences.py tests/plugin/docks/propagate
 
-.PHONY: demo test test-pyside test-lowest check lint clean
+.PHONY: demo test test-pyside test-lowest check lint gpu-check clean
 
 demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_output/
 	$(BIN)/napari-frtm demo
@@ -36,6 +36,9 @@ lint: $(GROUP)-dev  ## style, types, layers
 
 check: lint test test-pyside  ## all that has to pass
 
+gpu-check: $(GROUP)-dev  ## all that needs a GPU, as a report with the name of the card
+	$(BIN)/python scripts/gpu_check.py --out gpu_report
+
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed; set PYTHON=...')"
 	$(PYTHON) -m venv .venv
@@ -58,4 +61,4 @@ $(LOWEST)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lowest demo_output build dist
+	rm -rf .venv .venv-lowest demo_output gpu_report build dist

@@ -24,8 +24,14 @@ class Direction(StrEnum):
 
 
 class Variant(StrEnum):
-    """Which parts of the method run (paper, section 4.1, table 1)."""
+    """Which parts of the method run (paper, section 4.1, table 1), in the order of the table.
 
+    ``base-net`` has a learned target encoder in place of the target model D; ``fine-tuning``
+    trains D and S together on the first frame, by gradient descent.
+    """
+
+    BASE_NET = "base-net"
+    FINE_TUNING = "fine-tuning"
     D_ONLY_NO_UPDATE = "d-only-no-update"
     D_ONLY = "d-only"
     FULL_NO_UPDATE = "full-no-update"
@@ -33,13 +39,18 @@ class Variant(StrEnum):
 
     @property
     def refines(self) -> bool:
-        """Whether the segmentation network S refines the scores of the target model D."""
-        return self in (Variant.FULL, Variant.FULL_NO_UPDATE)
+        """Whether the segmentation network S refines the coarse scores."""
+        return self not in (Variant.D_ONLY, Variant.D_ONLY_NO_UPDATE)
 
     @property
     def updates(self) -> bool:
         """Whether the target model learns from its own predictions."""
         return self in (Variant.FULL, Variant.D_ONLY)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is one of the two methods that the paper compares its own with."""
+        return self in (Variant.BASE_NET, Variant.FINE_TUNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +151,37 @@ class AugmentationConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuningConfig:
+    """First-frame fine-tuning, the variant ``fine-tuning`` (paper, section 4.1).
+
+    Attributes
+    ----------
+    samples : int
+        The first frame and its altered copies, in all.
+    iterations : int
+        Steps of Adam.
+    batch : int
+        Samples of a step.
+    learning_rate : float
+        Of Adam; the paper does not say which. This is that of the offline training.
+    """
+
+    samples: int = 20
+    iterations: int = 100
+    batch: int = 4
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "iterations", "batch"):
+            _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _check(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
+
+    def augmentation(self, config: AugmentationConfig) -> AugmentationConfig:
+        """Return how the samples are made: as for the target model, but as many as here."""
+        return replace(config, samples=self.samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationConfig:
     """Segmentation network S (paper, section 3.2).
 
@@ -215,6 +257,7 @@ class FrtmConfig:
     target: TargetConfig = field(default_factory=TargetConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    fine_tuning: FineTuningConfig = field(default_factory=FineTuningConfig)
     locality: LocalityConfig | None = None
     leap: float | None = 0.5
     update_interval: int = 8

@@ -10,8 +10,13 @@ import numpy as np
 
 from napari_frtm.engine.tracking.propagate import propagate
 from napari_frtm.errors import FrtmError
-from napari_frtm.evaluation.metrics import VOID, ObjectScores, score_video
-from napari_frtm.io.labels import read_labels
+from napari_frtm.evaluation.metrics import (
+    VOID,
+    ObjectScores,
+    score_late_objects,
+    score_video,
+)
+from napari_frtm.evaluation.rules import Rules, guess_rules
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.video.sequence import find_images
 
@@ -35,14 +40,28 @@ class Sequence:
         Folder of its frames.
     truth : tuple of Path
         Label images of the annotated frames, in order; named like their frames.
+    rules : Rules
+        How the label images are to be read, and what counts.
     """
 
     name: str
     images: Path
     truth: tuple[Path, ...]
+    rules: Rules = Rules.DAVIS_2017
+
+    @property
+    def counted(self) -> tuple[Path, ...]:
+        """The label images up to the last one that counts."""
+        return self.truth if self.rules is Rules.YOUTUBE_VOS else self.truth[:-1]
 
 
-def find_sequences(root: Path, split: str | None = None) -> list[Sequence]:
+def find_sequences(
+    root: Path,
+    split: str | None = None,
+    *,
+    rules: Rules | None = None,
+    images: Path | None = None,
+) -> list[Sequence]:
     """Return the sequences of a benchmark.
 
     Parameters
@@ -53,13 +72,19 @@ def find_sequences(root: Path, split: str | None = None) -> list[Sequence]:
     split : str, optional
         A text file with one name a line, or such a file below ``ImageSets`` without its suffix,
         for example ``2016/val``. All annotated sequences by default.
+    rules : Rules, optional
+        Of the benchmark; by default what `guess_rules` says.
+    images : Path, optional
+        Folder with the frames of each sequence, in place of ``JPEGImages``; there may be more of
+        them than the benchmark has.
 
     Raises
     ------
     FrtmError
         If there is no such folder, split or sequence.
     """
-    images, annotations = _level(root / "JPEGImages"), _level(root / "Annotations")
+    images, annotations = _level(images or root / "JPEGImages"), _level(root / "Annotations")
+    rules = rules or guess_rules(root, split)
     names = _names(root, split) or sorted(p.name for p in annotations.iterdir() if p.is_dir())
     sequences = []
     for name in names:
@@ -72,7 +97,7 @@ def find_sequences(root: Path, split: str | None = None) -> list[Sequence]:
             )
         if strange := [p for p in truth if p.stem not in frames]:
             raise FrtmError(f"{strange[0]} is not named like any frame in {images / name}.")
-        sequences.append(Sequence(name, images / name, truth))
+        sequences.append(Sequence(name, images / name, truth, rules))
     return sequences
 
 
@@ -88,7 +113,7 @@ def follow(
     known: set[int] = set()
     annotations: dict[int, Labels] = {}
     for path in sequence.truth:
-        labels = read_labels(path)
+        labels = sequence.rules.read(path)
         new = [i for i in np.unique(labels).tolist() if i not in (0, VOID, *known)]
         if new:
             known.update(new)
@@ -104,23 +129,24 @@ def follow(
 def score(sequence: Sequence, masks: Path) -> dict[int, ObjectScores]:
     """Score the label images in a folder, named like the frames, against the truth.
 
-    Annotated frames before the first object count from the first one that shows it.
+    The frames before the one that shows the first object do not count.
 
     Raises
     ------
     FrtmError
         If the label image of an annotated frame is missing or of another size.
     """
-    start = next((n for n, path in enumerate(sequence.truth) if read_labels(path).any()), 0)
+    read = sequence.rules.read
+    start = next((n for n, path in enumerate(sequence.truth) if read(path).any()), 0)
     scored = sequence.truth[start:]
     for path in scored:
         if not (masks / path.name).is_file():
             raise FrtmError(f"There is no mask {masks / path.name}.")
+    found, truth = (read(masks / path.name) for path in scored), (read(path) for path in scored)
     try:
-        return score_video(
-            (read_labels(masks / path.name) for path in scored),
-            (read_labels(path) for path in scored),
-        )
+        if sequence.rules is Rules.YOUTUBE_VOS:
+            return score_late_objects(found, truth)
+        return score_video(found, truth)
     except ValueError as error:
         raise FrtmError(f"{sequence.name} cannot be scored: {error}") from error
 

@@ -87,6 +87,43 @@ def score_video(
     return scores
 
 
+def score_late_objects(
+    predicted: Iterable[Labels], truth: Iterable[Labels]
+) -> dict[int, ObjectScores]:
+    """Score as YouTube-VOS does: each object on the frames after the first one that shows it.
+
+    Parameters
+    ----------
+    predicted, truth : iterable of integer arrays of shape (H, W)
+        As many of the one as of the other.
+
+    Returns
+    -------
+    dict of int to ObjectScores
+        By increasing id, for the objects in the truth.
+
+    Raises
+    ------
+    ValueError
+        If the frames differ in number or size, or none is left to score.
+    """
+    found: dict[int, list[tuple[float, float]]] = {}
+    for prediction, target in zip(predicted, truth, strict=True):
+        frame = _score_frame(prediction, target, None)
+        for i, pairs in found.items():
+            pairs.append(frame.get(i, BOTH_EMPTY))
+        for i in _objects(target, None):
+            found.setdefault(i, [])
+    scores = {
+        i: ObjectScores(tuple(j for j, _ in pairs), tuple(f for _, f in pairs))
+        for i, pairs in sorted(found.items())
+        if pairs
+    }
+    if not scores:
+        raise ValueError("No object is shown on two frames.")
+    return scores
+
+
 def jaccard(predicted: Mask, truth: Mask, void: Mask | None = None) -> float:
     """Return the region similarity J: intersection over union; 1 if both masks are empty.
 

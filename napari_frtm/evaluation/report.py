@@ -1,4 +1,4 @@
-"""Scores of a benchmark as CSV, as Markdown, and as pictures of the worst and best frames."""
+"""Scores of a benchmark as tables, as curves, and as pictures of the worst and best frames."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_frtm.evaluation.charts import Chart, Series, to_svg
+from napari_frtm.evaluation.statistics import Statistics
 from napari_frtm.io.export.overlay import contact_sheet, overlay, to_uint8
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.sequence import find_images, read_image
@@ -27,14 +29,34 @@ if TYPE_CHECKING:
     """By sequence and object."""
 
 
+_MEASURES = ("J", "F", "J recall", "J decay", "F recall", "F decay")
+_MOST_CURVES = 36
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Means of a sequence, or of all: over the frames, then over the objects, in [0, 1]."""
+    """Statistics of a sequence, or of all: over the frames, then their means over the objects."""
 
     name: str
     objects: int
-    jaccard: float
-    boundary_f: float
+    j: Statistics
+    f: Statistics
+
+    @property
+    def jaccard(self) -> float:
+        """Mean J, in [0, 1]."""
+        return self.j.mean
+
+    @property
+    def boundary_f(self) -> float:
+        """Mean F, in [0, 1]."""
+        return self.f.mean
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """J&F, then all measures in the order of the tables."""
+        j, f = self.j, self.f
+        return (self.mean, j.mean, f.mean, j.recall, j.decay, f.recall, f.decay)
 
     @property
     def mean(self) -> float:
@@ -53,9 +75,10 @@ def as_csv(table: list[Row], trust: Trust | None = None) -> str:
     """Return the rows as CSV, six digits; with the rank correlation of confidence, if given."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["sequence", "objects", "J&F", "J", "F", *(["rank correlation"] * bool(trust))])
+    more = ["rank correlation"] if trust else []
+    writer.writerow(["sequence", "objects", "J&F", *_MEASURES, *more])
     for row in table:
-        values = [row.mean, row.jaccard, row.boundary_f]
+        values = [*row.values]
         if trust:
             values.append(trust.sequences.get(row.name, trust.mean))
         writer.writerow([row.name, row.objects, *(f"{v:.6f}" for v in values)])
@@ -64,11 +87,11 @@ def as_csv(table: list[Row], trust: Trust | None = None) -> str:
 
 def as_markdown(table: list[Row], trust: Trust | None = None) -> str:
     """Return the rows as a Markdown table, three digits, and what confidence is worth below it."""
-    lines = ["| sequence | objects | J&F | J | F |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {r.name} | {r.objects} | {r.mean:.3f} | {r.jaccard:.3f} | {r.boundary_f:.3f} |"
-        for r in table
-    ]
+    heads = ["sequence", "objects", "J&F", *_MEASURES]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in table:
+        cells = " | ".join(f"{value:.3f}" for value in row.values)
+        lines.append(f"| {row.name} | {row.objects} | {cells} |")
     if trust:
         lines += [
             "",
@@ -76,6 +99,38 @@ def as_markdown(table: list[Row], trust: Trust | None = None) -> str:
             f"{trust.pooled:.3f} pooled, {trust.mean:.3f} mean of sequences.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def as_toolkit(scores: Scores) -> tuple[str, str]:
+    """Return the tables of the DAVIS 2017 toolkit as CSV: of all objects, and of each one."""
+    row = rows(scores)[-1]
+    j, f = row.j, row.f
+    values = (row.mean, j.mean, j.recall, j.decay, f.mean, f.recall, f.decay)
+    heads = "J&F-Mean,J-Mean,J-Recall,J-Decay,F-Mean,F-Recall,F-Decay"
+    lines = ["Sequence,J-Mean,F-Mean"]
+    for name, objects in scores.items():
+        for i, its in objects.items():
+            means = np.mean(its.jaccard), np.mean(its.boundary_f)
+            lines.append(f"{name}_{i},{means[0]:.3f},{means[1]:.3f}")
+    return f"{heads}\n{','.join(f'{v:.3f}' for v in values)}\n", "\n".join(lines) + "\n"
+
+
+def curves(scores: Scores) -> str:
+    """Return J over time as SVG, a chart for each sequence, those of lowest J first."""
+    table = sorted(rows(scores)[:-1], key=lambda row: row.jaccard)
+    charts = []
+    for row in table[:_MOST_CURVES]:
+        objects = scores[row.name]
+        length = max(len(its.jaccard) for its in objects.values())
+        series = [
+            Series(f"object {i}", range(length - len(its.jaccard), length), its.jaccard)
+            for i, its in objects.items()
+        ]
+        title = f"{row.name}: J {row.jaccard:.3f}"
+        charts.append(
+            Chart(title=title, x_label="frame", y_label="J", series=series, limits=(0, 1.02))
+        )
+    return to_svg(charts)
 
 
 def extreme_frames(
@@ -110,9 +165,8 @@ def extreme_frames(
             float(np.mean([s.jaccard[t - length] for s in objects if len(s.jaccard) >= length - t]))
             for t in range(length)
         ]
-        # the last frame is not scored
         found += [
-            (overlaps[t], sequence, len(sequence.truth) - 1 - length + t)
+            (overlaps[t], sequence, len(sequence.counted) - length + t)
             for t in _spread(overlaps, each, best=best)
         ]
     found = sorted(found, key=lambda one: one[0], reverse=best)[:count]
@@ -122,8 +176,8 @@ def extreme_frames(
 
 
 def _row(name: str, objects: list[ObjectScores]) -> Row:
-    j = float(np.mean([np.mean(s.jaccard) for s in objects]))
-    f = float(np.mean([np.mean(s.boundary_f) for s in objects]))
+    j = Statistics.mean_of([Statistics.of(s.jaccard) for s in objects])
+    f = Statistics.mean_of([Statistics.of(s.boundary_f) for s in objects])
     return Row(name, len(objects), j, f)
 
 

@@ -87,7 +87,7 @@ def _pairs(
     sequence: Sequence, scores: Mapping[int, ObjectScores], confidence: Confidence
 ) -> NDArray[np.float64]:
     """Return confidence and J of shape (N, 2), for all objects and scored frames."""
-    scored = [path.stem for path in sequence.truth[:-1]]  # the last frame is not scored
+    scored = [path.stem for path in sequence.counted]
     pairs = [
         (confidence[name].get(object_id, np.nan), j)
         for object_id, its in scores.items()

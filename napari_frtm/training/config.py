@@ -206,6 +206,8 @@ class TrainConfig:
         Setting of the method: backbone, target model, augmentation.
     segmentation : SegmentationConfig
         Widths of the network; one that starts from given weights has theirs.
+    base_net : bool
+        Train Base net of section 4.1: S with a target encoder in place of target models.
     joint : JointConfig or None
         How the backbone is trained as well; None leaves it frozen, as in the paper.
     steps : int
@@ -232,6 +234,7 @@ class TrainConfig:
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    base_net: bool = False
     joint: JointConfig | None = None
     steps: int = 100_000
     batch: int = 8
@@ -245,6 +248,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _check(self.preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}", self.preset)
         _check(bool(self.datasets), "datasets", "one or more", "none")
+        if self.base_net and self.joint is not None:
+            raise ValueError("joint needs target models, which base_net has not; leave one out.")
         for name in ("steps", "batch", "accumulate", "workers", "checkpoint_interval"):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 

@@ -15,28 +15,25 @@ if TYPE_CHECKING:
 _MARGIN = 0.1
 
 
-def random_crop(
-    image: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
-    config: CropConfig,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return a square part of a frame at a random scale, maybe mirrored, and its mask.
+def random_window(
+    mask: NDArray[np.bool_], config: CropConfig, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return where a square part of a frame at a random scale, maybe mirrored, comes from.
 
     Parameters
     ----------
-    image : array of shape (H, W, 3)
-        The frame; never scaled so much down that the crop does not fit in.
     mask : array of shape (H, W)
         The object; most crops are placed around one of its pixels.
     config : CropConfig
-        Size, range of scales, share of the crops that show the object.
+        Size, range of scales, share of the crops that show the object. A frame is never scaled so
+        much down that the crop does not fit in.
     rng : numpy.random.Generator
         Source of all choices.
 
     Returns
     -------
-    tuple of arrays of shape (size, size, 3) and (size, size)
+    array of shape (2, 3)
+        The affine map, x before y, from pixels of the crop to pixels of the frame.
     """
     low, high = config.scale
     fits = config.size / min(mask.shape)
@@ -47,9 +44,16 @@ def random_crop(
     matrix = np.array([[step, 0, left], [0, step, top]])
     if rng.random() < 0.5:
         matrix[0] = (-step, 0, left + (config.size - 1) * step)
+    return matrix
+
+
+def cut(
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], window: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return a crop of a frame and its mask, from where `random_window` says."""
     return (
-        _warp(image, matrix, config.size).astype(np.uint8),
-        _warp(mask.astype(np.float32), matrix, config.size) > 0.5,
+        _warp(image, window, size).astype(np.uint8),
+        _warp(mask.astype(np.float32), window, size) > 0.5,
     )
 
 

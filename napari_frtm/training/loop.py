@@ -18,13 +18,15 @@ from napari_frtm.training.losses import mask_loss
 from napari_frtm.training.prepare import Preparing, prepare
 from napari_frtm.training.samples import Samples, disturb, without_some
 from napari_frtm.training.state import Log, TrainState, TrainStep, learning_rate
-from napari_frtm.training.targets import TargetCache, scores
+from napari_frtm.training.targets import TargetCache, Unfitted, scores
 from napari_frtm.training.validation import save_sheet, validate
 from napari_frtm.training.weights import for_inference, initial_network, save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+
+    from torch import Tensor
 
     from napari_frtm.engine.networks.backbone import Backbone
     from napari_frtm.engine.networks.network import FrtmNetwork
@@ -85,7 +87,8 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
     config, out = training.config, training.out
     state = TrainState(initial_network(config, training.init, training.device), config)
     folder = training.targets or out / "targets"
-    cache = TargetCache(folder, for_inference(state.fitted), config.method)
+    kind = Unfitted if config.base_net else TargetCache
+    cache = kind(folder, for_inference(state.fitted), config.method)
     begun = _begin(training)
     targets = yield from prepare(config, training.data, cache)
     if begun:
@@ -165,9 +168,7 @@ def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     half = torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)
     with half, torch.set_grad_enabled(config.joint is not None):
         features = (frozen if config.joint is None else network.backbone)(images)
-    with torch.no_grad():
-        coarse = scores(batch.filters.to(device), features[TARGET_STRIDE].float())
-        coarse = disturb(coarse, batch.seeds)
+    coarse = _coarse_scores(network, frozen, batch, features[TARGET_STRIDE].float())
     features = without_some(features, config.crop.dropped, batch.number)
     assert network.segmentation is not None
     with half:
@@ -176,6 +177,20 @@ def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     loss = mask_loss(logits[:, 0].float(), masks, config.dice) / config.accumulate
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.item()
+
+
+def _coarse_scores(network: FrtmNetwork, frozen: Backbone, batch: Batch, deep: Tensor) -> Tensor:
+    """Return what S refines, (N, h, w): of the target models, or of Base net's encoder."""
+    if batch.references is None:
+        assert batch.filters is not None
+        with torch.no_grad():
+            return disturb(scores(batch.filters.to(deep.device), deep), batch.seeds)
+    images, masks = (part.to(deep.device).float() for part in batch.references)
+    with torch.no_grad():
+        known = frozen(images.div_(255), (TARGET_STRIDE,))[TARGET_STRIDE].float()
+    assert network.encoder is not None
+    coarse: Tensor = network.encoder(deep, network.encoder.encode(known, masks))
+    return coarse
 
 
 def _progress(training: Training, state: TrainState) -> float:
@@ -201,8 +216,7 @@ def _keep(
     elif last or step.step % config.validation.interval == 0:
         if config.joint is not None:
             cache = _own_cache(training, state.mean)
-        assert state.mean.segmentation is not None
-        measured = validate(cache, state.mean.segmentation, targets, config)
+        measured = validate(cache, state.mean, targets, config)
         step = replace(step, jaccard=measured.jaccard, boundary_f=measured.boundary_f)
         save_sheet(out / SHEET, measured)
         if measured.mean > state.best:

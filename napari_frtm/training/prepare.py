@@ -24,6 +24,17 @@ _OPEN: dict[str, Callable[[Path, DatasetConfig], Source]] = {
 }
 
 
+def open_source(data: Path, dataset: DatasetConfig) -> Source:
+    """Return a data set of a recipe, below a folder.
+
+    Raises
+    ------
+    DataError
+        If it is missing, or not in its layout.
+    """
+    return _OPEN[dataset.kind](data, dataset)
+
+
 @dataclass(frozen=True, slots=True)
 class Preparing:
     """How many reference frames have their target models."""
@@ -70,7 +81,7 @@ def prepare(
     datasets = list(config.datasets)
     if config.validation is not None:
         datasets.append(replace(config.validation.dataset, references=1))
-    sources = [_OPEN[dataset.kind](data, dataset) for dataset in datasets]
+    sources = [open_source(data, dataset) for dataset in datasets]
     total = sum(len(source.references()) for source in sources)
     done = 0
     found: list[list[Target]] = []

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_frtm.training.crops import disturbed, jittered, random_crop
+from napari_frtm.training.crops import cut, disturbed, jittered, random_window
 from napari_frtm.training.targets import FITTED, POOR
 
 if TYPE_CHECKING:
@@ -33,19 +33,23 @@ class Batch:
     ----------
     images : uint8 Tensor of shape (N, 3, size, size)
     masks : bool Tensor of shape (N, size, size)
-    filters : Tensor of shape (N, 9, C)
-        Target models, each as one filter.
+    filters : Tensor of shape (N, 9, C), or None
+        Target models, each as one filter; none for Base net.
     seeds : tuple of (int or None)
         Of what makes the scores of a crop worse; None leaves them as they are.
     number : int
         Of the batch.
+    references : pair of Tensor, or None
+        For Base net: the same part of the reference frames as of the others, and its mask; in
+        shape and type as `images` and `masks`.
     """
 
     images: Tensor
     masks: Tensor
-    filters: Tensor
+    filters: Tensor | None
     seeds: tuple[int | None, ...]
     number: int
+    references: tuple[Tensor, Tensor] | None = None
 
 
 class Samples:
@@ -75,20 +79,25 @@ class Samples:
 
     def batch(self, number: int) -> Batch:
         """Return a batch by its number."""
-        images, masks, filters, seeds = [], [], [], []
+        crops: list[_Crop] = []
+        filters, seeds = [], []
         for i in range(self.config.batch):
             rng = np.random.default_rng((self.config.seed, number, i))
             target = self._target(rng)
             kind = POOR if rng.random() < self.config.crop.poor else FITTED
-            taps = self.cache.filter(target, kind)
-            for image, mask in self._crops(target, rng):
+            taps = None if self.config.base_net else self.cache.filter(target, kind)
+            for crop in self._crops(target, rng):
                 worse = rng.random() < self.config.crop.disturbed
-                images.append(torch.from_numpy(image).permute(2, 0, 1))
-                masks.append(torch.from_numpy(mask))
-                filters.append(taps)
+                crops.append(crop)
+                filters += [] if taps is None else [taps]
                 seeds.append(int(rng.integers(2**31)) if worse else None)
+        references = [crop.reference for crop in crops if crop.reference is not None]
         return Batch(
-            torch.stack(images), torch.stack(masks), torch.stack(filters), tuple(seeds), number
+            *_stacked([(crop.image, crop.mask) for crop in crops]),
+            torch.stack(filters) if filters else None,
+            tuple(seeds),
+            number,
+            _stacked(references) if references else None,
         )
 
     def batches(self, first: int) -> Generator[Batch, None, None]:
@@ -108,14 +117,35 @@ class Samples:
         of_dataset = self.targets[int(rng.choice(len(self.targets), p=self._shares))]
         return of_dataset[int(rng.integers(len(of_dataset)))]
 
-    def _crops(
-        self, target: Target, rng: np.random.Generator
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
+    def _crops(self, target: Target, rng: np.random.Generator) -> Iterator[_Crop]:
         crop = self.config.crop
         others = target.source.others(target.reference, target.object_id, crop.frames, rng)
         for image, mask in others:
-            part, part_mask = random_crop(image, mask, crop, rng)
-            yield np.ascontiguousarray(jittered(part, crop.jitter, rng)), part_mask
+            window = random_window(mask, crop, rng)
+            part, part_mask = cut(image, mask, window, crop.size)
+            part, reference = jittered(part, crop.jitter, rng), None
+            if self.config.base_net:
+                first, labels = target.source.reference(target.reference)
+                then, its_mask = cut(first, labels == target.object_id, window, crop.size)
+                reference = jittered(then, crop.jitter, rng), its_mask
+            yield _Crop(part, part_mask, reference)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    """Part of a frame, and for Base net the same part of the reference frame."""
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    reference: tuple[NDArray[np.uint8], NDArray[np.bool_]] | None
+
+
+def _stacked(
+    pictures: Sequence[tuple[NDArray[np.uint8], NDArray[np.bool_]]],
+) -> tuple[Tensor, Tensor]:
+    """Return images (N, 3, size, size) and masks (N, size, size)."""
+    images = [torch.from_numpy(np.ascontiguousarray(i)).permute(2, 0, 1) for i, _ in pictures]
+    return torch.stack(images), torch.stack([torch.from_numpy(mask) for _, mask in pictures])
 
 
 def disturb(scores: Tensor, seeds: Sequence[int | None]) -> Tensor:

@@ -81,7 +81,7 @@ class TrainState:
         self.network = network.eval().requires_grad_(False)
         self.mean = deepcopy(network)
         self.fitted = FrtmNetwork(self.mean.backbone)
-        network.segmentation.train().requires_grad_(True)
+        _learned(network).train().requires_grad_(True)
         if config.joint is not None:
             self.fitted = FrtmNetwork(deepcopy(network.backbone))
             network.backbone.requires_grad_(True)
@@ -116,9 +116,7 @@ class TrainState:
         """All that a training changes, by name."""
         if self.config.joint is not None:
             return {"network": self.network, "mean": self.mean, "fitted": self.fitted}
-        assert self.network.segmentation is not None
-        assert self.mean.segmentation is not None
-        return {"network": self.network.segmentation, "mean": self.mean.segmentation}
+        return {"network": _learned(self.network), "mean": _learned(self.mean)}
 
     def save(self, path: Path) -> None:
         """Write the state, or nothing.
@@ -203,11 +201,18 @@ def learning_rate(config: OptimiserConfig, progress: float) -> float:
     return rate * (1 + math.cos(math.pi * min(progress, 1))) / 2
 
 
-def _optimiser(network: FrtmNetwork, config: TrainConfig) -> torch.optim.Optimizer:
+def _learned(network: FrtmNetwork) -> nn.Module:
+    """Return what is trained beside the backbone: S, for Base net with its target encoder."""
     assert network.segmentation is not None
+    if network.encoder is None:
+        return network.segmentation
+    return nn.ModuleList([network.segmentation, network.encoder])
+
+
+def _optimiser(network: FrtmNetwork, config: TrainConfig) -> torch.optim.Optimizer:
     settings = config.optimiser
     kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
-    groups: list[dict[str, Any]] = [{"params": network.segmentation.parameters(), "share": 1.0}]
+    groups: list[dict[str, Any]] = [{"params": _learned(network).parameters(), "share": 1.0}]
     if config.joint is not None:
         groups.append({"params": network.backbone.parameters(), "share": config.joint.rate})
     return kind(

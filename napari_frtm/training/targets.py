@@ -91,8 +91,7 @@ class TargetCache:
     ) -> list[int]:
         """Fit the objects of a reference frame, and return their ids."""
         picture = source.reference(reference)
-        ids = object_ids(picture[1], config.smallest)
-        ids = [ids[i] for i in evenly(len(ids), config.objects)]
+        ids = chosen_ids(picture, config)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_tensors(path, self.fit(picture, reference.index, ids))
         return ids
@@ -115,6 +114,22 @@ class TargetCache:
         kept = f"{config.short_side}-{config.objects}-{config.smallest:g}"
         folder = self.folder / f"{name.replace('/', '_')}-{kept}"
         return folder / f"{reference.video}_{reference.index}.safetensors"
+
+
+class Unfitted(TargetCache):
+    """The same objects without target models, for Base net."""
+
+    def targets(self, source: Source, config: DatasetConfig) -> Iterator[list[Target]]:
+        """Yield the objects of each reference frame in turn."""
+        for reference in source.references():
+            ids = chosen_ids(source.reference(reference), config)
+            yield [Target(source, reference, i, config) for i in ids]
+
+
+def chosen_ids(picture: Picture, config: DatasetConfig) -> list[int]:
+    """Return the objects of a reference frame that are trained on."""
+    ids = object_ids(picture[1], config.smallest)
+    return [ids[i] for i in evenly(len(ids), config.objects)]
 
 
 def scores(filters: Tensor, features: Tensor) -> Tensor:
@@ -148,7 +163,8 @@ def _cached_ids(path: Path) -> list[int] | None:
 
 def _fingerprint(network: FrtmNetwork, config: FrtmConfig) -> str:
     """Return a short hash of all that a target model depends on."""
-    settings = {k: v for k, v in asdict(config).items() if k not in ("variant", "leap")}
+    unrelated = ("variant", "leap", "fine_tuning")
+    settings = {k: v for k, v in asdict(config).items() if k not in unrelated}
     settings["half_precision"] = network.half_precision
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for tensor in network.backbone.state_dict().values():

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.networks.network import FrtmNetwork
-from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.tracking.images import Geometry, to_images, to_masks
 from napari_frtm.evaluation.metrics import boundary_f, jaccard
 from napari_frtm.io.atomic import write_bytes
 from napari_frtm.io.export.overlay import contact_sheet, overlay
@@ -20,14 +20,13 @@ from napari_frtm.training.sources import Videos
 from napari_frtm.training.targets import scores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.networks.segmentation import SegmentationNetwork
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.targets import Target, TargetCache
 
@@ -57,13 +56,13 @@ class Measured:
 @torch.inference_mode()
 def validate(
     cache: TargetCache,
-    segmentation: SegmentationNetwork,
+    learned: FrtmNetwork,
     targets: Sequence[Target],
     config: TrainConfig,
 ) -> Measured:
-    """Measure a segmentation network in evaluation mode on the videos of these targets."""
+    """Measure what has been learned, in evaluation mode, on the videos of these targets."""
     assert config.validation is not None
-    whole = FrtmNetwork(cache.network.backbone, segmentation)
+    whole = FrtmNetwork(cache.network.backbone, learned.segmentation, learned.encoder)
     whole.half_precision = cache.network.half_precision
     every = config.validation.every
     means, pictures = [], {}
@@ -71,11 +70,11 @@ def validate(
         assert isinstance(target.source, Videos)
         video = target.reference.video
         frames = len(target.source.frames[video])
-        taps = cache.filter(target)
+        guide = _guide(cache, whole, target, config.method)
         found = []
         for index in range(min(every, frames - 1), frames, every):
             image, labels = target.source.read(video, index)
-            mask = predict(whole, taps, image, config.method)
+            mask = predict(whole, guide, image, config.method)
             truth = labels == target.object_id
             found.append((jaccard(mask, truth), boundary_f(mask, truth)))
         means.append(np.mean(found, axis=0))
@@ -86,18 +85,45 @@ def validate(
 
 
 def predict(
-    network: FrtmNetwork, taps: Tensor, image: NDArray[np.uint8], method: FrtmConfig
+    network: FrtmNetwork,
+    guide: Callable[[Tensor], Tensor],
+    image: NDArray[np.uint8],
+    method: FrtmConfig,
 ) -> NDArray[np.bool_]:
-    """Return the mask, in a frame of shape (H, W, 3), of the object of a (9, C) filter."""
-    size = (image.shape[0], image.shape[1])
-    geometry = Geometry.scaled(size, method.scale(size))
+    """Return a mask in a frame of shape (H, W, 3).
+
+    `guide` returns the coarse scores (1, h, w) for features (1, C, h, w) at stride 16.
+    """
+    geometry = _geometry(image, method)
     images = to_images([image], (0.0, 255.0), geometry, network.device)
     features = network.features(images, refine=True)
-    coarse = scores(taps[None].to(network.device), features[TARGET_STRIDE].float())
+    coarse = guide(features[TARGET_STRIDE].float())
     logits = geometry.crop(network.refine(coarse[:, None], features))
     if geometry.working != geometry.video:
         logits = interpolate(logits, geometry.video, mode="bilinear", align_corners=False)
     return np.asarray((logits[0, 0] > 0).cpu().numpy())
+
+
+def _guide(
+    cache: TargetCache, network: FrtmNetwork, target: Target, method: FrtmConfig
+) -> Callable[[Tensor], Tensor]:
+    """Return what gives coarse scores of an object: its target model, or Base net's encoder."""
+    device, encoder = network.device, network.encoder
+    if encoder is None:
+        taps = cache.filter(target)[None].to(device)
+        return lambda deep: scores(taps, deep)
+    image, labels = target.source.reference(target.reference)
+    geometry = _geometry(image, method)
+    images = to_images([image], (0.0, 255.0), geometry, device)
+    masks = to_masks(labels, [target.object_id], geometry, device)
+    deep = network.features(images, refine=False)[TARGET_STRIDE].float()
+    encoding = encoder.encode(deep, masks)
+    return lambda deep: encoder(deep, encoding)
+
+
+def _geometry(image: NDArray[np.uint8], method: FrtmConfig) -> Geometry:
+    size = (image.shape[0], image.shape[1])
+    return Geometry.scaled(size, method.scale(size))
 
 
 def save_sheet(path: Path, measured: Measured) -> None:

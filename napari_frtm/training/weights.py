@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_frtm.config import Variant
+from napari_frtm.config import TARGET_STRIDE, Variant
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+from napari_frtm.engine.networks.target_encoder import TargetEncoder
 from napari_frtm.io.weights.checkpoint import read_network, save_checkpoint
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def initial_network(config: TrainConfig, init: str | None, device: str) -> FrtmN
     Parameters
     ----------
     config : TrainConfig
-        Says which backbone, how wide the segmentation network is, and its first weights.
+        Says which backbone, how wide the segmentation network is, its first weights, and whether
+        there is a target encoder, whose weights are always random.
     init : str or None
         Weights to start from, with their widths: ``lite`` for the embedded ones, or a file.
     device : str
@@ -47,6 +49,11 @@ def initial_network(config: TrainConfig, init: str | None, device: str) -> FrtmN
             torch.manual_seed(config.seed)
             segmentation = SegmentationNetwork(backbone.channels, config.segmentation)
         network = FrtmNetwork(backbone, segmentation)
+    if config.base_net:
+        channels = network.backbone.channels[TARGET_STRIDE]
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            network.encoder = TargetEncoder(channels, config.method.target.channels)
     return network.to(device).to(memory_format=torch.channels_last)
 
 
@@ -66,8 +73,10 @@ def save_weights(path: Path, config: TrainConfig, network: FrtmNetwork) -> None:
     name = config.method.backbone
     carries = name == "mobilenet_v2" or config.joint is not None
     backbone = network.backbone.torchvision_state() if carries else {}
+    encoder = {} if network.encoder is None else network.encoder.state_dict()
     assert network.segmentation is not None
-    save_checkpoint(path, _kept(backbone), _kept(network.segmentation.state_dict()), name)
+    segmentation = _kept(network.segmentation.state_dict())
+    save_checkpoint(path, _kept(backbone), segmentation, name, _kept(encoder))
 
 
 def _kept(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

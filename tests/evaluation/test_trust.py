@@ -10,6 +10,7 @@ import pytest
 from napari_frtm.evaluation.davis import Sequence
 from napari_frtm.evaluation.metrics import ObjectScores
 from napari_frtm.evaluation.report import Row, as_csv, as_markdown
+from napari_frtm.evaluation.statistics import Statistics
 from napari_frtm.evaluation.trust import Trust, spearman, trust
 
 
@@ -54,7 +55,8 @@ def test_confidence_meets_the_scored_frames() -> None:
 def test_the_mean_leaves_out_what_is_not_known() -> None:
     """Sequences on which nothing varies; in the tables, too."""
     worth = Trust({"a": 0.5, "b": np.nan, "c": 0.25}, 0.125)
-    table = [Row("a", 1, 0.5, 0.7), Row("b", 1, 1, 1), Row("mean", 2, 0.75, 0.85)]
+    good, fair = Statistics(1, 1, 0), Statistics(0.5, 0.5, 0)
+    table = [Row("a", 1, fair, fair), Row("b", 1, good, good), Row("mean", 2, good, good)]
 
     lines = as_csv(table, worth).splitlines()
 

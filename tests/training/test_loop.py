@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from napari_frtm.config import SegmentationConfig, Variant, preset
+from napari_frtm.engine.tracking.baseline import BaselineTracker
 from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.io.weights.checkpoint import load_network
@@ -69,12 +70,16 @@ def test_the_loss_falls_and_files_are_written(training: Training, clip: Clip) ->
     assert prediction.labels.shape == (120, 160)
 
 
-@pytest.mark.parametrize("joint", [None, JointConfig(refit=3)], ids=["frozen", "joint"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"joint": JointConfig(refit=3)}, {"base_net": True}],
+    ids=["frozen", "joint", "base-net"],
+)
 def test_a_killed_training_goes_on_as_if_it_had_not_been(
-    training: Training, tmp_path: Path, joint: JointConfig | None
+    training: Training, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     """Bit by bit: from the step last saved, with the same losses and the same weights."""
-    training = replace(training, config=replace(training.config, joint=joint))
+    training = replace(training, config=replace(training.config, **changes))
     whole = _steps(training)
     killed = replace(training, out=tmp_path / "killed")
     begun = _steps(killed, 9)  # saved after 8 last
@@ -205,3 +210,26 @@ def test_preparation_is_reported(training: Training) -> None:
         events.append(event)
 
     assert events == [Preparing(i, 3) for i in (1, 2, 3)]
+
+
+def test_base_net_learns_its_target_encoder(training: Training, clip: Clip) -> None:
+    """Without target models; its weights run as the variant base-net, and as nothing else."""
+    config = replace(training.config, base_net=True, steps=30)
+    base = replace(training, config=config, targets=training.out / "targets")
+
+    steps = _steps(base)
+
+    losses = [step.loss for step in steps]
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    assert steps[-1].jaccard is not None
+    assert not list(training.out.rglob("*_0.safetensors"))
+    config = preset("lite", Variant.BASE_NET)
+    network = load_network(config, device="cpu", checkpoint=training.out / BEST)
+    tracker = BaselineTracker(network, config)
+    tracker.annotate(0, clip.frames[0], clip.truth[0])
+    (prediction,) = tracker.segment([1], clip.frames[1:2])
+    assert prediction.labels.shape == (120, 160)
+    with pytest.raises(CheckpointError, match="was trained for Base net"):
+        load_network(preset("lite"), device="cpu", checkpoint=training.out / BEST)
+    with pytest.raises(CheckpointError, match="There is no target encoder in the embedded"):
+        load_network(config, device="cpu")

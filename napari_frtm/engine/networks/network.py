@@ -14,6 +14,7 @@ from napari_frtm.engine.networks.backbone import STRIDES, fold_batch_norms
 if TYPE_CHECKING:
     from napari_frtm.engine.networks.backbone import Backbone, Features
     from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+    from napari_frtm.engine.networks.target_encoder import TargetEncoder
 
 _OBJECTS_AT_ONCE = 8
 
@@ -27,6 +28,8 @@ class FrtmNetwork(nn.Module):
         Feature extractor F.
     segmentation : SegmentationNetwork or None
         Segmentation network S; without it only the D-only variants run.
+    encoder : TargetEncoder or None
+        Target encoder of Base net; without it that variant does not run.
 
     Attributes
     ----------
@@ -34,10 +37,16 @@ class FrtmNetwork(nn.Module):
         Whether F and S run in half precision; D never does.
     """
 
-    def __init__(self, backbone: Backbone, segmentation: SegmentationNetwork | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        segmentation: SegmentationNetwork | None = None,
+        encoder: TargetEncoder | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.segmentation = segmentation
+        self.encoder = encoder
         self.half_precision = False
 
     @property

@@ -12,6 +12,7 @@ import torch
 from napari_frtm.config import Direction
 from napari_frtm.engine.extensions.blend import Held, blend, hold, with_annotation
 from napari_frtm.engine.extensions.locality import working_scale
+from napari_frtm.engine.tracking.baseline import BaselineTracker
 from napari_frtm.engine.tracking.passes import Plan, check_request
 from napari_frtm.engine.tracking.prefetch import read_ahead
 from napari_frtm.engine.tracking.tracker import Tracker
@@ -206,8 +207,9 @@ class Propagation:
             return blended
         return with_annotation(blended, drawn, complete=index in self.complete)
 
-    def _new_tracker(self) -> Tracker:
-        return Tracker(self.network, self.config, self.contrast)
+    def _new_tracker(self) -> Tracker | BaselineTracker:
+        kind = BaselineTracker if self.config.variant.is_baseline else Tracker
+        return kind(self.network, self.config, self.contrast)
 
 
 def propagate(

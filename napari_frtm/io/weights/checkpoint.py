@@ -13,6 +13,7 @@ from napari_frtm.config import SegmentationConfig, Variant
 from napari_frtm.engine.networks.backbone import CHANNELS, STRIDES, Backbone
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
+from napari_frtm.engine.networks.target_encoder import TargetEncoder
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.weights.foreign import download, read_authors, read_state_dict
 from napari_frtm.io.weights.library import EMBEDDED, embedded, find_checkpoint, has_refinement
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
 
 _S = "the segmentation network"
+_ENCODER = "the target encoder of Base net"
 
 
 def resolve_device(name: str) -> str:
@@ -90,10 +92,17 @@ def read_network(
     if path is not None:
         state, origin = _read(path, config.backbone), path.name
     backbone = Backbone(config.backbone, _backbone_state(config.backbone, state, backbone_weights))
-    segmentation = None
+    segmentation = encoder = None
+    if config.variant is Variant.BASE_NET:
+        encoder = target_encoder(config.backbone, state, origin)
+    elif config.variant.refines and below(state, "encoder."):
+        raise CheckpointError(
+            f"The segmentation network in {origin} was trained for Base net and understands no "
+            "other scores: use --variant base-net, or another checkpoint."
+        )
     if config.variant.refines:
         segmentation = segmentation_network(config.backbone, state, origin)
-    return FrtmNetwork(backbone, segmentation)
+    return FrtmNetwork(backbone, segmentation, encoder)
 
 
 def available_variant(config: FrtmConfig, checkpoint: str | Path | None) -> FrtmConfig:
@@ -105,7 +114,11 @@ def available_variant(config: FrtmConfig, checkpoint: str | Path | None) -> Frtm
 
 
 def save_checkpoint(
-    path: Path, backbone: Mapping[str, Tensor], segmentation: Mapping[str, Tensor], name: str
+    path: Path,
+    backbone: Mapping[str, Tensor],
+    segmentation: Mapping[str, Tensor],
+    name: str,
+    encoder: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write weights as safetensors: matrices in half precision, vectors in single precision.
 
@@ -119,9 +132,11 @@ def save_checkpoint(
         State dict of a `SegmentationNetwork`; may be empty.
     name : str
         Of the backbone.
+    encoder : mapping of str to Tensor, optional
+        State dict of a `TargetEncoder`.
     """
-    tensors = {f"backbone.{k}": v for k, v in backbone.items()}
-    tensors |= {f"segmentation.{k}": v for k, v in segmentation.items()}
+    parts = {"backbone": backbone, "segmentation": segmentation, "encoder": encoder or {}}
+    tensors = {f"{part}.{k}": v for part, state in parts.items() for k, v in state.items()}
     small = {k: v.half() if v.ndim > 1 else v.float() for k, v in tensors.items()}
     write_sealed(path, small, {"backbone": name})
 
@@ -174,6 +189,29 @@ def segmentation_network(
     network = SegmentationNetwork(channels, SegmentationConfig(channels=(w4, w8, w16, w32)))
     check_entries(network.state_dict(), state, origin)
     network.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
+    return network
+
+
+def target_encoder(backbone: str, checkpoint: Mapping[str, Tensor], origin: str) -> TargetEncoder:
+    """Return the target encoder of a checkpoint; for the parameters see `segmentation_network`.
+
+    Raises
+    ------
+    CheckpointError
+        If it has none, or not one for this backbone, or a damaged one.
+    """
+    state = below(checkpoint, "encoder.")
+    if not state:
+        raise CheckpointError(
+            f"There is no target encoder in {origin}, which the variant base-net needs. Train one "
+            "(base_net = true in a recipe of 'napari-frtm train') and give it with --checkpoint."
+        )
+    first = state.get("encoder.0.weight")
+    if first is None or first.ndim != 4:
+        raise _misfit(origin, "'encoder.0.weight' is missing", _ENCODER)
+    network = TargetEncoder(CHANNELS[backbone][2], len(first))
+    check_entries(network.state_dict(), state, origin, _ENCODER)
+    network.load_state_dict({k: v.float() for k, v in state.items()})
     return network
 
 

@@ -12,7 +12,13 @@ import torchvision.models
 
 from napari_frtm.engine.networks.backbone import CHANNELS
 from napari_frtm.errors import CheckpointError
-from napari_frtm.io.weights.checkpoint import below, check_entries, made_for, segmentation_network
+from napari_frtm.io.weights.checkpoint import (
+    below,
+    check_entries,
+    made_for,
+    segmentation_network,
+    target_encoder,
+)
 from napari_frtm.io.weights.foreign import (
     imagenet,
     is_authors,
@@ -65,7 +71,7 @@ class Inspected:
     sha256: str
 
     def has(self, part: str) -> bool:
-        """Return whether a checkpoint has a part: ``backbone`` or ``segmentation``."""
+        """Return whether a checkpoint has a part: ``backbone``, ``segmentation``, ``encoder``."""
         return any(name.startswith(f"{part}.") for name in self.tensors)
 
 
@@ -105,6 +111,8 @@ def _check_parts(tensors: Mapping[str, Tensor], facts: Mapping[str, str], origin
         check_entries(_layout(backbone), trunk, origin, backbone)
     if below(tensors, "segmentation.") or not trunk:
         segmentation_network(backbone, tensors, origin)
+    if below(tensors, "encoder."):
+        target_encoder(backbone, tensors, origin)
     return backbone
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
 
-from napari_frtm.config import PRESETS, preset
+from napari_frtm.config import PRESETS, Variant, preset
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.atomic import reporting
 
@@ -52,7 +52,7 @@ class Listed:
     facts : mapping of str to str
         Metadata of the file.
     parameters : mapping of str to int
-        Numbers that were learned, by part: ``backbone``, ``segmentation``.
+        Numbers that were learned, by part: ``backbone``, ``segmentation``, ``encoder``.
     """
 
     name: str
@@ -127,8 +127,9 @@ def find_checkpoint(config: FrtmConfig, checkpoint: str | Path | None = None) ->
     Returns
     -------
     Path or None
-        The file asked for. If none is, the newest of the imported ones for this backbone, but
-        none where the package carries one, or if there is none, or if none is needed.
+        The file asked for. If none is, the newest of the imported ones for this backbone (those
+        of Base net for Base net alone), but none where the package carries one, or if there is
+        none, or if none is needed.
     """
     if checkpoint is not None:
         path = Path(checkpoint)
@@ -137,6 +138,8 @@ def find_checkpoint(config: FrtmConfig, checkpoint: str | Path | None = None) ->
         return None
     fitting = [listed for listed in map(_or_none, imported()) if listed is not None]
     fitting = [listed for listed in fitting if listed.backbone == config.backbone]
+    base_net = config.variant is Variant.BASE_NET
+    fitting = [listed for listed in fitting if ("encoder" in listed.parameters) == base_net]
     newest = max(fitting, key=lambda listed: listed.facts.get(IMPORTED, ""), default=None)
     return None if newest is None else newest.path
 

@@ -10,8 +10,8 @@ import av
 from av.stream import Disposition
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.errors import reading
 from napari_frtm.io.video.picture import display_matrix, picture
+from napari_frtm.io.video.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

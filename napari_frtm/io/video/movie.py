@@ -11,9 +11,9 @@ import numpy as np
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.cursor import Cursor
-from napari_frtm.io.video.errors import reading
 from napari_frtm.io.video.index import MovieIndex, scan
 from napari_frtm.io.video.picture import picture
+from napari_frtm.io.video.reading import reading
 
 if TYPE_CHECKING:
     from pathlib import Path

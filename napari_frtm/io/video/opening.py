@@ -12,7 +12,9 @@ import numpy as np
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.movie import open_movie
 from napari_frtm.io.video.sequence import IMAGES, find_images, is_pattern, open_sequence
-from napari_frtm.io.video.stacks import ArrayStack, is_zarr
+from napari_frtm.io.video.stack import NUMPY, TIFF
+from napari_frtm.io.video.stack_frames import StackFrames
+from napari_frtm.io.video.zarr_folder import is_zarr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +25,7 @@ MOVIES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
     *(".wmv", ".flv", ".3gp", ".mxf", ".ogv", ".vob", ".gif", ".h264", ".hevc", ".m2v"),
 )
-STACKS = (".tif", ".tiff", ".npy")
+STACKS = (*TIFF, *NUMPY)
 
 _PIXELS = 100_000
 _PERCENTILES = (0.1, 99.9)
@@ -163,7 +165,7 @@ class _Source(Protocol):
 def _open_source(path: Path) -> _Source:
     kind = path.suffix.lower()
     if is_zarr(path):
-        return ArrayStack(path)
+        return StackFrames(path)
     if path.is_dir() or (is_pattern(path) and not path.exists()):
         return open_sequence(path)
     if not path.exists():
@@ -171,7 +173,7 @@ def _open_source(path: Path) -> _Source:
     if kind in MOVIES:
         return open_movie(path)
     if kind in STACKS:
-        return ArrayStack(path)
+        return StackFrames(path)
     if kind in IMAGES:
         raise VideoError(
             f"{path.name}: one image is not a video. Give the folder of the sequence, "

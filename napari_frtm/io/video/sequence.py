@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.errors import reading
+from napari_frtm.io.video.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,8 @@ import zarr
 from PIL import Image
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video import stacks
 from napari_frtm.io.video.opening import open_video, robust_contrast, supported
+from napari_frtm.io.video.stack_frames import StackFrames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,11 +96,9 @@ def test_opening_reads_no_more_than_the_contrast_needs(
     """Eight frames of sixty."""
     path = tmp_path / "a.npy"
     np.save(path, np.tile(STACK, (5, 1, 1)))
-    read = stacks.ArrayStack.read
+    read = StackFrames.read
     indices = []
-    monkeypatch.setattr(
-        stacks.ArrayStack, "read", lambda self, i: (indices.append(i), read(self, i))[1]
-    )
+    monkeypatch.setattr(StackFrames, "read", lambda self, i: (indices.append(i), read(self, i))[1])
 
     open_video(path)
 

@@ -1,0 +1,57 @@
+"""TIFF files as arrays of any number of axes, read page by page or by tiles."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import tifffile
+import zarr
+
+from napari_frtm.io.video.pixel_size import of_tiff
+from napari_frtm.io.video.stored import Content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+_PAGE = 256 * 2**20  # bytes; larger pages are read by tiles
+
+
+def open_tiff(path: Path) -> Content:
+    """Return what the first image of a TIFF file holds; no pixels are read yet."""
+    file = _File(path)
+    series = file.tiff.series[0]
+    mode = "page" if series.keyframe.nbytes <= _PAGE else None
+    levels = [
+        zarr.open_array(series.aszarr(level=level, chunkmode=mode), mode="r")
+        for level in range(len(series.levels))
+    ]
+    return Content(levels, series.axes, of_tiff(file.tiff), file)
+
+
+class _File:
+    """A TIFF file that one thread at a time reads, closed when nothing refers to it any more."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = Lock()
+        self.tiff = tifffile.TiffFile(path)
+        if len({series.shape for series in self.tiff.series}) < len(self.tiff.series):
+            # Pages that were written one by one, each described as a series of its own.
+            self.tiff.close()
+            self.tiff = tifffile.TiffFile(path, is_shaped=False)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    def __del__(self) -> None:
+        if hasattr(self, "tiff"):
+            self.tiff.close()

@@ -37,12 +37,12 @@ _PUBLIC = {
     "preset": "config",
     "FrtmError": "errors",
     "Prediction": "types",
-    "Propagation": "engine.propagate",
-    "propagate": "engine.propagate",
-    "load_network": "io.checkpoint",
+    "Propagation": "engine.tracking.propagate",
+    "propagate": "engine.tracking.propagate",
+    "load_network": "io.weights.checkpoint",
     "read_labels": "io.labels",
     "write_labels": "io.labels",
-    "open_video": "io.video",
+    "open_video": "io.video.opening",
 }
 
 __all__ = [

@@ -17,8 +17,8 @@ from napari_frtm.io.atomic import reporting
 from napari_frtm.io.export.overlay import OverlayMovie, overlay, to_uint8
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.results import Outputs, ResultsFolder
+from napari_frtm.io.video.numbering import is_pattern
 from napari_frtm.io.video.opening import MOVIES
-from napari_frtm.io.video.sequence import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

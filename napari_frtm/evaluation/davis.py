@@ -12,8 +12,8 @@ from napari_frtm.engine.tracking.propagate import propagate
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import VOID, ObjectScores, score_video
 from napari_frtm.io.labels import read_labels
+from napari_frtm.io.video.numbering import find_images
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.io.video.sequence import find_images
 
 if TYPE_CHECKING:
     from collections.abc import Generator

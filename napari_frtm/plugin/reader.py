@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_frtm.io.session.folder import is_session
-from napari_frtm.io.video.opening import open_video, robust_contrast, supported
+from napari_frtm.io.video.contrast import robust_contrast
+from napari_frtm.io.video.opening import open_video, supported
 from napari_frtm.io.video.stack import is_stack, open_stack
 from napari_frtm.plugin.reopen import read_session, with_earlier_work
 

@@ -10,25 +10,25 @@ import dask.array as da
 import numpy as np
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.contrast import robust_contrast
+from napari_frtm.io.video.image import IMAGES
 from napari_frtm.io.video.movie import open_movie
-from napari_frtm.io.video.sequence import IMAGES, find_images, is_pattern, open_sequence
-from napari_frtm.io.video.stack import NUMPY, TIFF
+from napari_frtm.io.video.numbering import find_images, is_pattern
+from napari_frtm.io.video.sequence import open_sequence
+from napari_frtm.io.video.stack import NUMPY
 from napari_frtm.io.video.stack_frames import StackFrames
+from napari_frtm.io.video.tiff import TIFF
 from napari_frtm.io.video.zarr_folder import is_zarr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_frtm.types import Frames
 
 MOVIES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
     *(".wmv", ".flv", ".3gp", ".mxf", ".ogv", ".vob", ".gif", ".h264", ".hevc", ".m2v"),
 )
 STACKS = (*TIFF, *NUMPY)
-
-_PIXELS = 100_000
-_PERCENTILES = (0.1, 99.9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,48 +100,6 @@ def supported(path: str | Path) -> bool:
     if is_pattern(path):
         return path.parent.is_dir() and bool(find_images(path))
     return path.suffix.lower() in (*MOVIES, *STACKS)
-
-
-def robust_contrast(frames: Frames, samples: int = 8) -> tuple[float, float]:
-    """Return the intensities to show as black and white.
-
-    Parameters
-    ----------
-    frames : array of shape (T, H, W) or (T, H, W, 3)
-        The video.
-    samples : int
-        Frames to look at, evenly spread.
-
-    Returns
-    -------
-    tuple of float
-        (0, 255) for uint8; else the percentiles 0.1 and 99.9 of the finite values. The second
-        is larger than the first.
-
-    Raises
-    ------
-    VideoError
-        If no value is finite.
-    """
-    if np.dtype(getattr(frames, "dtype", np.float64)) == np.uint8:
-        return 0.0, 255.0
-    count = frames.shape[0]
-    indices = np.unique(np.linspace(0, count - 1, min(samples, count)).astype(int))
-    values = np.concatenate([_sample(np.asarray(frames[int(i)])) for i in indices])
-    if not values.size:
-        raise VideoError(
-            "The video has no finite values in the frames looked at, so it cannot be shown. "
-            "Replace NaN and infinity before opening it."
-        )
-    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
-    return (low, high) if high > low else (low, low + 1)
-
-
-def _sample(frame: NDArray[Any]) -> NDArray[np.float64]:
-    """Return about `_PIXELS` finite values of a frame, from an even grid."""
-    step = max(1, round((frame.shape[0] * frame.shape[1] / _PIXELS) ** 0.5))
-    values = frame[::step, ::step].astype(np.float64)
-    return np.asarray(values[np.isfinite(values)])
 
 
 class _Source(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.reading import reading
 from napari_frtm.io.video.stored import Content, StoredArray
-from napari_frtm.io.video.tiff import open_tiff
+from napari_frtm.io.video.tiff import TIFF, open_tiff
 from napari_frtm.io.video.zarr_folder import is_zarr, open_zarr
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.video.pixel_size import PixelSize
 
-TIFF = (".tif", ".tiff")
 NUMPY = (".npy",)
 _NAMES = {"t": "t", "z": "z", "c": "c", "s": "c", "y": "y", "x": "x"}
 

@@ -10,24 +10,32 @@ import zarr
 
 from napari_frtm.io.video.pixel_size import of_tiff
 from napari_frtm.io.video.stored import Content
+from napari_frtm.io.video.tiff_colour import Look, Pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from napari_frtm.io.video.stored import Array
+
+TIFF = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk")
 _PAGE = 256 * 2**20  # bytes; larger pages are read by tiles
 
 
 def open_tiff(path: Path) -> Content:
-    """Return what the first image of a TIFF file holds; no pixels are read yet."""
+    """Return what the first image of a TIFF file holds, as it looks; no pixels are read yet."""
     file = _File(path)
     series = file.tiff.series[0]
-    mode = "page" if series.keyframe.nbytes <= _PAGE else None
-    levels = [
-        zarr.open_array(series.aszarr(level=level, chunkmode=mode), mode="r")
-        for level in range(len(series.levels))
-    ]
-    return Content(levels, series.axes, of_tiff(file.tiff), file)
+    look = Look.of(series.keyframe, path.name)
+    mode = "page" if series.keyframe.nbytes <= _PAGE or not look.plain else None
+    levels: list[Array] = []
+    for level in range(len(series.levels)):
+        stored = zarr.open_array(series.aszarr(level=level, chunkmode=mode), mode="r")
+        levels.append(stored if look.plain else Pictures(stored, look))
+    axes = series.axes
+    if not look.plain:
+        axes = axes[: -3 if look.samples > 1 else -2] + "YX" + "S" * look.colour
+    return Content(levels, axes, of_tiff(file.tiff), file)
 
 
 class _File:

@@ -60,7 +60,7 @@ def carry_out(request: Request, networks: Networks) -> Generator[Plan | Written,
     """
     prepare_for_torch()
     from napari_frtm.engine.tracking.propagate import Propagation
-    from napari_frtm.io.video.opening import robust_contrast
+    from napari_frtm.io.video.contrast import robust_contrast
     from napari_frtm.io.weights.checkpoint import available_variant
 
     session, settings = request.session, request.settings

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _PIXELS = 100_000
 _BLACK, _WHITE = 0.1, 99.9
-_BOUNDS = ((99.0, 1.5), (97.0, 3.0))
+_BOUNDS = ((99.0, 1.5), (97.0, 2.0))
 """White is at most so many times as far from black as this percentile: highlights are clipped."""
 _PICTURE = 12.0
-"""A percentile stands for a picture if it is so many standard deviations of the noise from black."""
+"""Standard deviations of the noise from black, from which a percentile is of a picture."""
 _SIGMA = 1.4826 / 2**0.5  # of the median absolute difference of two neighbours
 
 

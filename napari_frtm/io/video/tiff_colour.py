@@ -165,7 +165,7 @@ def _inverted(values: NDArray[Any], top: int) -> NDArray[Any]:
 def _from_inks(inks: NDArray[Any], top: int) -> NDArray[Any]:
     """Return RGB from cyan, magenta, yellow and black, without a colour profile."""
     if inks.dtype.kind not in "ui":
-        return 1 - np.minimum(1, inks[..., :3] + inks[..., 3:])
-    light = (top - inks.astype(np.float32)) / top
+        return np.asarray(1 - np.minimum(1, inks[..., :3] + inks[..., 3:]))
+    light = 1 - inks.astype(np.float32) / top
     rgb: NDArray[Any] = (light[..., :3] * light[..., 3:] * top + 0.5).astype(inks.dtype)
     return rgb

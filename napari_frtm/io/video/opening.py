@@ -14,8 +14,8 @@ from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.video.image import IMAGES
 from napari_frtm.io.video.movie import open_movie
 from napari_frtm.io.video.numbering import find_images, is_pattern
+from napari_frtm.io.video.numpy_file import NUMPY
 from napari_frtm.io.video.sequence import open_sequence
-from napari_frtm.io.video.stack import NUMPY
 from napari_frtm.io.video.stack_frames import StackFrames
 from napari_frtm.io.video.tiff import TIFF
 from napari_frtm.io.video.zarr_folder import is_zarr

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dask.array as da
-import numpy as np
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.numpy_file import NUMPY, open_numpy
 from napari_frtm.io.video.reading import reading
-from napari_frtm.io.video.stored import Content, StoredArray
+from napari_frtm.io.video.stored import StoredArray, WithoutLastAxis
 from napari_frtm.io.video.tiff import TIFF, open_tiff
 from napari_frtm.io.video.zarr_folder import is_zarr, open_zarr
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_frtm.io.video.pixel_size import PixelSize
+    from napari_frtm.io.video.stored import Content
 
-NUMPY = (".npy",)
 _NAMES = {"t": "t", "z": "z", "c": "c", "s": "c", "y": "y", "x": "x"}
 
 
@@ -41,6 +41,8 @@ class Stack:
         Whether there is one more axis, the last: RGB or RGBA.
     pixel_size : PixelSize
         By axis name, where the file says.
+    remarks : tuple of str
+        What the user should know, such as other images in the file.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Stack:
     axes: tuple[str, ...]
     rgb: bool
     pixel_size: PixelSize
+    remarks: tuple[str, ...] = ()
 
     @property
     def levels(self) -> list[da.Array]:
@@ -75,21 +78,22 @@ def open_stack(path: str | Path) -> Stack:
     path = Path(path)
     with reading(path):
         content = _content(path)
-        arrays = tuple(StoredArray(path, array, content.exclusive) for array in content.arrays)
-    shape, axes = arrays[0].shape, [axis[:1].lower() for axis in content.axes]
+        stored, axes = content.arrays, [axis[:1].lower() for axis in content.axes]
+        if len(axes) > 3 and stored[0].shape[-1] == 1 and axes[-1] in ("", "c", "s"):
+            stored, axes = [WithoutLastAxis(array) for array in stored], axes[:-1]
+        arrays = tuple(StoredArray(path, array, content.exclusive) for array in stored)
+    shape = arrays[0].shape
     if len(shape) < 2:
         raise VideoError(f"{path.name} has the shape {shape}; an image has height and width.")
     rgb = len(shape) > 2 and shape[-1] in (3, 4) and axes[-1] in ("", "c", "s")
-    return Stack(path, arrays, _names(axes[:-1] if rgb else axes), rgb, content.pixel_size)
+    names = _names(axes[:-1] if rgb else axes)
+    return Stack(path, arrays, names, rgb, content.pixel_size, content.remarks)
 
 
 def _content(path: Path) -> Content:
     if path.is_dir():
         return open_zarr(path)
-    if path.suffix.lower() in NUMPY:
-        array = np.load(path, mmap_mode="r")
-        return Content([array], [""] * array.ndim)
-    return open_tiff(path)
+    return open_numpy(path) if path.suffix.lower() in NUMPY else open_tiff(path)
 
 
 def _names(axes: Sequence[str]) -> tuple[str, ...]:

@@ -52,12 +52,15 @@ class Content:
         By axis name, where the file says.
     exclusive : context manager
         To hold while reading.
+    remarks : tuple of str
+        What the user should know, such as other images in the file.
     """
 
     arrays: Sequence[Array]
     axes: Sequence[str]
     pixel_size: PixelSize = field(default_factory=PixelSize)
     exclusive: AbstractContextManager[object] = field(default_factory=nullcontext)
+    remarks: tuple[str, ...] = ()
 
 
 class StoredArray:
@@ -78,6 +81,18 @@ class StoredArray:
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         with reading(self._path), self._exclusive:
             return np.asarray(self._array[key], self.dtype)
+
+
+class WithoutLastAxis:
+    """An array without its last axis, which is of length one: (T, H, W, 1) as (T, H, W)."""
+
+    def __init__(self, array: Array) -> None:
+        self._array = array
+        self.shape = tuple(array.shape[:-1])
+        self.dtype = array.dtype
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> object:
+        return self._array[(*key, 0)]
 
 
 def _by_plane(shape: tuple[int, ...]) -> tuple[int, ...]:

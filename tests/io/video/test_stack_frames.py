@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,10 +14,10 @@ import tifffile
 import zarr
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.stack import open_stack
-from napari_frtm.io.video.stack_frames import StackFrames, frame_axes
+from napari_frtm.io.video.stack_frames import Section, StackFrames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -137,12 +139,13 @@ def test_npy_is_not_loaded_as_a_whole(tmp_path: Path) -> None:
 
 
 LAYOUTS = [
-    pytest.param((5, 20, 30), None, (0, 1, 2), id="plain"),
-    pytest.param((5, 20, 30, 3), None, (0, 1, 2, 3), id="colour"),
-    pytest.param((5, 1, 1, 20, 30), None, (0, 3, 4), id="axes-of-one"),
-    pytest.param((5, 1, 20, 30, 4), "TZYXC", (0, 2, 3, 4), id="colour-last"),
-    pytest.param((1, 5, 20, 30), "TZYX", (1, 2, 3), id="one-time-many-planes"),
-    pytest.param((5, 1, 30), "tyx", (0, 1, 2), id="one-row"),
+    pytest.param((5, 20, 30), None, (5, 20, 30), id="plain"),
+    pytest.param((5, 20, 30, 3), None, (5, 20, 30, 3), id="colour"),
+    pytest.param((1, 5, 1, 20, 30), None, (5, 20, 30), id="axes-of-one"),
+    pytest.param((5, 1, 20, 30, 4), "TZYXC", (5, 20, 30, 3), id="colour-last"),
+    pytest.param((1, 5, 20, 30), "TZYX", (5, 20, 30), id="one-time-many-planes"),
+    pytest.param((5, 1, 30), "tyx", (5, 1, 30), id="one-row"),
+    pytest.param((5, 20, 30, 1), None, (5, 20, 30), id="one-channel-last"),
 ]
 
 
@@ -150,10 +153,15 @@ LAYOUTS = [
 def test_axes_of_videos(
     tmp_path: Path, shape: tuple[int, ...], axes: str | None, expected: tuple[int, ...]
 ) -> None:
-    """Positions of time, y, x and colour."""
-    zarr.create_array(tmp_path / "a", shape=shape, dtype="u1", dimension_names=axes)
+    """Time, y, x and colour."""
+    values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    zarr.create_array(tmp_path / "a", data=values, dimension_names=axes)
 
-    assert frame_axes(open_stack(tmp_path / "a")) == expected
+    frames = StackFrames(tmp_path / "a")
+
+    assert frames.shape == expected
+    first = values.reshape(5, *expected[1:3], -1)[4, ..., :3]
+    assert np.array_equal(frames.read(4), first if len(expected) == 4 else first[..., 0])
 
 
 BAD_LAYOUTS = [
@@ -179,7 +187,7 @@ def test_axes_that_are_no_video_are_named(
     zarr.create_array(tmp_path / "a", shape=shape, dtype="u1", dimension_names=axes)
 
     with pytest.raises(VideoError, match=rf"^a has (the )?{message}"):
-        frame_axes(open_stack(tmp_path / "a"))
+        StackFrames(tmp_path / "a")
 
 
 def test_threads_share_and_processes_reopen_a_stack(tmp_path: Path) -> None:
@@ -235,3 +243,112 @@ def test_a_zarr_group_without_arrays_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(VideoError, match=r"a\.zarr holds no array"):
         StackFrames(tmp_path / "a.zarr")
+
+
+SECTIONS = [
+    pytest.param({"channel": 1, "plane": 2}, lambda v: v[:, 2, 1], id="channel-and-plane"),
+    pytest.param({"channel": 0, "plane": "max"}, lambda v: v[:, :, 0].max(1), id="maximum"),
+    pytest.param({"channel": 0, "plane": "mean"}, lambda v: v[:, :, 0].mean(1), id="mean"),
+    pytest.param(
+        {"axes": "ZTCYX", "channel": 1, "plane": 0}, lambda v: v[0, :, 1], id="other-axes"
+    ),
+]
+
+
+@pytest.mark.parametrize("kind", ["ome", "zarr", "npy"])
+@pytest.mark.parametrize(("section", "expected"), SECTIONS)
+def test_a_channel_and_a_plane_or_projection(
+    tmp_path: Path, kind: str, section: dict[str, Any], expected: Callable[[Any], Any]
+) -> None:
+    """TZCYX; of NumPy the axes have to be said."""
+    values = RANDOM.integers(0, 65536, (4, 3, 2, 20, 30)).astype(np.uint16)
+    path = tmp_path / {"ome": "a.tif", "zarr": "a.zarr", "npy": "a.npy"}[kind]
+    if kind == "ome":
+        tifffile.imwrite(path, values, ome=True, metadata={"axes": "TZCYX"})
+    elif kind == "zarr":
+        write_ome_zarr(path, values, "tzcyx")
+    else:
+        np.save(path, values)
+        section = {"axes": "TZCYX"} | section
+
+    frames = StackFrames(path, Section(**section))
+
+    wanted = expected(values).astype(np.uint16)
+    assert frames.shape == wanted.shape
+    assert np.array_equal(np.stack([frames.read(t) for t in range(frames.shape[0])]), wanted)
+    assert np.array_equal(pickle.loads(pickle.dumps(frames)).read(1), wanted[1])
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"channel": 2, "plane": 0}, "no channel 2: there are 2, counted from 0"),
+        ({"channel": -1, "plane": 0}, "no channel -1"),
+        ({"channel": 0, "plane": 3}, "no plane 3: there are 3"),
+        ({"channel": 0}, r"axes TZCYX .*--plane"),
+        ({}, r"axes TZCYX .*--channel"),
+        ({"axes": "TCYX"}, "axes cannot be TCYX"),
+        ({"axes": "TTCYX"}, "axes cannot be TTCYX"),
+    ],
+)
+def test_sections_that_are_not_there(tmp_path: Path, section: dict[str, Any], message: str) -> None:
+    """Said with what there is."""
+    write_ome_zarr(tmp_path / "a.zarr", np.zeros((4, 3, 2, 20, 30), np.uint8), "tzcyx")
+
+    with pytest.raises(VideoError, match=message):
+        StackFrames(tmp_path / "a.zarr", Section(**section))
+
+
+def test_projections_are_known() -> None:
+    """Misuse of the API."""
+    with pytest.raises(ValueError, match="plane must be a number or one of max, mean"):
+        Section(plane="median")
+
+
+def test_archives_of_numpy(tmp_path: Path) -> None:
+    """One video among other arrays, compressed or not."""
+    np.savez(tmp_path / "a.npz", video=STACK, times=np.arange(6))
+    np.savez_compressed(tmp_path / "b.npz", STACK[..., None])
+    np.savez(tmp_path / "two.npz", a=STACK, b=STACK)
+
+    for name in ("a.npz", "b.npz"):
+        frames = StackFrames(tmp_path / name)
+        assert frames.shape == STACK.shape
+        assert np.array_equal(frames.read(3), STACK[3])
+    with pytest.raises(VideoError, match=r"holds a \(6, 20, 30\), b \(6, 20, 30\)"):
+        StackFrames(tmp_path / "two.npz")
+
+
+def test_an_archive_that_would_fill_memory_is_refused(tmp_path: Path) -> None:
+    """By what its header says: 8 GB of zeros take a few kilobytes."""
+    header = io.BytesIO()
+    shape = {"descr": "<u2", "fortran_order": False, "shape": (4000, 1000, 1000)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("video.npy", header.getvalue())
+
+    with pytest.raises(VideoError, match="more than 4 GB"):
+        StackFrames(tmp_path / "a.npz")
+
+
+def test_collections_of_images(tmp_path: Path) -> None:
+    """A bioformats2raw root and a plate give their first image, and say so."""
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    root.attrs["bioformats2raw.layout"] = 3
+    for series in range(2):
+        write_ome_zarr(tmp_path / "a.zarr" / str(series), STACK + series, "tyx")
+    plate = zarr.open_group(tmp_path / "p.zarr", mode="w")
+    plate.attrs["plate"] = {"wells": [{"path": "A/1"}, {"path": "B/2"}]}
+    for well in ("A/1", "B/2"):
+        group = plate.require_group(well)
+        group.attrs["well"] = {"images": [{"path": "0"}]}
+        write_ome_zarr(tmp_path / "p.zarr" / well / "0", STACK, "tyx")
+
+    series, well = StackFrames(tmp_path / "a.zarr"), StackFrames(tmp_path / "p.zarr")
+
+    assert np.array_equal(series.read(2), STACK[2])
+    assert "holds 2 images; this is 0." in series.remarks[0]
+    assert str(tmp_path / "a.zarr" / "1") in series.remarks[0]
+    assert np.array_equal(well.read(2), STACK[2])
+    assert "this is A/1/0" in well.remarks[0]
+    assert StackFrames(tmp_path / "p.zarr" / "B" / "2").shape == STACK.shape

@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.picture import decode_picture
 from napari_frtm.io.video.reading import check_size
 
 if TYPE_CHECKING:
@@ -88,10 +89,7 @@ def _placed(
 
 def _read_with_ffmpeg(path: Path) -> NDArray[np.generic]:
     try:
-        with av.open(str(path)) as container:
-            codec = container.streams.video[0].codec_context
-            check_size((codec.height, codec.width, 4), 4, path.name)
-            frame = next(container.decode(video=0))
+        frame = decode_picture(path, "exr")
     except (av.FFmpegError, StopIteration) as error:
         raise VideoError(
             f"{path.name} cannot be read ({error}). If it has several layers or parts, or depth: "

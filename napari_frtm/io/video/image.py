@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-import av
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.exr import read_exr
+from napari_frtm.io.video.picture import decode_picture
 from napari_frtm.io.video.reading import check_size, reading
 from napari_frtm.io.video.tiff import TIFF, open_tiff
 
@@ -109,10 +109,7 @@ def _read_deep(path: Path) -> NDArray[np.generic]:
 
 def _read_dpx(path: Path) -> NDArray[np.generic]:
     """Read through FFmpeg; 10 and 12 bits become 16."""
-    with av.open(str(path)) as container:
-        codec = container.streams.video[0].codec_context
-        check_size((codec.height, codec.width, 3), 2, path.name)
-        frame = next(container.decode(video=0))
+    frame = decode_picture(path, "dpx")
     gray = len(frame.format.components) == 1
     bits = max(component.bits for component in frame.format.components)
     kind = {True: ("gray", "gray16le"), False: ("rgb24", "rgb48le")}[gray][bits > 8]

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 _SEEK_BY_PTS = ("mov", "matroska")
 
 
+_FORMATS = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "asf"),
+    *("flv", "mxf", "ogg", "nut", "dv", "yuv4mpegpipe", "h264", "hevc", "m4v", "mpegvideo"),
+    *("mjpeg", "gif", "ivf", "obu", "rm", "apng", "swf", "vc1", "gxf", "lxf", "r3d", "wtv"),
+)
+_OPTIONS = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
+"""No text is a movie, and no play list leads to other files or into the network."""
+
+
 class Key(NamedTuple):
     """A key picture: index of the first frame that it gives, its time, and where to seek to."""
 
@@ -189,12 +198,22 @@ def _keys(
     return tuple(keys)
 
 
+def is_movie(path: Path) -> bool:
+    """Whether a file holds pictures of a movie, judged by what is in it."""
+    try:
+        with av.open(f"file:{path.absolute()}", options=_OPTIONS) as container:
+            return bool(container.streams.video)
+    except (av.FFmpegError, OSError):
+        return False
+
+
 def open_container(path: Path, damaged: bool = False) -> InputContainer:
     """Open a movie and set it up for decoding on all cores.
 
     Decoding several frames at once loses good ones next to bad ones, so not if it is damaged.
     """
-    container = av.open(str(path))
+    # a plain path would be taken for a URL if it has a colon
+    container = av.open(f"file:{path.absolute()}", options=_OPTIONS)
     if not container.streams.video:
         container.close()
         raise VideoError(f"{path.name} has no pictures, only sound or data. Choose a movie.")

@@ -52,6 +52,7 @@ class Movie:
         self.shape = (len(index.times), *index.size, 3)
         self.dtype: np.dtype[np.generic] = np.dtype(np.uint8)
         self.names = tuple(f"{i:05d}" for i in range(len(index.times)))
+        self.remarks: tuple[str, ...] = ()
         self._index = index
         self._lock = Lock()
         self._cursors: list[Cursor] = []

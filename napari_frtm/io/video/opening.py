@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,10 +13,12 @@ import numpy as np
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.video.image import IMAGES
+from napari_frtm.io.video.index import is_movie
 from napari_frtm.io.video.movie import open_movie
 from napari_frtm.io.video.numbering import find_images, is_pattern
 from napari_frtm.io.video.numpy_file import NUMPY
 from napari_frtm.io.video.sequence import open_sequence
+from napari_frtm.io.video.stack import is_stack_file
 from napari_frtm.io.video.stack_frames import StackFrames
 from napari_frtm.io.video.tiff import TIFF
 from napari_frtm.io.video.zarr_folder import is_zarr
@@ -23,10 +26,15 @@ from napari_frtm.io.video.zarr_folder import is_zarr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_frtm.io.video.stack_frames import Section
+
+
+logger = logging.getLogger(__name__)
 
 MOVIES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
-    *(".wmv", ".flv", ".3gp", ".mxf", ".ogv", ".vob", ".gif", ".h264", ".hevc", ".m2v"),
+    *(".wmv", ".asf", ".flv", ".f4v", ".3gp", ".mxf", ".ogv", ".ogg", ".vob", ".gif", ".nut"),
+    *(".dv", ".y4m", ".h264", ".264", ".hevc", ".265", ".m2v", ".mjpeg", ".mjpg", ".ivf"),
 )
 STACKS = (*TIFF, *NUMPY)
 
@@ -47,6 +55,8 @@ class Video:
         Intensities to show as black and white.
     axes : tuple of str
         ``("t", "y", "x")``, and ``"c"`` in colour.
+    remarks : tuple of str
+        What the user should know: images left out, numbers missing. They are logged, too.
     """
 
     frames: da.Array
@@ -54,15 +64,18 @@ class Video:
     names: tuple[str, ...]
     contrast: tuple[float, float]
     axes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
-def open_video(path: str | Path) -> Video:
+def open_video(path: str | Path, section: Section | None = None) -> Video:
     """Open a movie, an image folder or numbered pattern, or a TIFF, zarr or NumPy stack.
 
     Parameters
     ----------
     path : str or Path
-        A file, a folder, or a pattern like ``shot.%04d.png``.
+        A file, a folder, or a pattern like ``shot.%04d.png`` or ``shot.####.png``.
+    section : Section, optional
+        Channel, plane or projection of a stack of more axes.
 
     Returns
     -------
@@ -74,13 +87,15 @@ def open_video(path: str | Path) -> Video:
     VideoError
         If there is no video at `path`, or it has a single frame.
     """
-    source = _open_source(Path(path))
+    source = _open_source(Path(path), section)
     count = source.shape[0]
     if count < 2:
         raise VideoError(
             f"{Path(path).name} has one frame; nothing to follow. Choose a movie, a stack or a "
             "folder with two or more frames."
         )
+    for remark in source.remarks:
+        logger.warning(remark)  # names may hold a %: nothing to fill in
     chunks = ((1,) * count, *((n,) for n in source.shape[1:]))
     frames = da.from_array(_LazyFrames(source), chunks=chunks, name=False, asarray=False)
     return Video(
@@ -89,6 +104,7 @@ def open_video(path: str | Path) -> Video:
         names=source.names,
         contrast=robust_contrast(frames),
         axes=("t", "y", "x", "c")[: len(source.shape)],
+        remarks=source.remarks,
     )
 
 
@@ -117,31 +133,34 @@ class _Source(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...
 
+    @property
+    def remarks(self) -> tuple[str, ...]: ...
+
     def read(self, index: int) -> NDArray[Any]: ...
 
 
-def _open_source(path: Path) -> _Source:
+def _open_source(path: Path, section: Section | None) -> _Source:
     kind = path.suffix.lower()
     if is_zarr(path):
-        return StackFrames(path)
+        return StackFrames(path, section)
     if path.is_dir() or (is_pattern(path) and not path.exists()):
         return open_sequence(path)
     if not path.exists():
         raise VideoError(f"There is no file or folder {path}. Check the path.")
-    if kind in MOVIES:
-        return open_movie(path)
-    if kind in STACKS:
-        return StackFrames(path)
+    if kind in STACKS or (kind not in MOVIES and is_stack_file(path)):
+        return StackFrames(path, section)
     if kind in IMAGES:
         raise VideoError(
             f"{path.name}: one image is not a video. Give the folder of the sequence, "
             f"{path.parent}, or a pattern such as shot.%04d{kind}."
         )
-    known = ", ".join((*MOVIES, *STACKS, ".zarr"))
-    raise VideoError(
-        f"{path.name} is not a video that can be opened. Choose a file of one of the kinds "
-        f"{known}, or a folder of images."
-    )
+    if kind not in MOVIES and not is_movie(path):
+        known = ", ".join((*MOVIES, *STACKS, ".zarr"))
+        raise VideoError(
+            f"{path.name} is not a video that can be opened. Choose a file of one of the kinds "
+            f"{known}, or a folder of images."
+        )
+    return open_movie(path)
 
 
 class _LazyFrames:

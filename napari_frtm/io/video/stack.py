@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_frtm.io.video.pixel_size import PixelSize
     from napari_frtm.io.video.stored import Content
 
+_TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_NUMPY_BEGINS = (b"\x93NUMPY", b"PK\x03\x04")
 _NAMES = {"t": "t", "z": "z", "c": "c", "s": "c", "y": "y", "x": "x"}
 
 
@@ -67,6 +69,12 @@ def is_stack(path: str | Path) -> bool:
     return is_zarr(path) if path.is_dir() else path.suffix.lower() in (*TIFF, *NUMPY)
 
 
+def is_stack_file(path: Path) -> bool:
+    """Whether a file begins as TIFF and NumPy files do."""
+    with reading(path), path.open("rb") as file:
+        return file.read(8).startswith((*_TIFF_BEGINS, *_NUMPY_BEGINS))
+
+
 def open_stack(path: str | Path) -> Stack:
     """Open a TIFF or NumPy file, or a zarr array or image (OME-Zarr); no pixels are read yet.
 
@@ -93,7 +101,11 @@ def open_stack(path: str | Path) -> Stack:
 def _content(path: Path) -> Content:
     if path.is_dir():
         return open_zarr(path)
-    return open_numpy(path) if path.suffix.lower() in NUMPY else open_tiff(path)
+    with path.open("rb") as file:
+        begin = file.read(8)
+    if begin.startswith(_NUMPY_BEGINS) or path.suffix.lower() in NUMPY:
+        return open_numpy(path)
+    return open_tiff(path)
 
 
 def _names(axes: Sequence[str]) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class MovieIndex:
     seekable : bool
         False where times mean nothing: frames are then counted from the start.
     damaged : bool
-        Packets are cut short or missing.
+        Packets are cut short or missing, or something in them could not be decoded.
     matrix : tuple of int
         How pictures are turned to be shown, see `display_matrix`.
     """
@@ -166,7 +166,7 @@ def _decoded_times(
     size, matrix = (0, 0), (1, 0, 0, 1)
     times: list[int | None] = []
     for packet in packets(container):
-        for frame in decode(packet):
+        for frame in decode(packet) or ():
             if not times:
                 matrix = display_matrix(frame)
                 height, width, _ = picture(frame, matrix).shape
@@ -210,14 +210,17 @@ def is_movie(path: Path) -> bool:
 def open_container(path: Path, damaged: bool = False) -> InputContainer:
     """Open a movie and set it up for decoding on all cores.
 
-    Decoding several frames at once loses good ones next to bad ones, so not if it is damaged.
+    If it is damaged, on one: several lose good frames next to bad ones, and what they make up of
+    the bad ones is chance.
     """
     # a plain path would be taken for a URL if it has a colon
     container = av.open(f"file:{path.absolute()}", options=_OPTIONS)
     if not container.streams.video:
         container.close()
         raise VideoError(f"{path.name} has no pictures, only sound or data. Choose a movie.")
-    video_stream(container).thread_type = "SLICE" if damaged else "AUTO"
+    stream = video_stream(container)
+    stream.thread_type = "SLICE" if damaged else "AUTO"
+    stream.codec_context.thread_count = 1 if damaged else 0
     return container
 
 
@@ -234,11 +237,11 @@ def packets(container: InputContainer) -> Iterator[Packet[VideoStream]]:
     return container.demux(video_stream(container))
 
 
-def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame]:
-    """Return the frames that `packet` completes; none if it is damaged."""
+def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame] | None:
+    """Return the frames that `packet` completes; None if it is damaged."""
     # What a decoder makes of half a packet is chance. MPEG streams only say that a bit was lost.
     streamed = packet.stream.container.format.name.startswith("mpeg")
     try:
-        return packet.decode() if streamed or not packet.is_corrupt else ()
+        return packet.decode() if streamed or not packet.is_corrupt else None
     except av.error.InvalidDataError:
-        return ()
+        return None

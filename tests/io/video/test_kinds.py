@@ -79,7 +79,7 @@ def test_a_text_leads_to_no_other_file(tmp_path: Path, name: str, text: str) -> 
     ffmpeg(*SOURCE, "-c:v", "libx264", tmp_path / "a.ts")
     (tmp_path / name).write_text(text)
 
-    with pytest.raises(VideoError, match="cannot be read|not a video"):
+    with pytest.raises(VideoError, match=r"cannot be read|not a video"):
         open_video(tmp_path / name)
 
 

@@ -41,6 +41,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         help="intensities seen as black and white (default: 0:255 for 8 bits, else what most of "
         "the picture needs); if LOW is negative, write --contrast=LOW:HIGH",
     )
+    add(
+        "--mask-threshold",
+        type=_part,
+        metavar="S",
+        help="of soft masks (antialiased, feathered): from which part of full strength on a pixel "
+        "belongs to the object, for example 0.5; without it they are refused",
+    )
 
 
 def open_source(path: Path, options: argparse.Namespace) -> Video:
@@ -65,6 +72,16 @@ def contrast(text: str) -> tuple[float, float]:
     if not -math.inf < low < high < math.inf:
         raise argparse.ArgumentTypeError(f"LOW must be below HIGH, both finite, got '{text}'")
     return low, high
+
+
+def _part(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not above 0 and at most 1")
+    return value
 
 
 def _number(text: str) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, reporting
-from napari_frtm.io.labels import davis_palette
+from napari_frtm.io.object_ids import davis_palette
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.video.stored import Array
 
-_WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE, _INKS, _YCBCR = 0, 1, 2, 3, 5, 6
+RGB = 2  # values of the tag PhotometricInterpretation
+_WHITE_IS_ZERO, _GRAY, _PALETTE, _INKS, _YCBCR = 0, 1, 3, 5, 6
 _NAMES = {8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32844: "LogL", 32845: "LogLuv"}
 _JPEG = (6, 7, 33007, 34892)  # compressions that tifffile decodes from YCbCr to RGB
 _TURNS = {2: "x", 3: "xy", 4: "y", 5: "t", 6: "tx", 7: "txy", 8: "ty"}
@@ -64,7 +65,7 @@ class Look:
         """
         samples = int(page.samplesperpixel)
         tag = page.tags.get("PhotometricInterpretation")
-        kind = int(tag.value) if tag is not None else _RGB if samples >= 3 else _GRAY
+        kind = int(tag.value) if tag is not None else RGB if samples >= 3 else _GRAY
         if kind in _NAMES:
             raise VideoError(f"{name} is in the colours of {_NAMES[kind]}. Save it as RGB.")
         if kind == _YCBCR and int(page.compression) not in _JPEG:
@@ -137,7 +138,7 @@ class Pictures:
 
 def _shown(kind: int, samples: int, extras: Sequence[int]) -> int:
     """Return how many samples are shown; 0 if they are not of one colour."""
-    if kind in (_RGB, _YCBCR):
+    if kind in (RGB, _YCBCR):
         return 3 if samples >= 3 else 0
     if kind == _INKS:
         return 3 if samples >= 4 else 0

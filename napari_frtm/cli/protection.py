@@ -10,7 +10,7 @@ from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.io.session.folder import SessionFolder, is_session
 from napari_frtm.io.session.identity import VideoIdentity, load_header, sessions_in
-from napari_frtm.io.video.sequence import is_pattern
+from napari_frtm.io.video.numbering import is_pattern
 from napari_frtm.session.mask_files import MaskFiles
 
 if TYPE_CHECKING:

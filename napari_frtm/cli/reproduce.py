@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_frtm.cli.method import add_method_arguments, method
+from napari_frtm.cli.method import Method, add_method_arguments, method
 from napari_frtm.cli.progress import Interrupted
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.charts import to_svg
@@ -45,10 +45,10 @@ from napari_frtm.io.weights.library import EMBEDDED, embedded, file_digest
 if TYPE_CHECKING:
     import argparse
 
-    from napari_frtm.cli.method import Method
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.evaluation.reproduce.experiments import Setting
     from napari_frtm.evaluation.reproduce.runs import Bench, Identity, Measured
+    from napari_frtm.session.request import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +85,7 @@ def _reproduce(options: argparse.Namespace) -> None:
     weights: dict[str, Path | None] = {BASE_NET: options.base_net}
     if experiment is Experiment.TABLE_4:
         weights |= _trained(options, out)
-    asked = method(options)
+    asked = method(options).settings
     weights[FRTM] = asked.checkpoint
     every = settings(experiment, asked.config)
     chosen = [s for s in every if s.weights != BASE_NET or options.base_net is not None]
@@ -102,7 +102,7 @@ def _reproduce(options: argparse.Namespace) -> None:
 
 
 def _bench(
-    options: argparse.Namespace, asked: Method, weights: dict[str, Path | None], out: Path
+    options: argparse.Namespace, asked: Settings, weights: dict[str, Path | None], out: Path
 ) -> Bench:
     from napari_frtm.evaluation.davis import find_sequences
     from napari_frtm.evaluation.reproduce.runs import Bench
@@ -112,9 +112,9 @@ def _bench(
 
     def load(setting: Setting) -> FrtmNetwork:
         one = replace(
-            asked, config=setting.config, variant_chosen=True, checkpoint=weights[setting.weights]
+            asked, config=setting.config, exact_variant=True, checkpoint=weights[setting.weights]
         )
-        return one.load()[1]
+        return Method(settings=one).load()[1]
 
     def identify(setting: Setting) -> Identity:
         own = weights[setting.weights]

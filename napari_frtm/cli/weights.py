@@ -3,7 +3,7 @@
 for example:
   napari-frtm weights list
   napari-frtm weights verify
-  napari-frtm weights verify rn18_ytvos.pth
+  napari-frtm weights verify rn18_ytvos.pth lite
   napari-frtm weights import rn18_ytvos.pth --name ytvos
   napari-frtm weights export lite lite.safetensors
 
@@ -46,11 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verify.add_argument(
         "files",
-        type=Path,
         nargs="*",
-        metavar="FILE",
-        help="checkpoint of this program or of the authors, or backbone weights "
-        "(default: all weights that 'list' shows)",
+        metavar="FILE|NAME",
+        help="checkpoint of this program or of the authors, or backbone weights; or the name of "
+        "imported or embedded ones (default: all weights that 'list' shows)",
     )
     imports = _add(
         actions, _import, "import", "Check a checkpoint and keep it, to be used by its name."
@@ -163,11 +162,17 @@ def _verify(options: argparse.Namespace) -> None:
     wrong = []
     for path in options.files or [*_embedded(), *library.imported(), *_downloaded()]:
         try:
-            print(_verdict(path))
+            print(_verdict(_found(path)))
         except CheckpointError as error:
             wrong.append(str(error))
     if wrong:
         raise CheckpointError("\n".join(wrong))
+
+
+def _found(file: str | Path) -> Path:
+    """Return the file of this path, or of weights of this name."""
+    path = Path(file)
+    return path if path.is_file() else library.named(str(file)) or path
 
 
 def _downloaded() -> list[Path]:
@@ -181,16 +186,13 @@ def _downloaded() -> list[Path]:
 
 def _verdict(path: Path) -> str:
     """Return what a file is; refuse it if it is damaged."""
+    from napari_frtm.io.weights.checkpoint import check_published
     from napari_frtm.io.weights.inspection import Kind, inspect
 
     found = inspect(path)
     remark = ""
     if path in _embedded():
-        if found.sha256 != library.pinned(path):
-            raise CheckpointError(
-                f"{path.name} is not the file that this version was published with (its sha256 is "
-                f"{found.sha256}, not {library.pinned(path)}). Install napari-frtm again."
-            )
+        check_published(path)
         remark = ", as published"
     elif found.kind == Kind.CHECKPOINT and library.DIGEST not in found.facts:
         remark = "\n  it has no checksum of its contents: altered values would not be noticed"

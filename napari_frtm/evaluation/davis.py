@@ -17,8 +17,8 @@ from napari_frtm.evaluation.metrics import (
     score_video,
 )
 from napari_frtm.evaluation.rules import Rules, guess_rules
+from napari_frtm.io.video.numbering import find_images
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.io.video.sequence import find_images
 
 if TYPE_CHECKING:
     from collections.abc import Generator

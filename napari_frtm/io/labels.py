@@ -1,30 +1,34 @@
 """Label images in files: read, check and write.
 
-What becomes an object id:
-
-- indexed pictures: the palette index; void (255 in DAVIS) is an id like any other here;
-- grey pictures and integer arrays: the value. Only 0 and the largest value (255, or 65535 in 16
-  bits) means a mask of one object, id 1;
-- colour pictures: black and transparent are background, a colour of the DAVIS palette is its
-  index, each other colour takes the next free id, in the order of (red, green, blue).
-
-Soft (antialiased, feathered, lossy) masks are refused: there is no telling what their greys mean.
+See `object_ids` for what becomes an object id.
 """
 
 from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import cv2
 import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_frtm.errors import LabelsError
+from napari_frtm.errors import FrtmError, LabelsError
 from napari_frtm.io.atomic import write_bytes
+from napari_frtm.io.object_ids import (
+    SoftMaskError,
+    davis_palette,
+    integers,
+    object_ids,
+    thresholded,
+    without_blur,
+)
+from napari_frtm.io.video.exr import read_exr
+from napari_frtm.io.video.reading import check_size
+from napari_frtm.io.video.tiff import TIFF
+from napari_frtm.io.video.tiff_colour import RGB, Look
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,11 +36,19 @@ if TYPE_CHECKING:
     from napari_frtm.types import Labels
 
 LIMITS = {".png": 255, ".tif": 65534, ".tiff": 65534}  # 65535 alone reads as a mask
-RGB_CODE = np.array([1 << 16, 1 << 8, 1])
 
 
-def read_labels(path: str | Path) -> NDArray[np.int32]:
-    """Read a label image: indexed, grey or coloured picture, TIFF or NPY.
+def read_labels(path: str | Path, threshold: float | None = None) -> NDArray[np.int32]:
+    """Read a label image: indexed, grey or coloured picture, TIFF, EXR or NPY.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    threshold : float, optional
+        For soft (antialiased, feathered, lossy) masks of one object: from which part of full
+        strength, in (0, 1], a pixel belongs to it. Without it they are refused. Hard masks are
+        read as ever.
 
     Returns
     -------
@@ -46,13 +58,23 @@ def read_labels(path: str | Path) -> NDArray[np.int32]:
     Raises
     ------
     LabelsError
-        If the file is missing, damaged, has several frames, or is no hard label image.
+        If the file is missing, damaged, has several frames, or is no label image.
+    ValueError
+        If the threshold is not in (0, 1].
     """
+    if threshold is not None and not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be in (0, 1], got {threshold}.")
     path = Path(path)
     try:
-        return _ids(_pixels(path), path.name)
-    except LabelsError:
-        raise
+        pixels, lossy = _pixels(path)
+        try:
+            return object_ids(without_blur(pixels, path.name) if lossy else pixels, path.name)
+        except SoftMaskError:
+            if threshold is None:
+                raise
+            return thresholded(pixels, threshold)
+    except FrtmError as error:
+        raise error if isinstance(error, LabelsError) else LabelsError(str(error)) from error
     except Exception as error:  # Pillow and tifffile raise nearly anything for damaged files
         raise LabelsError(f"Cannot read the label image {path}: {error}") from error
 
@@ -71,7 +93,7 @@ def write_labels(path: str | Path, labels: Labels) -> None:
     if path.suffix.lower() not in LIMITS:
         raise LabelsError(f"Cannot write labels as '{path.suffix}'; choose .png or .tif.")
     limit = LIMITS[path.suffix.lower()]
-    ids = _integers(labels, path.name)
+    ids = integers(labels, path.name)
     if ids.max() > limit:
         raise LabelsError(f"{path.name} has no room for the id {ids.max()}, only up to {limit}.")
     buffer = io.BytesIO()
@@ -89,17 +111,6 @@ def labels_suffix(largest_id: int) -> str:
     return ".png" if largest_id <= LIMITS[".png"] else ".tif"
 
 
-def davis_palette() -> NDArray[np.uint8]:
-    """Return the colours of DAVIS and PASCAL VOC, of shape (256, 3), RGB.
-
-    Bits 0, 3, 6 of the index are the highest bits of red, from the top; bits 1, 4, 7 those of
-    green; bits 2, 5 those of blue.
-    """
-    index, channel = np.ogrid[:256, :3]
-    bits = [((index >> (3 * step + channel)) & 1) << (7 - step) for step in range(3)]
-    return np.asarray(np.bitwise_or.reduce(bits), np.uint8)
-
-
 def check_labels(labels: Labels, size: tuple[int, int], name: str) -> None:
     """Check that labels can annotate a video with frames of `size` (H, W).
 
@@ -113,22 +124,37 @@ def check_labels(labels: Labels, size: tuple[int, int], name: str) -> None:
             f"{name} is of size {labels.shape}, the video of {size} (height, width); "
             "give a label image of the video's size."
         )
-    if not _integers(labels, name).any():
+    if not integers(labels, name).any():
         raise LabelsError(f"{name} is empty: no object is painted. Paint at least one.")
 
 
-def _pixels(path: Path) -> NDArray[Any]:
-    """Return what the file holds: ids of shape (H, W), or colours of shape (H, W, 3 or 4)."""
-    if path.suffix.lower() == ".npy":
-        array = np.lib.format.open_memmap(path, mode="r")
-        return array if array.ndim != 3 else _refuse_frames(path.name, len(array))
-    if path.suffix.lower() in (".tif", ".tiff"):
-        return _tiff(path)
+def _pixels(path: Path) -> tuple[NDArray[Any], bool]:
+    """Return what a file holds, and whether it is lossy.
+
+    That are ids of shape (H, W), or colours of shape (H, W, 3 or 4).
+    """
+    kind = path.suffix.lower()
+    if kind == ".npy":
+        return _one_frame(np.lib.format.open_memmap(path, mode="r"), path.name), False
+    if kind in TIFF:
+        return _tiff(path), False
+    if kind == ".exr":
+        return read_exr(path), False
     with Image.open(path) as image:
-        if image.format in ("JPEG", "MPO"):
-            raise LabelsError(f"{path.name} is a JPEG, which blurs labels; give a PNG or TIFF.")
+        lossy = image.format in ("JPEG", "MPO")
         frames = int(getattr(image, "n_frames", 1))
-        return _picture(image) if frames == 1 else _refuse_frames(path.name, frames)
+        if frames > 1 and not lossy:
+            _refuse_frames(path.name, frames)
+        return _picture(image), lossy
+
+
+def _one_frame(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return an array of shape (H, W) from (1, H, W) or (H, W, 1)."""
+    if array.ndim == 3 and array.shape[0] > 1 and array.shape[2] > 1:
+        _refuse_frames(name, len(array))
+    if array.ndim != 3:
+        return array
+    return array[0] if array.shape[0] == 1 else array[..., 0]
 
 
 def _tiff(path: Path) -> NDArray[Any]:
@@ -136,14 +162,18 @@ def _tiff(path: Path) -> NDArray[Any]:
         if len(tiff.series) != 1:
             _refuse_frames(path.name, len(tiff.pages))
         series = tiff.series[0]
-        shape = series.shape[-3 if series.axes.endswith("S") else -2 :]
+        # of a palette the numbers count, not the colours
+        look = replace(Look.of(series.keyframe, path.name), palette=None)
+        height, width = series.keyframe.imagelength, series.keyframe.imagewidth
+        shape: tuple[int, ...] = (height, width)
+        if look.samples > 1:
+            shape = (look.samples, *shape) if look.planar else (*shape, look.samples)
         if series.size != math.prod(shape):
             _refuse_frames(path.name, series.size // math.prod(shape))
-        try:
-            return np.asarray(series.asarray().reshape(shape))
-        except ValueError:  # compressions such as LZW, for which tifffile wants imagecodecs
-            with Image.open(path) as image:
-                return _picture(image)
+        check_size((height, width, look.samples), series.dtype.itemsize, path.name)
+        plane = series.asarray().reshape(shape)
+    with_alpha = look.photometric == RGB and look.samples == 4 and not look.planar
+    return np.asarray(plane if look.plain or with_alpha else look.apply(plane))
 
 
 def _picture(image: Image.Image) -> NDArray[Any]:
@@ -170,82 +200,3 @@ def _indexed(image: Image.Image) -> NDArray[Any]:
 
 def _refuse_frames(name: str, frames: int) -> NoReturn:
     raise LabelsError(f"{name} is a stack of {frames} frames; give one frame.")
-
-
-def _ids(pixels: NDArray[Any], name: str) -> NDArray[np.int32]:
-    """Return the object ids that pixels stand for, by the rules at the top."""
-    if pixels.ndim == 3:
-        return _from_colours(pixels, name)
-    if pixels.dtype.kind == "u" and pixels.dtype.itemsize <= 2:
-        return _from_grey(pixels, name)
-    if pixels.dtype.kind == "f":
-        if not np.isfinite(pixels).all() or (pixels != np.rint(pixels)).any():
-            raise _soft(name, len(np.unique(pixels)), "threshold at half of the largest value")
-        pixels = np.clip(pixels, -1, np.iinfo(np.int32).max + 1.0).astype(np.int64)
-    return _integers(pixels, name)
-
-
-def _integers(ids: NDArray[Any], name: str) -> NDArray[np.int32]:
-    if ids.ndim != 2 or ids.size == 0 or ids.dtype.kind not in "biu":
-        raise LabelsError(
-            f"{name} must be a two-dimensional integer image, got {ids.dtype} of shape {ids.shape}."
-        )
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0 or high > np.iinfo(np.int32).max:
-        raise LabelsError(f"{name} has ids from {low} to {high}; they must be in [0, 2^31).")
-    return ids.astype(np.int32)
-
-
-def _from_grey(values: NDArray[Any], name: str) -> NDArray[np.int32]:
-    """Read unsigned 8- or 16-bit values: one mask (0 and top), ids, or ids with void (top).
-
-    Values other than 1..N, N at most 64, are soft beside top, or if they are 8-bit and thin.
-    """
-    top = np.iinfo(values.dtype).max
-    levels = np.unique(values)
-    levels = levels[levels > 0]
-    if levels.tolist() == [top]:
-        return _integers(values == top, name)
-    others = levels[levels < top]
-    numbered = others.size == others.max(initial=0) <= 64
-    if not numbered and (others.size < levels.size or (top == 255 and _thin(values))):
-        raise _soft(name, levels.size, f"threshold at {(top + 1) // 2}")
-    return _integers(values, name)
-
-
-def _from_colours(colours: NDArray[Any], name: str) -> NDArray[np.int32]:
-    """Read colours: palette ids, else greys as a grey picture, else new ids."""
-    if colours.dtype != np.uint8 or colours.shape[-1] not in (3, 4):
-        raise LabelsError(f"{name} must be 8-bit RGB or RGBA, got {colours.dtype}.")
-    rgb = colours[..., :3].astype(np.int32)
-    if colours.shape[-1] == 4:
-        rgb[colours[..., 3] == 0] = 0
-        if _thin(colours[..., 3]):
-            raise _soft(name, len(np.unique(colours[..., 3])), "with a hard brush")
-    known = (davis_palette() @ RGB_CODE).tolist()
-    codes, inverse = np.unique(rgb @ RGB_CODE, return_inverse=True)
-    if (rgb == rgb[..., :1]).all() and not set(codes.tolist()) <= set(known):
-        return _from_grey(rgb[..., 0].astype(np.uint8), name)
-    if codes.size > 256:
-        raise _soft(name, codes.size, "save it without JPEG or blur")
-    taken = [known.index(code) for code in codes if code in known]
-    free = iter(sorted(set(range(1, codes.size + 256)).difference(taken)))
-    ids = [known.index(code) if code in known else next(free) for code in codes]
-    image = np.array(ids, np.int32)[inverse].reshape(rgb.shape[:2])
-    if _thin(image.astype(np.uint8)):
-        raise _soft(name, codes.size, "save it without antialiasing")
-    return image
-
-
-def _thin(values: NDArray[np.uint8]) -> bool:
-    """Whether most values, and more than 8, nowhere fill a 3 x 3 square, as in a soft edge."""
-    square = np.ones((3, 3), np.uint8)
-    solid = cv2.erode(values, square) == cv2.dilate(values, square)
-    levels = np.unique(values[values > 0])
-    thin = np.setdiff1d(levels, values[solid])
-    return thin.size > 8 and 2 * thin.size > levels.size
-
-
-def _soft(name: str, levels: int, remedy: str) -> LabelsError:
-    what = f"{name} has soft values ({levels} distinct grey levels or colours)"
-    return LabelsError(f"{what}; give a hard mask, e.g. {remedy}.")

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_frtm.io.session.folder import is_session
-from napari_frtm.io.video.opening import open_video, robust_contrast, supported
-from napari_frtm.io.video.stack import is_hyperstack, open_hyperstack
+from napari_frtm.io.video.contrast import robust_contrast
+from napari_frtm.io.video.opening import open_video, supported
+from napari_frtm.io.video.stack import is_stack, open_stack
 from napari_frtm.plugin.reopen import read_session, with_earlier_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_frtm.io.video.stack import Hyperstack
+    from napari_frtm.io.video.stack import Stack
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 Read: TypeAlias = "Callable[[str], list[LayerData]]"
@@ -70,14 +71,14 @@ def read_stack(path: str | Path) -> list[LayerData]:
     VideoError
         If it cannot be opened.
     """
-    stack = open_hyperstack(path)
-    ndim = len(stack.axes)
+    stack = open_stack(path)
+    levels, ndim = stack.levels, len(stack.axes)
     sizes = [stack.pixel_size.lengths.get(axis, (1.0, "pixel")) for axis in stack.axes]
     interval = stack.pixel_size.interval
     options: dict[str, Any] = {
         "name": Path(path).stem.removesuffix(".ome"),
         "rgb": stack.rgb,
-        "multiscale": len(stack.levels) > 1,
+        "multiscale": len(levels) > 1,
         "axis_labels": [axis or f"-{ndim - i}" for i, axis in enumerate(stack.axes)],
         "scale": [length for length, _ in sizes],
         "units": [unit for _, unit in sizes],
@@ -86,11 +87,10 @@ def read_stack(path: str | Path) -> list[LayerData]:
     contrast = _contrast(stack)
     if contrast is not None:
         options["contrast_limits"] = contrast
-    data = list(stack.levels) if len(stack.levels) > 1 else stack.levels[0]
-    return [(data, options, "image")]
+    return [(levels if len(levels) > 1 else levels[0], options, "image")]
 
 
-def _contrast(stack: Hyperstack) -> tuple[float, float] | None:
+def _contrast(stack: Stack) -> tuple[float, float] | None:
     """Return what to show as black and white; None where it is clear."""
     data = stack.levels[0]
     if stack.rgb or data.dtype in (np.uint8, bool):
@@ -99,4 +99,4 @@ def _contrast(stack: Hyperstack) -> tuple[float, float] | None:
 
 
 _READERS: tuple[tuple[Callable[[str | Path], bool], Callable[[str | Path], list[LayerData]]], ...]
-_READERS = ((is_hyperstack, read_stack), (supported, read_video))
+_READERS = ((is_stack, read_stack), (supported, read_video))

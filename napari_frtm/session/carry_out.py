@@ -82,7 +82,7 @@ def carry_out(
         no run to go on with.
     """
     from napari_frtm.engine.tracking.propagate import Propagation
-    from napari_frtm.io.video.opening import robust_contrast
+    from napari_frtm.io.video.contrast import robust_contrast
     from napari_frtm.io.weights.checkpoint import available_variant
 
     state = None

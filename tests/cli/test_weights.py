@@ -113,6 +113,17 @@ def test_altered_embedded_weights_are_told(
     assert "sha256" in outcome.err
 
 
+def test_weights_are_verified_by_name(command: Command, kept: Path) -> None:
+    """Embedded and imported ones."""
+    command("weights", "import", AUTHORS, "--name", "first")
+
+    outcome = command("weights", "verify", "lite", "first")
+
+    assert outcome.code == 0, outcome.err
+    assert "lite.safetensors: complete" in outcome.out
+    assert "first.safetensors: complete" in outcome.out
+
+
 def test_each_kind_of_file_is_recognised(command: Command, small: Path, tmp_path: Path) -> None:
     """Also ResNet-50, whose names are all found in ResNet-101, too."""
     for name in ("resnet50", "mobilenet_v2"):

@@ -73,6 +73,13 @@ def test_soft_masks_are_refused(tmp_path: Path, pixels: NDArray[np.uint8], suffi
         read_labels(path)
 
 
+@pytest.mark.parametrize("value", [0, 1.5, -1])
+def test_thresholds_are_parts_of_full_strength(tmp_path: Path, value: float) -> None:
+    """Not grey levels."""
+    with pytest.raises(ValueError, match=r"threshold must be in \(0, 1\]"):
+        read_labels(tmp_path / "a.png", value)
+
+
 @pytest.mark.parametrize("value", [0.5, np.nan])
 def test_soft_floats_are_refused(tmp_path: Path, value: float) -> None:
     """Probabilities are no labels."""
@@ -83,11 +90,13 @@ def test_soft_floats_are_refused(tmp_path: Path, value: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])
-def test_jpeg_is_refused(tmp_path: Path, name: str) -> None:
-    """Under any name."""
-    Image.fromarray(two_objects(0, 255)).save(tmp_path / name, "JPEG")
+def test_jpegs_of_more_than_black_and_white_are_refused(tmp_path: Path, name: str) -> None:
+    """Under any name: JPEG makes other ids of ids."""
+    Image.fromarray(two_objects(1, 2)[..., None] * np.array([99, 50, 0], np.uint8)).save(
+        tmp_path / name, "JPEG"
+    )
 
-    with pytest.raises(LabelsError, match="JPEG, which blurs labels"):
+    with pytest.raises(LabelsError, match="JPEG blurs labels"):
         read_labels(tmp_path / name)
 
 

@@ -12,7 +12,7 @@ from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_frtm.types import Labels
 
@@ -163,17 +163,28 @@ class Plan:
 
 def check_request(
     span: range,
-    length: int,
+    shape: Sequence[int],
     annotations: Mapping[int, Labels],
     references: Mapping[int, Labels],
 ) -> None:
     """Refuse a range and labels that no run can be made of; for the errors see `Propagation`."""
+    length, size = shape[0], tuple(shape[1:3])
     if span.step != 1 or len(span) == 0 or span.start < 0 or span.stop > length:
         raise FrtmError(
             f"The range {span.start}:{span.stop} is not within the video's {length} frames, "
             f"0:{length}. Choose a range inside it."
         )
     for index, labels in (*annotations.items(), *references.items()):
+        if np.shape(labels) != size:
+            raise FrtmError(
+                f"The labels of frame {index} are of shape {np.shape(labels)}, the video's frames "
+                f"of {size}. Give labels of the video's size."
+            )
+        if np.asarray(labels).dtype.kind not in "biu":
+            raise FrtmError(
+                f"The labels of frame {index} hold {np.asarray(labels).dtype}; objects are whole "
+                "numbers. Make integers of them: (mask > 0.5).astype(int) of a soft mask."
+            )
         low, high = int(np.min(labels)), int(np.max(labels))
         if low < 0 or high > _LARGEST_ID:
             raise FrtmError(

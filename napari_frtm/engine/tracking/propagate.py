@@ -13,12 +13,13 @@ from napari_frtm.config import Direction
 from napari_frtm.engine.extensions.blend import Held, blend, hold, with_annotation
 from napari_frtm.engine.extensions.locality import working_scale
 from napari_frtm.engine.tracking.baseline import BaselineTracker
+from napari_frtm.engine.tracking.frames import as_video, contrast_for
 from napari_frtm.engine.tracking.passes import Plan, check_request
 from napari_frtm.engine.tracking.prefetch import read_ahead
 from napari_frtm.engine.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Mapping
+    from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -51,12 +52,13 @@ class Propagation:
         Backbone and segmentation network.
     config : FrtmConfig
         The method's numbers.
-    frames : Frames
-        Any video with ``frames[t]``; only one chunk of it is in memory at a time.
+    frames : Frames or sequence of arrays
+        Any video with ``frames[t]``, or a list of images; only one chunk of it is in memory at a
+        time.
     annotations : mapping of int to array of shape (H, W)
         The user's labels by frame index.
-    contrast : tuple of float
-        Intensities that count as black and white.
+    contrast : tuple of float, optional
+        Intensities that count as black and white; by default 0 and 255 of bytes.
     span : range, optional
         Frames to fill, step 1; the whole video by default.
     direction : Direction
@@ -72,17 +74,18 @@ class Propagation:
     FrtmError
         If no object is drawn on any frame, or an annotation lies outside the range.
     ValueError
-        If a reference lies inside the range, or outside the video.
+        If a reference lies inside the range, or outside the video; if these are no frames, or
+        their contrast is not known.
     """
 
     def __init__(
         self,
         network: FrtmNetwork,
         config: FrtmConfig,
-        frames: Frames,
+        frames: Frames | Sequence[Frame],
         annotations: Mapping[int, Labels],
         *,
-        contrast: tuple[float, float] = (0.0, 255.0),
+        contrast: tuple[float, float] | None = None,
         span: range | None = None,
         direction: Direction = Direction.FORWARD,
         references: Mapping[int, Labels] | None = None,
@@ -90,13 +93,13 @@ class Propagation:
     ) -> None:
         self.network = network
         self.config = config
-        self.frames = frames
+        self.frames = frames = as_video(frames)
         self.annotations = dict(sorted(annotations.items()))
         self.references = dict(references or {})
         self.complete = frozenset(complete)
-        self.contrast = contrast
+        self.contrast = contrast_for(frames, contrast)
         self.span = range(frames.shape[0]) if span is None else span
-        check_request(self.span, frames.shape[0], self.annotations, self.references)
+        check_request(self.span, frames.shape, self.annotations, self.references)
         self._plan = Plan.of(
             self.span, Direction(direction), self.annotations | self.references, self.complete
         )
@@ -215,10 +218,10 @@ class Propagation:
 def propagate(
     network: FrtmNetwork,
     config: FrtmConfig,
-    frames: Frames,
+    frames: Frames | Sequence[Frame],
     annotations: Mapping[int, Labels],
     *,
-    contrast: tuple[float, float] = (0.0, 255.0),
+    contrast: tuple[float, float] | None = None,
     span: range | None = None,
     direction: Direction = Direction.FORWARD,
     references: Mapping[int, Labels] | None = None,

@@ -15,10 +15,10 @@ from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.files import KeyframeFiles, load_timeline, reading
 from napari_frtm.io.session.identity import is_session, load_header
 from napari_frtm.io.session.objects import load_objects
-from napari_frtm.io.video.opening import STACKS
+from napari_frtm.io.video.numbering import find_images, is_pattern
 from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.sequence import find_images, is_pattern
-from napari_frtm.io.video.stacks import ArrayStack, is_zarr
+from napari_frtm.io.video.stack import is_stack
+from napari_frtm.io.video.stack_frames import StackFrames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def open_masks(path: str | Path) -> MaskSource:
         raise LabelsError(f"There is no file or folder {path}. Check the path.")
     if is_session(path):
         return _open_session(path)
-    if is_zarr(path) or path.suffix.lower() in STACKS:
+    if is_stack(path):
         masks = _Stack(path)
         return MaskSource(masks=masks, path=path, pixel_size=pixel_size(path, PixelSize()))
     if path.is_dir() or is_pattern(path):
@@ -109,7 +109,7 @@ class _Stack:
     """Label images in one file."""
 
     def __init__(self, path: Path) -> None:
-        self._stack = ArrayStack(path)
+        self._stack = StackFrames(path)
         self.shape = self._stack.shape
         if len(self.shape) != 3 or self._stack.dtype.kind not in "bui":
             raise LabelsError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_frtm.io.export.movies.encodings import H264, MovieTraits
 from napari_frtm.io.export.movies.movie import Movie
-from napari_frtm.io.labels import davis_palette
+from napari_frtm.io.object_ids import davis_palette
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

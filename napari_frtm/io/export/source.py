@@ -10,7 +10,7 @@ import numpy as np
 from napari_frtm.errors import LabelsError, VideoError
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.stack import is_hyperstack, open_hyperstack
+from napari_frtm.io.video.stack import is_stack, open_stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +135,7 @@ class MaskSource:
 
 def pixel_size(path: Path, default: PixelSize) -> PixelSize:
     """Return what a file says of its pixels, `default` if it has no words for that."""
-    return open_hyperstack(path).pixel_size if is_hyperstack(path) else default
+    return open_stack(path).pixel_size if is_stack(path) else default
 
 
 def _unsigned(labels: NDArray[Any], index: int) -> NDArray[np.unsignedinteger[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import av
@@ -25,10 +26,16 @@ class Cursor:
     ----------
     next : int
         Index of the frame that `until` gives next; the number of frames if there is none.
+    origin : Key or None
+        Where it was started last; None is the start of the file.
+    damaged : bool
+        Whether anything since then could not be decoded as it should be.
     """
 
     def __init__(self, path: Path, index: MovieIndex) -> None:
         self.next = len(index.times)
+        self.origin: Key | None = None
+        self.damaged = False
         self._path = path
         self._index = index
         self._lookup = {time: i for i, time in enumerate(index.times)}
@@ -43,6 +50,10 @@ class Cursor:
             self._container.close()
         self._container = None
 
+    def at(self, key: Key | None) -> bool:
+        """Whether it runs since a start at `key`."""
+        return self._container is not None and self.origin == key
+
     def until(self, index: int) -> Iterator[tuple[int, VideoFrame]]:
         """Yield frames from `next` up to `index`, as far as the decoder gives them."""
         for i, frame in self._decoded:
@@ -55,7 +66,9 @@ class Cursor:
     def restart(self, key: Key | None) -> None:
         """Go on at a key picture, or at the start of the file."""
         self.next = 0
-        if key is None or self._container is None:
+        self.origin, self.damaged = key, False
+        # a decoder makes up pictures of what it saw before a seek, too: so a new one, if damaged
+        if key is None or self._container is None or self._index.damaged:
             if self._container is not None:
                 self._container.close()
             last_resort = key is None and self._index.seekable
@@ -66,7 +79,23 @@ class Cursor:
             except av.FFmpegError:
                 self._decoded = iter(())
                 return
-        self._decoded = self._frames(self._container, None if key is not None else 0)
+        self._decoded = self._ahead(self._container, None if key is not None else 0)
+
+    def _ahead(
+        self, container: InputContainer, first: int | None
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield frames a little later than decoded.
+
+        Pictures that refer to one shown after them come first: its damage is theirs.
+        """
+        waiting: deque[tuple[int, VideoFrame]] = deque()
+        context = video_stream(container).codec_context
+        for i, frame in self._frames(container, first):
+            self.damaged |= frame.is_corrupt
+            waiting.append((i, frame))
+            while len(waiting) > 2 * context.has_b_frames:
+                yield waiting.popleft()
+        yield from waiting
 
     def _frames(
         self, container: InputContainer, first: int | None
@@ -81,7 +110,9 @@ class Cursor:
                 if not packet.is_keyframe or packet.pts not in self._keys:
                     continue
                 first = self._keys[packet.pts]
-            for frame in decode(packet):
+            frames = decode(packet)
+            self.damaged |= frames is None
+            for frame in frames or ():
                 i = self._index_of(frame, count)
                 count += 1
                 if i >= first:

@@ -10,8 +10,8 @@ import av
 from av.stream import Disposition
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.errors import reading
 from napari_frtm.io.video.picture import display_matrix, picture
+from napari_frtm.io.video.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 # These demuxers seek by presentation times, the others by decoding times. With an edit list the
 # first come out too early, except for the last time before the next key picture.
 _SEEK_BY_PTS = ("mov", "matroska")
+
+
+_FORMATS = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "asf"),
+    *("flv", "mxf", "ogg", "nut", "dv", "yuv4mpegpipe", "h264", "hevc", "m4v", "mpegvideo"),
+    *("mjpeg", "gif", "ivf", "obu", "rm", "apng", "swf", "vc1", "gxf", "lxf", "r3d", "wtv"),
+)
+_OPTIONS = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
+"""No text is a movie, and no play list leads to other files or into the network."""
 
 
 class Key(NamedTuple):
@@ -55,7 +64,7 @@ class MovieIndex:
     seekable : bool
         False where times mean nothing: frames are then counted from the start.
     damaged : bool
-        Packets are cut short or missing.
+        Packets are cut short or missing, or something in them could not be decoded.
     matrix : tuple of int
         How pictures are turned to be shown, see `display_matrix`.
     """
@@ -157,7 +166,7 @@ def _decoded_times(
     size, matrix = (0, 0), (1, 0, 0, 1)
     times: list[int | None] = []
     for packet in packets(container):
-        for frame in decode(packet):
+        for frame in decode(packet) or ():
             if not times:
                 matrix = display_matrix(frame)
                 height, width, _ = picture(frame, matrix).shape
@@ -189,16 +198,29 @@ def _keys(
     return tuple(keys)
 
 
+def is_movie(path: Path) -> bool:
+    """Whether a file holds pictures of a movie, judged by what is in it."""
+    try:
+        with av.open(f"file:{path.absolute()}", options=_OPTIONS) as container:
+            return bool(container.streams.video)
+    except (av.FFmpegError, OSError):
+        return False
+
+
 def open_container(path: Path, damaged: bool = False) -> InputContainer:
     """Open a movie and set it up for decoding on all cores.
 
-    Decoding several frames at once loses good ones next to bad ones, so not if it is damaged.
+    If it is damaged, on one: several lose good frames next to bad ones, and what they make up of
+    the bad ones is chance.
     """
-    container = av.open(str(path))
+    # a plain path would be taken for a URL if it has a colon
+    container = av.open(f"file:{path.absolute()}", options=_OPTIONS)
     if not container.streams.video:
         container.close()
         raise VideoError(f"{path.name} has no pictures, only sound or data. Choose a movie.")
-    video_stream(container).thread_type = "SLICE" if damaged else "AUTO"
+    stream = video_stream(container)
+    stream.thread_type = "SLICE" if damaged else "AUTO"
+    stream.codec_context.thread_count = 1 if damaged else 0
     return container
 
 
@@ -215,11 +237,11 @@ def packets(container: InputContainer) -> Iterator[Packet[VideoStream]]:
     return container.demux(video_stream(container))
 
 
-def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame]:
-    """Return the frames that `packet` completes; none if it is damaged."""
+def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame] | None:
+    """Return the frames that `packet` completes; None if it is damaged."""
     # What a decoder makes of half a packet is chance. MPEG streams only say that a bit was lost.
     streamed = packet.stream.container.format.name.startswith("mpeg")
     try:
-        return packet.decode() if streamed or not packet.is_corrupt else ()
+        return packet.decode() if streamed or not packet.is_corrupt else None
     except av.error.InvalidDataError:
-        return ()
+        return None

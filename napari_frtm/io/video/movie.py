@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from collections import OrderedDict
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -11,16 +13,22 @@ import numpy as np
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.cursor import Cursor
-from napari_frtm.io.video.errors import reading
 from napari_frtm.io.video.index import MovieIndex, scan
 from napari_frtm.io.video.picture import picture
+from napari_frtm.io.video.reading import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
+    from napari_frtm.io.video.index import Key
+
+logger = logging.getLogger(__name__)
+
+_DAMAGED = "%s is damaged in places. The pictures there are what the decoder makes up of the rest."
 _CACHE_BYTES = 128 * 2**20
 _CURSORS = 2
 _BACKWARD_BYTES = 512 * 2**20  # 41 pictures of 4K: each miss decodes a whole group up to it
@@ -52,10 +60,12 @@ class Movie:
         self.shape = (len(index.times), *index.size, 3)
         self.dtype: np.dtype[np.generic] = np.dtype(np.uint8)
         self.names = tuple(f"{i:05d}" for i in range(len(index.times)))
+        self.remarks = (_DAMAGED % path.name,) if index.damaged else ()
         self._index = index
         self._lock = Lock()
         self._cursors: list[Cursor] = []
         self._cache = _FrameCache(_CACHE_BYTES)
+        self._sound: dict[int, bool] = {}
 
     def __reduce__(self) -> tuple[type[Movie], tuple[Path, MovieIndex]]:
         return Movie, (self.path, self._index)
@@ -86,28 +96,74 @@ class Movie:
             return picture(frame, self._index.matrix, self._index.size)
 
     def _find(self, index: int) -> VideoFrame:
+        """Decode a frame.
+
+        A seek may land too late, and decoders drop pictures until they have recovered: if the
+        nearest start does not give the frame, an earlier one does, or the very first.
+        """
         nearest = bisect_right(self._index.keys, index, key=lambda key: key.frame)
         keys = self._index.keys[max(0, nearest - 3) : nearest][::-1]
+        frame = None
+        if not self._index.damaged:
+            frame = self._decode(keys, index)
+        if self._index.damaged:
+            frame = self._decode_alone(keys, index)
+        if frame is None:
+            raise VideoError(
+                f"Frame {index} of {self.path.name} cannot be decoded: the file is damaged there. "
+                "Use the frames before or after it, or convert the movie again from its source."
+            )
+        return frame
+
+    def _decode(self, keys: Sequence[Key], index: int) -> VideoFrame | None:
+        """Decode with whatever is nearest; give up as soon as damage is seen."""
         group = keys[0].frame if keys else 0
         running = [cursor for cursor in self._cursors if group <= cursor.next <= index]
         if running:
             cursor = max(running, key=lambda cursor: cursor.next)
-            frame = self._advance(cursor, index)
-            if frame is not None:
-                return frame
+            starts: tuple[Key | None, ...] = (cursor.origin, *keys, None)
         else:
-            cursor = self._spare(index)
-        # A seek may land too late, and decoders drop pictures until they have recovered: if
-        # the nearest start does not give the frame, an earlier one does, or the very first.
-        for start in (*keys, None):
-            cursor.restart(start)
+            cursor, starts = self._spare(index), (*keys, None)
+        for start in starts:
+            if not running:
+                cursor.restart(start)
+            running = []
             frame = self._advance(cursor, index)
+            if cursor.damaged:
+                self._index = replace(self._index, damaged=True)
+                logger.warning(_DAMAGED, self.path.name)
+                self.close()
+                return None
             if frame is not None:
                 return frame
-        raise VideoError(
-            f"Frame {index} of {self.path.name} cannot be decoded: the file is damaged there. "
-            "Use the frames before or after it, or convert the movie again from its source."
-        )
+        return None
+
+    def _decode_alone(self, keys: Sequence[Key], index: int) -> VideoFrame | None:
+        """Decode from the nearest start that is sound, and from no other.
+
+        Decoders make up what is missing from the pictures before. So that it does not depend on
+        what was read before, every group of pictures is decoded by itself.
+        """
+        for start in (*keys, None):
+            if start is not None and not self._is_sound(start):
+                continue
+            cursor = next((c for c in self._cursors if c.at(start) and c.next <= index), None)
+            if cursor is None:
+                cursor = self._spare(index)
+                cursor.restart(start)
+            frame = self._advance(cursor, index, cached=start is not None or not keys)
+            if frame is not None:
+                return frame
+        return None
+
+    def _is_sound(self, key: Key) -> bool:
+        """Whether a start gives the picture that it is a start of, undamaged."""
+        if key.frame not in self._sound:
+            cursor = self._spare(key.frame)
+            cursor.restart(key)
+            frame = self._advance(cursor, key.frame, cached=False)
+            self._sound[key.frame] = frame is not None and not cursor.damaged
+        return self._sound[key.frame]
 
     def _spare(self, index: int) -> Cursor:
         """Return a cursor to start elsewhere: a new one, or the one used longest ago."""
@@ -118,12 +174,13 @@ class Movie:
             return self._cursors[-1]
         return self._cursors[0]
 
-    def _advance(self, cursor: Cursor, index: int) -> VideoFrame | None:
+    def _advance(self, cursor: Cursor, index: int, cached: bool = True) -> VideoFrame | None:
         """Decode up to frame `index`; None if the decoder does not give it."""
         self._cursors.sort(key=lambda other: other is cursor)  # the one used last to the end
         found = None
         for i, frame in cursor.until(index):
-            self._cache.put(i, frame)
+            if cached:
+                self._cache.put(i, frame)
             found = frame if i == index else None
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,23 +11,32 @@ import dask.array as da
 import numpy as np
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.contrast import robust_contrast
+from napari_frtm.io.video.image import IMAGES
+from napari_frtm.io.video.index import is_movie
 from napari_frtm.io.video.movie import open_movie
-from napari_frtm.io.video.sequence import IMAGES, find_images, is_pattern, open_sequence
-from napari_frtm.io.video.stacks import ArrayStack, is_zarr
+from napari_frtm.io.video.numbering import find_images, is_pattern
+from napari_frtm.io.video.numpy_file import NUMPY
+from napari_frtm.io.video.sequence import open_sequence
+from napari_frtm.io.video.stack import is_stack_file
+from napari_frtm.io.video.stack_frames import StackFrames
+from napari_frtm.io.video.tiff import TIFF
+from napari_frtm.io.video.zarr_folder import is_zarr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_frtm.types import Frames
+    from napari_frtm.io.video.stack_frames import Section
+
+
+logger = logging.getLogger(__name__)
 
 MOVIES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
-    *(".wmv", ".flv", ".3gp", ".mxf", ".ogv", ".vob", ".gif", ".h264", ".hevc", ".m2v"),
+    *(".wmv", ".asf", ".flv", ".f4v", ".3gp", ".mxf", ".ogv", ".ogg", ".vob", ".gif", ".nut"),
+    *(".dv", ".y4m", ".h264", ".264", ".hevc", ".265", ".m2v", ".mjpeg", ".mjpg", ".ivf"),
 )
-STACKS = (".tif", ".tiff", ".npy")
-
-_PIXELS = 100_000
-_PERCENTILES = (0.1, 99.9)
+STACKS = (*TIFF, *NUMPY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +55,8 @@ class Video:
         Intensities to show as black and white.
     axes : tuple of str
         ``("t", "y", "x")``, and ``"c"`` in colour.
+    remarks : tuple of str
+        What the user should know: images left out, numbers missing. They are logged, too.
     """
 
     frames: da.Array
@@ -52,15 +64,18 @@ class Video:
     names: tuple[str, ...]
     contrast: tuple[float, float]
     axes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
-def open_video(path: str | Path) -> Video:
+def open_video(path: str | Path, section: Section | None = None) -> Video:
     """Open a movie, an image folder or numbered pattern, or a TIFF, zarr or NumPy stack.
 
     Parameters
     ----------
     path : str or Path
-        A file, a folder, or a pattern like ``shot.%04d.png``.
+        A file, a folder, or a pattern like ``shot.%04d.png`` or ``shot.####.png``.
+    section : Section, optional
+        Channel, plane or projection of a stack of more axes.
 
     Returns
     -------
@@ -72,13 +87,15 @@ def open_video(path: str | Path) -> Video:
     VideoError
         If there is no video at `path`, or it has a single frame.
     """
-    source = _open_source(Path(path))
+    source = _open_source(Path(path), section)
     count = source.shape[0]
     if count < 2:
         raise VideoError(
             f"{Path(path).name} has one frame; nothing to follow. Choose a movie, a stack or a "
             "folder with two or more frames."
         )
+    for remark in source.remarks:
+        logger.warning(remark)  # names may hold a %: nothing to fill in
     chunks = ((1,) * count, *((n,) for n in source.shape[1:]))
     frames = da.from_array(_LazyFrames(source), chunks=chunks, name=False, asarray=False)
     return Video(
@@ -87,6 +104,7 @@ def open_video(path: str | Path) -> Video:
         names=source.names,
         contrast=robust_contrast(frames),
         axes=("t", "y", "x", "c")[: len(source.shape)],
+        remarks=source.remarks,
     )
 
 
@@ -98,48 +116,6 @@ def supported(path: str | Path) -> bool:
     if is_pattern(path):
         return path.parent.is_dir() and bool(find_images(path))
     return path.suffix.lower() in (*MOVIES, *STACKS)
-
-
-def robust_contrast(frames: Frames, samples: int = 8) -> tuple[float, float]:
-    """Return the intensities to show as black and white.
-
-    Parameters
-    ----------
-    frames : array of shape (T, H, W) or (T, H, W, 3)
-        The video.
-    samples : int
-        Frames to look at, evenly spread.
-
-    Returns
-    -------
-    tuple of float
-        (0, 255) for uint8; else the percentiles 0.1 and 99.9 of the finite values. The second
-        is larger than the first.
-
-    Raises
-    ------
-    VideoError
-        If no value is finite.
-    """
-    if np.dtype(getattr(frames, "dtype", np.float64)) == np.uint8:
-        return 0.0, 255.0
-    count = frames.shape[0]
-    indices = np.unique(np.linspace(0, count - 1, min(samples, count)).astype(int))
-    values = np.concatenate([_sample(np.asarray(frames[int(i)])) for i in indices])
-    if not values.size:
-        raise VideoError(
-            "The video has no finite values in the frames looked at, so it cannot be shown. "
-            "Replace NaN and infinity before opening it."
-        )
-    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
-    return (low, high) if high > low else (low, low + 1)
-
-
-def _sample(frame: NDArray[Any]) -> NDArray[np.float64]:
-    """Return about `_PIXELS` finite values of a frame, from an even grid."""
-    step = max(1, round((frame.shape[0] * frame.shape[1] / _PIXELS) ** 0.5))
-    values = frame[::step, ::step].astype(np.float64)
-    return np.asarray(values[np.isfinite(values)])
 
 
 class _Source(Protocol):
@@ -157,31 +133,34 @@ class _Source(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...
 
+    @property
+    def remarks(self) -> tuple[str, ...]: ...
+
     def read(self, index: int) -> NDArray[Any]: ...
 
 
-def _open_source(path: Path) -> _Source:
+def _open_source(path: Path, section: Section | None) -> _Source:
     kind = path.suffix.lower()
     if is_zarr(path):
-        return ArrayStack(path)
+        return StackFrames(path, section)
     if path.is_dir() or (is_pattern(path) and not path.exists()):
         return open_sequence(path)
     if not path.exists():
         raise VideoError(f"There is no file or folder {path}. Check the path.")
-    if kind in MOVIES:
-        return open_movie(path)
-    if kind in STACKS:
-        return ArrayStack(path)
+    if kind in STACKS or (kind not in MOVIES and is_stack_file(path)):
+        return StackFrames(path, section)
     if kind in IMAGES:
         raise VideoError(
             f"{path.name}: one image is not a video. Give the folder of the sequence, "
             f"{path.parent}, or a pattern such as shot.%04d{kind}."
         )
-    known = ", ".join((*MOVIES, *STACKS, ".zarr"))
-    raise VideoError(
-        f"{path.name} is not a video that can be opened. Choose a file of one of the kinds "
-        f"{known}, or a folder of images."
-    )
+    if kind not in MOVIES and not is_movie(path):
+        known = ", ".join((*MOVIES, *STACKS, ".zarr"))
+        raise VideoError(
+            f"{path.name} is not a video that can be opened. Choose a file of one of the kinds "
+            f"{known}, or a folder of images."
+        )
+    return open_movie(path)
 
 
 class _LazyFrames:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+import av
 import numpy as np
 from av.sidedata.sidedata import SideData
+from av.video.codeccontext import VideoCodecContext
+
+from napari_frtm.io.video.reading import LARGEST
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
@@ -32,6 +38,21 @@ def picture(
     image = image[:, ::-1] if flip_x else image
     image = image[::-1] if flip_y else image
     return np.ascontiguousarray(image)
+
+
+def decode_picture(path: Path, codec: str) -> VideoFrame:
+    """Return the picture in an image file, decoded by a codec of FFmpeg alone.
+
+    Raises
+    ------
+    FFmpegError, StopIteration
+        If it cannot be decoded.
+    """
+    decoder = av.CodecContext.create(codec, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.options = {"max_pixels": str(LARGEST // 8)}
+    frames = decoder.decode(av.Packet(path.read_bytes()))
+    return next(iter([*frames, *decoder.decode(None)]))
 
 
 def display_matrix(frame: VideoFrame) -> Matrix:

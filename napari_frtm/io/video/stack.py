@@ -1,61 +1,82 @@
-"""TIFF and zarr images of any number of axes, lazily, with the size of their pixels."""
+"""Stacks of images in one file, TIFF, zarr or NumPy: arrays of any number of axes, lazily."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import dask.array as da
-import numpy as np
-import tifffile
-import zarr
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.errors import reading
-from napari_frtm.io.video.pixel_size import PixelSize, of_ome_zarr, of_tiff
-from napari_frtm.io.video.stacks import is_zarr
+from napari_frtm.io.video.numpy_file import NUMPY, open_numpy
+from napari_frtm.io.video.reading import reading
+from napari_frtm.io.video.stored import StoredArray, WithoutLastAxis
+from napari_frtm.io.video.tiff import TIFF, open_tiff
+from napari_frtm.io.video.zarr_folder import is_zarr, open_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from napari_frtm.io.video.pixel_size import PixelSize
+    from napari_frtm.io.video.stored import Content
 
-_PAGE = 256 * 2**20  # bytes; larger pages are read by tiles
+_TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_NUMPY_BEGINS = (b"\x93NUMPY", b"PK\x03\x04")
 _NAMES = {"t": "t", "z": "z", "c": "c", "s": "c", "y": "y", "x": "x"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hyperstack:
-    """An image file of any number of axes.
+class Stack:
+    """An image of any number of axes.
 
     Attributes
     ----------
-    levels : tuple of dask arrays
-        The image, and smaller copies of it if the file has them; chunks as in the file.
+    path : Path
+        The file, or folder of zarr.
+    arrays : tuple of StoredArray
+        The image, and smaller copies of it if there are some.
     axes : tuple of str
-        Name of each axis, without RGB; empty where the file does not say.
+        ``t``, ``z``, ``c``, ``y`` or ``x`` for each axis but the colour's; empty where the file
+        does not say.
     rgb : bool
         Whether there is one more axis, the last: RGB or RGBA.
     pixel_size : PixelSize
         By axis name, where the file says.
+    remarks : tuple of str
+        What the user should know, such as other images in the file.
     """
 
-    levels: tuple[da.Array, ...]
+    path: Path
+    arrays: tuple[StoredArray, ...]
     axes: tuple[str, ...]
     rgb: bool
     pixel_size: PixelSize
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def levels(self) -> list[da.Array]:
+        """The arrays as dask sees them; chunks as in the file."""
+        return [
+            da.from_array(array, chunks=array.chunks, name=False, asarray=False)
+            for array in self.arrays
+        ]
 
 
-def is_hyperstack(path: str | Path) -> bool:
-    """Whether `open_hyperstack` is likely to open `path`, judged by its name alone."""
+def is_stack(path: str | Path) -> bool:
+    """Whether `open_stack` is likely to open `path`, judged by its name alone."""
     path = Path(path)
-    return is_zarr(path) if path.is_dir() else path.suffix.lower() in (".tif", ".tiff")
+    return is_zarr(path) if path.is_dir() else path.suffix.lower() in (*TIFF, *NUMPY)
 
 
-def open_hyperstack(path: str | Path) -> Hyperstack:
-    """Open a TIFF file, or a zarr array or image (OME-Zarr); no pixels are read yet.
+def is_stack_file(path: Path) -> bool:
+    """Whether a file begins as TIFF and NumPy files do."""
+    with reading(path), path.open("rb") as file:
+        return file.read(8).startswith((*_TIFF_BEGINS, *_NUMPY_BEGINS))
+
+
+def open_stack(path: str | Path) -> Stack:
+    """Open a TIFF or NumPy file, or a zarr array or image (OME-Zarr); no pixels are read yet.
 
     Raises
     ------
@@ -64,111 +85,34 @@ def open_hyperstack(path: str | Path) -> Hyperstack:
     """
     path = Path(path)
     with reading(path):
-        return _open_zarr(path) if path.is_dir() else _open_tiff(path)
+        content = _content(path)
+        stored, axes = content.arrays, [axis[:1].lower() for axis in content.axes]
+        if len(axes) > 3 and stored[0].shape[-1] == 1 and axes[-1] in ("", "c", "s"):
+            stored, axes = [WithoutLastAxis(array) for array in stored], axes[:-1]
+        arrays = tuple(StoredArray(path, array, content.exclusive) for array in stored)
+    shape = arrays[0].shape
+    if len(shape) < 2:
+        raise VideoError(f"{path.name} has the shape {shape}; an image has height and width.")
+    rgb = len(shape) > 2 and shape[-1] in (3, 4) and axes[-1] in ("", "c", "s")
+    names = _names(axes[:-1] if rgb else axes)
+    return Stack(path, arrays, names, rgb, content.pixel_size, content.remarks)
 
 
-class _Array(Protocol):
-    """An array that stays on disk until it is indexed."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-
-    @property
-    def chunks(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, key: tuple[slice, ...], /) -> object: ...
-
-
-class _OnDisk:
-    """What dask needs to see of an array on disk; keeps the file open that it is read from."""
-
-    def __init__(self, path: Path, array: _Array, file: _File | None) -> None:
-        if array.dtype.kind not in "buif":
-            raise VideoError(
-                f"{path.name} holds values of type {array.dtype}; pixels are integers or floats. "
-                "Convert it."
-            )
-        self.shape = array.shape
-        self.ndim = len(array.shape)
-        self.dtype = array.dtype.newbyteorder("=")
-        self._path, self._array, self._file = path, array, file
-
-    def __getitem__(self, key: tuple[slice, ...]) -> NDArray[Any]:
-        with reading(self._path):
-            if self._file is None:
-                return np.asarray(self._array[key], self.dtype)
-            with self._file.lock:
-                return np.asarray(self._array[key], self.dtype)
-
-    def lazy(self) -> da.Array:
-        """Return the array as dask sees it."""
-        return da.from_array(self, chunks=self._array.chunks, name=False, asarray=False)
-
-
-class _File:
-    """A TIFF file that is closed when nothing refers to it any more."""
-
-    def __init__(self, path: Path) -> None:
-        self.lock = Lock()
-        self.tiff = tifffile.TiffFile(path)
-        if len({series.shape for series in self.tiff.series}) < len(self.tiff.series):
-            # Pages that were written one by one, each described as a series of its own.
-            self.tiff.close()
-            self.tiff = tifffile.TiffFile(path, is_shaped=False)
-
-    def __del__(self) -> None:
-        if hasattr(self, "tiff"):
-            self.tiff.close()
-
-
-def _open_tiff(path: Path) -> Hyperstack:
-    file = _File(path)
-    series = file.tiff.series[0]
-    mode = "page" if series.keyframe.nbytes <= _PAGE else None
-    levels = []
-    for level in range(len(series.levels)):
-        array = zarr.open_array(series.aszarr(level=level, chunkmode=mode), mode="r")
-        levels.append(_OnDisk(path, array, file).lazy())
-    rgb = series.axes.endswith("YXS") and series.shape[-1] in (3, 4)
-    letters = series.axes[:-1] if rgb else series.axes
-    return Hyperstack(tuple(levels), _names(letters), rgb, of_tiff(file.tiff))
-
-
-def _open_zarr(path: Path) -> Hyperstack:
-    """Open an array, an OME-Zarr image with its levels, or the first array of a group."""
-    node = zarr.open(path, mode="r")
-    size = PixelSize()
-    if isinstance(node, zarr.Array):
-        arrays = [node]
-        names = getattr(node.metadata, "dimension_names", None) or ()
-    else:
-        attributes = dict(node.attrs)
-        images = attributes.get("ome", attributes).get("multiscales")
-        if images:
-            arrays = [node[dataset["path"]] for dataset in images[0]["datasets"]]
-            axes = images[0].get("axes", "tczyx")
-            names = [axis if isinstance(axis, str) else axis["name"] for axis in axes]
-            size = of_ome_zarr(images[0])
-        else:
-            arrays = [array for _, array in sorted(node.arrays())[:1]]
-            names = ()
-        if not arrays:
-            raise VideoError(f"{path.name} holds no array. Choose the folder of a zarr array.")
-    names = [str(name or "") for name in names] or [""] * arrays[0].ndim
-    rgb = arrays[0].ndim > 2 and arrays[0].shape[-1] in (3, 4) and names[-1] in ("", "c", "s")
-    levels = tuple(_OnDisk(path, array, None).lazy() for array in arrays)
-    return Hyperstack(levels, _names(names[:-1] if rgb else names), rgb, size)
+def _content(path: Path) -> Content:
+    if path.is_dir():
+        return open_zarr(path)
+    with path.open("rb") as file:
+        begin = file.read(8)
+    if begin.startswith(_NUMPY_BEGINS) or path.suffix.lower() in NUMPY:
+        return open_numpy(path)
+    return open_tiff(path)
 
 
 def _names(axes: Sequence[str]) -> tuple[str, ...]:
     """Return names of axes; the only unknown one before height and width is time."""
-    names = [_NAMES.get(axis[:1].lower(), "") for axis in axes]
-    names[-2:] = ["y", "x"]
-    leading = names[:-2]
+    *leading, y, x = (_NAMES.get(axis, "") for axis in axes)
     if leading.count("") == 1 and "t" not in leading:
-        names[leading.index("")] = "t"
+        leading[leading.index("")] = "t"
+    names = (*leading, y or "y", x or "x")
     known = [name for name in names if name]
-    return tuple(names) if len(set(known)) == len(known) else ("",) * len(names)
+    return names if len(set(known)) == len(known) else (*("" for _ in leading), "y", "x")

@@ -16,7 +16,14 @@ from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.engine.networks.target_encoder import TargetEncoder
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.weights.foreign import download, read_authors, read_state_dict
-from napari_frtm.io.weights.library import EMBEDDED, embedded, find_checkpoint, has_refinement
+from napari_frtm.io.weights.library import (
+    EMBEDDED,
+    embedded,
+    file_digest,
+    find_checkpoint,
+    has_refinement,
+    pinned,
+)
 from napari_frtm.io.weights.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -102,6 +109,11 @@ def read_network(
         )
     if config.variant.refines:
         segmentation = segmentation_network(config.backbone, state, origin)
+    given = origin if backbone_weights is None else Path(backbone_weights).name
+    check_finite(backbone.state_dict(), given)
+    for network in (segmentation, encoder):
+        if network is not None:
+            check_finite(network.state_dict(), origin)
     return FrtmNetwork(backbone, segmentation, encoder)
 
 
@@ -244,6 +256,38 @@ def check_entries(
             raise _misfit(origin, f"'{key}' has shape {shapes}", network)
 
 
+def check_finite(tensors: Mapping[str, Tensor], origin: str) -> None:
+    """Refuse values that are no numbers: they would give empty masks without a word.
+
+    Raises
+    ------
+    CheckpointError
+        The first tensor with NaN or infinity.
+    """
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{origin} is damaged: '{name}' has values that are not finite. Download or copy "
+                "it again; if it is of a training, that has diverged: take an earlier checkpoint."
+            )
+
+
+def check_published(path: Path) -> None:
+    """Refuse an embedded file that is not as it was published.
+
+    Raises
+    ------
+    CheckpointError
+        If its hash is another one.
+    """
+    found = file_digest(path)
+    if found != pinned(path):
+        raise CheckpointError(
+            f"{path.name} is not the file that this version was published with (its sha256 is "
+            f"{found}, not {pinned(path)}). Install napari-frtm again."
+        )
+
+
 def _misfit(origin: str, why: str, network: str = _S) -> CheckpointError:
     return CheckpointError(f"{origin} does not fit {network}: {why}.")
 
@@ -258,7 +302,9 @@ def _read_embedded(backbone: str) -> dict[str, Tensor]:
     """Return the tensors that the package carries for a backbone; none for most."""
     if backbone not in EMBEDDED:
         return {}
-    return _read(embedded(backbone), backbone)
+    path = embedded(backbone)
+    check_published(path)
+    return _read(path, backbone)
 
 
 def _read(path: Path, backbone: str) -> dict[str, Tensor]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
+import zlib
 from dataclasses import dataclass
 from http.client import HTTPException
 from io import BytesIO
@@ -170,6 +172,7 @@ def unpickle(path: Path) -> object:
     """
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}. Check the path of the weights.")
+    _check_sums(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols; the errors say it better
@@ -183,6 +186,24 @@ def unpickle(path: Path) -> object:
         raise CheckpointError(
             f"{path.name} cannot be read. Is it complete? Download or copy it again."
         ) from error
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums that torch writes, but does not compare."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise CheckpointError(
+            f"{path.name} is damaged ({error}). Download or copy it again."
+        ) from error
+    if damaged is not None:
+        raise CheckpointError(
+            f"{path.name} is damaged: the checksum of its part '{damaged}' differs. "
+            "Download or copy it again."
+        )
 
 
 def _tensors(content: object, name: str) -> dict[str, Tensor]:

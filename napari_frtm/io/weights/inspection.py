@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from napari_frtm.errors import CheckpointError
 from napari_frtm.io.weights.checkpoint import (
     below,
     check_entries,
+    check_finite,
     made_for,
     segmentation_network,
     target_encoder,
@@ -89,12 +89,7 @@ def inspect(path: Path) -> Inspected:
         kind, backbone = Kind.CHECKPOINT, _check_parts(tensors, facts, path.name)
     else:
         kind, backbone, tensors = _inspect_pth(path)
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(
-                f"{path.name} is damaged: '{name}' has values that are not finite. "
-                "Download or copy it again."
-            )
+    check_finite(tensors, path.name)
     digest = file_digest(path)
     if kind == Kind.BACKBONE and path.name == imagenet(backbone).cached.name:
         _check_name(path, digest, imagenet(backbone).digest)
@@ -119,14 +114,6 @@ def _check_parts(tensors: Mapping[str, Tensor], facts: Mapping[str, str], origin
 def _inspect_pth(path: Path) -> tuple[Kind, str, dict[str, Tensor]]:
     """Return kind, backbone and tensors of a file of `torch.save`."""
     content = unpickle(path)
-    if zipfile.is_zipfile(path):  # torch does not compare the checksums that it writes
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise CheckpointError(
-                f"{path.name} is damaged: the checksum of its part '{damaged}' differs. "
-                "Download or copy it again."
-            )
     if not is_authors(content):
         state = read_state_dict(path)
         return Kind.BACKBONE, _identify(state, path.name), state

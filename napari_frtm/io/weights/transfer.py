@@ -11,6 +11,7 @@ from napari_frtm.io.atomic import reporting, write_bytes
 from napari_frtm.io.weights.foreign import save_authors
 from napari_frtm.io.weights.inspection import Inspected, inspect
 from napari_frtm.io.weights.library import (
+    DIGEST,
     EMBEDDED,
     IMPORTED,
     SOURCE,
@@ -110,7 +111,10 @@ def export_network(name: str, target: Path, *, overwrite: bool = False) -> Inspe
         raise OutputError(f"{target} is there already. Replace it with --overwrite.")
     found = inspect(source)
     if target.suffix.lower() == ".safetensors":
-        write_bytes(target, source.read_bytes())
+        if DIGEST in found.facts:
+            write_bytes(target, source.read_bytes())
+        else:  # the embedded ones, whose hash is beside them
+            write_sealed(target, found.tensors, found.facts)
     else:
         _check_widths(found, name)
         save_authors(target, found.tensors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
@@ -16,6 +16,8 @@ from napari_frtm.engine.tracking.propagate import Propagation, propagate
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Clip
 
     from napari_frtm.config import FrtmConfig
@@ -51,6 +53,67 @@ def test_any_video_that_can_be_indexed(
     assert overlap(list(predictions)[-1], clip.truth[5], 1) > 0.6
     if kind == "list-like":
         assert reads == list(range(6))
+
+
+def test_a_list_of_images_is_a_video(clip: Clip, network: FrtmNetwork, lite: FrtmConfig) -> None:
+    """As people have them in memory."""
+    frames = [frame.copy() for frame in clip.frames[:3]]
+
+    predictions = list(propagate(network, lite, frames, {0: clip.truth[0]}))
+
+    assert overlap(predictions[-1], clip.truth[2], 1) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("kind", "contrast", "message"),
+    [
+        (np.float32, None, "hold float32: say which intensities"),
+        (np.uint16, None, "hold uint16: say which intensities"),
+        (np.uint8, (5, 5), "contrast must be two finite numbers"),
+        (np.uint8, (0, float("nan")), "contrast must be two finite numbers"),
+        (np.uint8, (255, 0), "contrast must be two finite numbers"),
+    ],
+)
+def test_a_contrast_that_shows_nothing_is_refused(
+    clip: Clip,
+    network: FrtmNetwork,
+    lite: FrtmConfig,
+    kind: type,
+    contrast: tuple[float, float] | None,
+    message: str,
+) -> None:
+    """All frames would be black, or white, without a word."""
+    frames = clip.frames[:3].astype(kind)
+
+    with pytest.raises(ValueError, match=message):
+        Propagation(network, lite, frames, {0: clip.truth[0]}, contrast=contrast)
+
+
+@pytest.mark.parametrize("frames", [np.zeros((3, 4, 5, 2), np.uint8), np.zeros((4, 5)), 7, []])
+def test_what_is_no_video_is_refused(
+    clip: Clip, network: FrtmNetwork, lite: FrtmConfig, frames: object
+) -> None:
+    """With what it is."""
+    with pytest.raises(ValueError, match="frames must be of shape"):
+        Propagation(network, lite, frames, {0: clip.truth[0]})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda labels: labels * 0.5, "hold float64; objects are whole"),
+        (
+            lambda labels: labels[:-1],
+            r"are of shape \(119, 160\), the video's frames of \(120, 160\)",
+        ),
+    ],
+)
+def test_soft_or_misshapen_labels_are_refused(
+    clip: Clip, network: FrtmNetwork, lite: FrtmConfig, change: Callable[..., Any], message: str
+) -> None:
+    """Probabilities are no objects."""
+    with pytest.raises(FrtmError, match=message):
+        Propagation(network, lite, clip.frames[:3], {0: change(clip.truth[0])})
 
 
 @pytest.mark.parametrize("scale", [2, 3])
@@ -120,7 +183,7 @@ def test_degenerate_input_gives_finite_scores(
     elif kind == "NaN frames":
         frames[3:5] = np.nan
 
-    predictions = list(propagate(network, lite, frames, {0: labels}))
+    predictions = list(propagate(network, lite, frames, {0: labels}, contrast=(0, 255)))
 
     assert len(predictions) == 10
     assert all(

@@ -1,4 +1,4 @@
-"""`open_video` on every kind of source, and the contrast it finds."""
+"""`open_video` on every kind of source."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import zarr
 from PIL import Image
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video import stacks
-from napari_frtm.io.video.opening import open_video, robust_contrast, supported
+from napari_frtm.io.video.opening import open_video, supported
+from napari_frtm.io.video.stack_frames import StackFrames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,11 +96,9 @@ def test_opening_reads_no_more_than_the_contrast_needs(
     """Eight frames of sixty."""
     path = tmp_path / "a.npy"
     np.save(path, np.tile(STACK, (5, 1, 1)))
-    read = stacks.ArrayStack.read
+    read = StackFrames.read
     indices = []
-    monkeypatch.setattr(
-        stacks.ArrayStack, "read", lambda self, i: (indices.append(i), read(self, i))[1]
-    )
+    monkeypatch.setattr(StackFrames, "read", lambda self, i: (indices.append(i), read(self, i))[1])
 
     open_video(path)
 
@@ -125,36 +123,6 @@ def test_contrast_is_the_range_of_bytes_or_robust(tmp_path: Path) -> None:
 
     assert 100 <= low < 130
     assert 3970 < high < 4000
-
-
-def test_robust_contrast_leaves_out_what_is_not_finite() -> None:
-    """Percentiles 0.1 and 99.9 of 0 .. 1000, with NaN and infinity strewn in."""
-    frames = np.tile(np.arange(1001, dtype=np.float32), (3, 4, 1))
-    bad = np.array([np.nan, np.inf, -np.inf], np.float32)
-
-    contrast = robust_contrast(np.concatenate([frames, np.tile(bad, (3, 4, 100))], axis=2))
-
-    assert contrast == pytest.approx((1, 999), abs=0.5)
-
-
-def test_robust_contrast_of_one_value() -> None:
-    """The range is never empty."""
-    assert robust_contrast(np.full((3, 4, 5), 7, np.uint16)) == (7, 8)
-
-
-def test_robust_contrast_of_nothing_finite() -> None:
-    """There is no way to show this."""
-    with pytest.raises(VideoError, match="no finite values"):
-        robust_contrast(np.full((3, 4, 5), np.nan))
-
-
-def test_robust_contrast_of_large_frames_is_about_that_of_all_pixels() -> None:
-    """A grid of pixels stands for all."""
-    frames = np.random.default_rng(0).normal(50, 10, (3, 1000, 1000))
-
-    low, high = robust_contrast(frames)
-
-    assert (low, high) == pytest.approx(np.percentile(frames, [0.1, 99.9]), abs=0.5)
 
 
 @pytest.mark.parametrize(

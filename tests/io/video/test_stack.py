@@ -12,7 +12,7 @@ import zarr
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.stack import is_hyperstack, open_hyperstack
+from napari_frtm.io.video.stack import is_stack, open_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def test_tiff_stacks(
     """One chunk per page, in native byte order; lengths and times with their units."""
     tifffile.imwrite(tmp_path / "a.tif", STACK, **options)
 
-    stack = open_hyperstack(tmp_path / "a.tif")
+    stack = open_stack(tmp_path / "a.tif")
 
     (data,) = stack.levels
     assert data.chunksize[-2:] == (20, 30)
@@ -75,7 +75,7 @@ def test_colour_and_single_images(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb")
     tifffile.imwrite(tmp_path / "b.tif", colour[0], photometric="rgb")
 
-    several, one = open_hyperstack(tmp_path / "a.tif"), open_hyperstack(tmp_path / "b.tif")
+    several, one = open_stack(tmp_path / "a.tif"), open_stack(tmp_path / "b.tif")
 
     assert (several.axes, several.rgb) == (("t", "y", "x"), True)
     assert (one.axes, one.rgb) == (("y", "x"), True)
@@ -92,7 +92,7 @@ def test_a_tiff_larger_than_memory_opens_at_once(tmp_path: Path) -> None:
     pages[15_000] = 7
     pages.flush()
 
-    (data,) = open_hyperstack(path).levels
+    (data,) = open_stack(path).levels
 
     assert isinstance(data, da.Array)
     assert data.npartitions == 20_000
@@ -124,7 +124,7 @@ def test_ome_zarr_has_its_levels_axes_and_sizes(tmp_path: Path, version: str) ->
     """The largest level first."""
     _ome_zarr(tmp_path / "a.zarr", version)
 
-    stack = open_hyperstack(tmp_path / "a.zarr")
+    stack = open_stack(tmp_path / "a.zarr")
 
     assert [level.shape for level in stack.levels] == [(6, 2, 20, 30), (6, 2, 10, 15)]
     np.testing.assert_array_equal(stack.levels[0][4], STACK[4])
@@ -139,7 +139,7 @@ def test_other_zarr_folders(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "b", data=STACK, dimension_names=names)
     zarr.open_group(tmp_path / "c", mode="w").create_array("raw", data=STACK)
 
-    bare, named, group = (open_hyperstack(tmp_path / name) for name in ("a.zarr", "b", "c"))
+    bare, named, group = (open_stack(tmp_path / name) for name in ("a.zarr", "b", "c"))
 
     assert (bare.axes, bare.levels[0].chunksize) == (("t", "y", "x"), (2, 20, 30))
     assert named.axes == ("t", "c", "y", "x")
@@ -147,14 +147,14 @@ def test_other_zarr_folders(tmp_path: Path) -> None:
     np.testing.assert_array_equal(group.levels[0][5], STACK[5])
 
 
-def test_what_is_a_hyperstack(tmp_path: Path) -> None:
-    """TIFF files and zarr folders, by name."""
+def test_what_is_a_stack(tmp_path: Path) -> None:
+    """TIFF and NumPy files and zarr folders, by name."""
     zarr.create_array(tmp_path / "a", data=STACK)
 
-    assert is_hyperstack(tmp_path / "a")
-    assert is_hyperstack("b.ome.TIF")
-    assert not is_hyperstack(tmp_path)
-    assert not is_hyperstack("b.mp4")
+    assert is_stack(tmp_path / "a")
+    assert is_stack("b.ome.TIF")
+    assert not is_stack(tmp_path)
+    assert not is_stack("b.mp4")
 
 
 def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
@@ -169,4 +169,4 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
         "empty.zarr": "holds no array",
     }.items():
         with pytest.raises(VideoError, match=message):
-            open_hyperstack(tmp_path / name)
+            open_stack(tmp_path / name)

@@ -15,11 +15,11 @@ from napari_frtm.cli import main
 from napari_frtm.config import preset
 from napari_frtm.errors import CheckpointError, OutputError
 from napari_frtm.io.labels import write_labels
-from napari_frtm.io.weights import library
+from napari_frtm.io.weights import checkpoint, library
 from napari_frtm.io.weights.checkpoint import available_variant, load_network, save_checkpoint
 from napari_frtm.io.weights.library import find_checkpoint
 from napari_frtm.io.weights.sealed import read_sealed
-from napari_frtm.io.weights.transfer import import_network
+from napari_frtm.io.weights.transfer import export_network, import_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,3 +236,56 @@ def test_a_damaged_checkpoint_is_not_used(tmp_path: Path) -> None:
 
     with pytest.raises(CheckpointError, match=r"full\.safetensors is damaged"):
         load_network(LITE, device="cpu", checkpoint=path)
+
+
+def test_weights_that_are_not_finite_are_not_used(tmp_path: Path) -> None:
+    """They would give empty masks without a word."""
+    path = tmp_path / "diverged.safetensors"
+    state = random_network("mobilenet_v2").state_dict()
+    state["head.0.weight"][0] = torch.nan
+    save_checkpoint(path, {}, state, "mobilenet_v2")
+    backbone = torchvision.models.mobilenet_v2().state_dict()
+    backbone["features.0.0.weight"][0] = torch.inf
+    torch.save(backbone, tmp_path / "backbone.pth")
+
+    with pytest.raises(
+        CheckpointError, match=r"diverged\.safetensors .*'head\.0\.weight'.* finite"
+    ):
+        load_network(LITE, device="cpu", checkpoint=path)
+    with pytest.raises(CheckpointError, match=r"backbone\.pth .* finite"):
+        load_network(LITE, device="cpu", backbone_weights=tmp_path / "backbone.pth")
+
+
+@pytest.mark.parametrize("name", ["lite.safetensors", "authors.pth"])
+def test_one_flipped_bit_of_an_exported_file_is_noticed(tmp_path: Path, name: str) -> None:
+    """Wherever it is in the values."""
+    path = tmp_path / name
+    if path.suffix == ".pth":
+        path.write_bytes(AUTHORS.read_bytes())
+        config = FAST
+    else:
+        export_network("lite", path)
+        config = LITE
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(CheckpointError, match=f"{path.stem}.* is damaged"):
+        load_network(config, device="cpu", checkpoint=path)
+
+
+def test_altered_embedded_weights_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their hash is in the package."""
+    for suffix in (".safetensors", ".sha256"):
+        source = library.embedded("mobilenet_v2").with_suffix(suffix)
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    path = tmp_path / "lite.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-7] ^= 1
+    path.write_bytes(data)
+    monkeypatch.setattr(checkpoint, "embedded", lambda backbone: path)
+
+    with pytest.raises(CheckpointError, match="Install napari-frtm again"):
+        load_network(LITE, device="cpu")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_frtm.io.atomic import replacing_folder
 from napari_frtm.io.export.masks.images import make_folder
-from napari_frtm.io.labels import davis_palette
+from napari_frtm.io.object_ids import davis_palette
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,15 +1,36 @@
-"""Errors of the libraries that read files, turned into errors for the user."""
+"""Errors of the libraries that read files, turned into errors for the user; a bound for sizes."""
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_frtm.errors import VideoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+
+LARGEST = 2 * 2**30
+"""Bytes that one frame may take."""
+
+
+def check_size(shape: Sequence[int], itemsize: int, name: str) -> None:
+    """Refuse a picture that says it is larger than memory should be given for.
+
+    Raises
+    ------
+    VideoError
+        If it would take more than `LARGEST` bytes.
+    """
+    if math.prod(shape) * itemsize > LARGEST:
+        size = f"{shape[1]} x {shape[0]} pixels"
+        raise VideoError(
+            f"{name} says that a frame has {size}: more than {LARGEST / 2**30:g} GB. If it is not "
+            "damaged, scale it down or cut it into tiles."
+        )
 
 
 @contextmanager

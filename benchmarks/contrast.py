@@ -1,0 +1,108 @@
+"""What highlights cost: mean J on the bundled clips with lamps or debris added.
+
+    python benchmarks/contrast.py [--frames N]
+
+Each version is run with white at the percentile 99.9, and where `robust_contrast` puts it. The koi
+runs in linear light (as EXR files hold it), the cells with ``--local``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from napari_frtm import load_network, open_video, preset, propagate, read_labels
+from napari_frtm.config import FrtmConfig, LocalityConfig
+from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.io.video.contrast import robust_contrast
+
+SAMPLES = Path(__file__).parents[1] / "sample_data"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A bundled clip: frames that are not uint8, truth of every frame, and how to follow it."""
+
+    frames: np.ndarray
+    truth: np.ndarray
+    config: FrtmConfig
+    size: int  # of a highlight, pixels
+
+
+def koi(count: int) -> Clip:
+    """Return the koi in linear light."""
+    frames = np.asarray(open_video(SAMPLES / "roto.mp4").frames[:count])
+    linear = ((frames / 255) ** 2.2).astype(np.float32)
+    return Clip(linear, tifffile.imread(SAMPLES / "roto_truth.tif")[:count], preset("lite"), 4)
+
+
+def cells(count: int) -> Clip:
+    """Return the cells as they are."""
+    config = replace(preset("lite", "d-only"), locality=LocalityConfig())
+    frames = tifffile.imread(SAMPLES / "cells.tif")[:count]
+    return Clip(frames, tifffile.imread(SAMPLES / "cells_truth.tif")[:count], config, 1)
+
+
+def lit(clip: Clip, share: float, value: float) -> np.ndarray:
+    """Return the frames with spots of one brightness that cover a share of the picture."""
+    rng = np.random.default_rng(0)
+    height, width = clip.frames.shape[1:3]
+    y, x = np.mgrid[:height, :width]
+    spots = np.zeros((height, width), bool)
+    while spots.mean() < share:
+        centre = rng.integers(height), rng.integers(width)
+        spots |= (y - centre[0]) ** 2 + (x - centre[1]) ** 2 <= clip.size**2
+    frames = clip.frames.copy()
+    frames[:, spots] = value
+    return frames
+
+
+def percentiles(frames: np.ndarray) -> tuple[float, float]:
+    """Return what is black and white by the simplest rule."""
+    low, high = np.percentile(frames[:: max(1, len(frames) // 8)], (0.1, 99.9))
+    return float(low), float(high)
+
+
+def mean_j(
+    clip: Clip, frames: np.ndarray, drawn: np.ndarray, contrast: tuple[float, float]
+) -> float:
+    """Return the mean J of the objects drawn, over the frames that show them."""
+    network = load_network(clip.config, device="cpu")
+    ids = np.unique(drawn[drawn > 0])
+    overlaps = [
+        jaccard(p.labels == i, clip.truth[p.index] == i)
+        for p in propagate(network, clip.config, frames, {0: drawn}, contrast=contrast)
+        for i in ids
+        if p.index and (clip.truth[p.index] == i).any()
+    ]
+    return float(np.mean(overlaps))
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=40)
+    count = parser.parse_args().frames
+    clips = {"koi": (koi(count), "roto_mask.png"), "cells": (cells(count), "cells_mask.tif")}
+    spots = {
+        "koi": [(0, 0), (0.005, 60), (0.02, 200)],
+        "cells": [(0, 0), (0.0017, 2e4), (0.01, 6e4)],
+    }
+    print("| clip | spots | white, percentile | J | white, robust | J |\n|---|---|---|---|---|---|")
+    for name, (clip, mask) in clips.items():
+        drawn = read_labels(SAMPLES / mask)
+        for share, value in spots[name]:
+            frames = lit(clip, share, value) if share else clip.frames
+            cells_of_row = [name, f"{100 * share:g} % at {value:g}" if share else "none"]
+            for contrast in (percentiles(frames), robust_contrast(frames)):
+                j = mean_j(clip, frames, drawn, contrast)
+                cells_of_row += [f"{contrast[1]:.4g}", f"{j:.3f}"]
+            print(f"| {' | '.join(cells_of_row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Movies with flipped bits and lost packets: the same pictures in any order, and a word."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_frtm.errors import VideoError
+from napari_frtm.io.video.movie import Movie, open_movie
+from napari_frtm.io.video.opening import open_video
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+
+COUNT = 40
+CODECS = {
+    "mp4": ("libx264", "-bf", "2"),
+    "mkv": ("libx264", "-bf", "2"),
+    "ts": ("libx264", "-bf", "2"),
+    "mpg": ("mpeg2video", "-bf", "2"),
+    "avi": ("mpeg4", "-bf", "1"),
+}
+
+
+def write(path: Path) -> bytes:
+    """Write a movie in which much moves, a key picture every eight frames; return its bytes."""
+    source = ["-f", "lavfi", "-i", f"mandelbrot=s=128x96:r=25,trim=end_frame={COUNT}"]
+    codec = ["-pix_fmt", "yuv420p", "-g", "8", "-c:v", *CODECS[path.suffix[1:]]]
+    subprocess.run(["ffmpeg", "-v", "error", *source, *codec, path], check=True)
+    return path.read_bytes()
+
+
+def read(movie: Movie, index: int) -> NDArray[np.uint8]:
+    """Return a frame; nothing if it cannot be decoded."""
+    try:
+        return movie.read(index)
+    except VideoError:
+        return np.zeros((0, 0, 3), np.uint8)
+
+
+@pytest.mark.parametrize("kind", CODECS)
+@pytest.mark.parametrize("seed", range(3))
+def test_made_up_pictures_do_not_depend_on_what_was_read_before(
+    tmp_path: Path, kind: str, seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A few bytes are flipped; forward, at random, and backward."""
+    rng = np.random.default_rng(seed)
+    path = tmp_path / f"a.{kind}"
+    content = bytearray(write(path))
+    for place in rng.integers(len(content) // 8, len(content) * 7 // 8, 4):
+        content[place] ^= int(rng.integers(1, 256))
+    path.write_bytes(content)
+    movie = open_movie(path)
+    count = movie.shape[0]
+
+    forward = [read(movie, i) for i in range(count)]
+
+    for order in (rng.permutation(count), range(count)[::-1]):
+        other = open_movie(path)
+        differ = [i for i in map(int, order) if not np.array_equal(read(other, i), forward[i])]
+        assert not differ
+    assert count >= COUNT - 4
+    assert movie.remarks or "is damaged in places" in caplog.text or kind in ("ts", "mpg")
+
+
+def test_lost_packets_of_a_broadcast_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten packets of a transport stream are missing."""
+    content = write(tmp_path / "a.ts")
+    middle = len(content) // 188 // 2 * 188
+    (tmp_path / "a.ts").write_bytes(content[:middle] + content[middle + 10 * 188 :])
+
+    with caplog.at_level(logging.WARNING):
+        video = open_video(tmp_path / "a.ts")
+
+    assert "a.ts is damaged in places" in video.remarks[0]
+    assert "a.ts is damaged in places" in caplog.text
+
+
+def test_nothing_is_said_of_sound_movies(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In any order."""
+    for kind in CODECS:
+        write(tmp_path / f"a.{kind}")
+        movie = open_movie(tmp_path / f"a.{kind}")
+        for index in (30, 3, 17, 39, 8):
+            movie.read(index)
+        assert not movie.remarks
+
+    assert not caplog.text

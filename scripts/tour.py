@@ -216,9 +216,11 @@ def reopen(camera: Camera, movie: Path, masks: np.ndarray, keyframes: set[int]) 
 
 def close_by_button(viewer: napari.Viewer) -> None:
     """Close the window as its button does."""
-    viewer.window._qt_window.close()
-    rest()
-    assert not viewer.window._qt_window.isVisible()
+    closed: list[bool] = []
+    window = viewer.window._qt_window
+    window.destroyed.connect(lambda: closed.append(True))
+    window.close()
+    wait(lambda: closed, "the end of the window")
 
 
 def on_the_command_line(movie: Path, frame: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
+from napari_frtm.plugin.docks.scrolling import scrollable
 from napari_frtm.plugin.keys import KEYS, Key, is_bound, obstacle
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class Keys(QWidget):  # type: ignore[misc]
         note.setVisible(bool(note.text()))
 
     def _lay_out(self) -> None:
-        inside = QWidget()
-        inside.setObjectName("inside")
-        grid = QGridLayout(inside)
+        layout = scrollable(self)
+        grid = QGridLayout()
+        layout.addLayout(grid)
         grid.setColumnStretch(1, 1)
         grid.addWidget(self.state, 0, 0, 1, 2)
         for row, (name, does, note) in enumerate(self.rows.values()):
@@ -77,14 +78,7 @@ class Keys(QWidget):  # type: ignore[misc]
             grid.addWidget(does, 2 * row + 1, 1)
             grid.addWidget(note, 2 * row + 2, 1)
         grid.setRowStretch(grid.rowCount(), 1)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+        layout.addStretch(1)
 
 
 def _label(text: str = "") -> QLabel:

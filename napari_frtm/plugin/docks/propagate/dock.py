@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin import keys
 from napari_frtm.plugin.docks.propagate.form import PropagateForm, Way
 from napari_frtm.plugin.docks.propagate.run_panel import RunPanel
+from napari_frtm.plugin.docks.scrolling import scrollable
 from napari_frtm.plugin.source import layers
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.workspace import Run
@@ -46,6 +47,7 @@ class Propagate(QWidget):  # type: ignore[misc]
         self.panel = RunPanel()
         self._shown: SessionView | None = None
         self._is_open = False
+        self._hint = ""
         self._lay_out()
         self._connect()
         self._show_status()
@@ -247,14 +249,21 @@ class Propagate(QWidget):  # type: ignore[misc]
             text = f"Starts from the keyframes {', '.join(map(str, frames[:8]))}."
         elif self._shown is not None and self.form.labels.layer is None:
             text = "Press New masks layer, and paint each object with its own label on one frame."
+        self._hint = text
         self.panel.status.setText(text)
+
+    def _session_changed(self) -> None:
+        """Follow In and Out, and what is painted; how the last run ended stays until the next."""
+        self._show_span()
+        if self.panel.status.text() == self._hint:
+            self._show_status()
 
     def _lay_out(self) -> None:
         self.new_masks_button.setToolTip(
             "Add a layer of the video's size and place to paint the objects on: the first masks, "
             "corrections and results are on it. It takes no memory before it is painted on."
         )
-        layout = QVBoxLayout(self)
+        layout = scrollable(self)
         for widget in (self.form, self.new_masks_button, self.panel):
             layout.addWidget(widget)
         layout.addStretch(1)
@@ -283,7 +292,7 @@ class Propagate(QWidget):  # type: ignore[misc]
         pairs = (
             (self.workspace.changed, self._show_current),
             (self.workspace.run_changed, self._look),
-            (self.workspace.session_changed, self._show_span),
+            (self.workspace.session_changed, self._session_changed),
             (self.workspace.taken_up, self._taken_up),
             (self.workspace.ended, self._ended),
         )

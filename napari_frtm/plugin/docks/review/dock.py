@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
@@ -21,6 +20,7 @@ from napari_frtm.plugin import commands, keys
 from napari_frtm.plugin.docks.review.clean_up import CleanUpBox
 from napari_frtm.plugin.docks.review.object_table import ObjectTable, object_colours
 from napari_frtm.plugin.docks.review.timeline import TimeStrip
+from napari_frtm.plugin.docks.scrolling import scrollable
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.timeline import DOUBTFUL
 
@@ -200,7 +200,7 @@ class Review(QWidget):  # type: ignore[misc]
             grid.addWidget(widget, place // 3, place % 3)
         self.clean_up_fold.addWidget(self.clean_up)
         self.clean_up_fold.layout().setContentsMargins(0, 0, 0, 0)
-        layout = QVBoxLayout(self)
+        layout = scrollable(self)
         shown = (self.video, self.note, self.strip, self._buttons, self.table, self.clean_up_fold)
         for widget in shown:
             layout.addWidget(widget, int(widget is self.table))

@@ -89,7 +89,7 @@ class _Axis:
     def ticks(self) -> list[float]:
         """Round numbers within the range."""
         step = 10.0 ** math.floor(math.log10((self.high - self.low) / _TICKS))
-        step *= next(f for f in (1, 2, 5, 10) if f * step * _TICKS >= (self.high - self.low) * 0.99)
+        step *= next(f for f in (1, 2, 5, 10) if f * step * _TICKS >= (self.high - self.low) * 0.85)
         first = math.ceil(self.low / step - 1e-6)
         last = math.floor(self.high / step + 1e-6)
         return [n * step for n in range(first, last + 1)]

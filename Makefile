@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 GROUP := $(BIN)/.installed
 
-.PHONY: demo test check lint clean
+.PHONY: demo test fuzz check lint clean
 
 demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_output/
 	$(BIN)/napari-frtm demo
@@ -12,6 +12,9 @@ demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_ou
 test: $(GROUP)-dev  ## run the tests
 	@scripts/qt_libraries.sh $(BIN)/python
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+
+fuzz: $(GROUP)-dev  ## damaged files of every kind, 2400 of them
+	FUZZ_CASES=400 QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/fuzz -s
 
 lint: $(GROUP)-dev  ## style, types, layers
 	$(BIN)/ruff check .

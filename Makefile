@@ -9,7 +9,7 @@ SMOKE := tests/test_package.py tests/cli/test_info.py tests/cli/test_segment.py 
 	tests/io/weights tests/io/test_atomic.py tests/io/test_labels.py tests/io/video \
 	tests/plugin/test_manifest.py tests/plugin/test_preferences.py tests/plugin/docks/propagate
 
-.PHONY: demo test test-pyside test-lowest check lint gpu-check clean
+.PHONY: demo test test-pyside test-lowest fuzz check lint gpu-check clean
 
 demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_output/
 	$(BIN)/napari-frtm demo
@@ -27,6 +27,9 @@ test-lowest: $(LOWEST)/.installed  ## run some tests with the oldest versions al
 	@scripts/qt_libraries.sh $(LOWEST)/python
 	QT_QPA_PLATFORM=offscreen $(LOWEST)/python -m pytest $(SMOKE) \
 		-W ignore::DeprecationWarning -W ignore::FutureWarning
+
+fuzz: $(GROUP)-dev  ## damaged files of every kind, 2400 of them
+	FUZZ_CASES=400 QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/fuzz -s
 
 lint: $(GROUP)-dev  ## style, types, layers
 	$(BIN)/ruff check .

@@ -27,8 +27,7 @@ from napari_frtm.io.object_ids import (
 )
 from napari_frtm.io.video.exr import read_exr
 from napari_frtm.io.video.reading import check_size
-from napari_frtm.io.video.tiff import TIFF
-from napari_frtm.io.video.tiff_colour import RGB, Look
+from napari_frtm.io.video.tiff_colour import RGB, TIFF, Look
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

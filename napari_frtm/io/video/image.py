@@ -12,7 +12,8 @@ from napari_frtm.errors import VideoError
 from napari_frtm.io.video.exr import read_exr
 from napari_frtm.io.video.picture import decode_picture
 from napari_frtm.io.video.reading import check_size, reading
-from napari_frtm.io.video.tiff import TIFF, open_tiff
+from napari_frtm.io.video.tiff import open_tiff
+from napari_frtm.io.video.tiff_colour import TIFF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from napari_frtm.io.video.numpy_file import NUMPY
 from napari_frtm.io.video.sequence import open_sequence
 from napari_frtm.io.video.stack import is_stack_file
 from napari_frtm.io.video.stack_frames import StackFrames
-from napari_frtm.io.video.tiff import TIFF
+from napari_frtm.io.video.tiff_colour import TIFF
 from napari_frtm.io.video.zarr_folder import is_zarr
 
 if TYPE_CHECKING:

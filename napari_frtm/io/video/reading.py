@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-LARGEST = 2 * 2**30
+LARGEST = 2**30
 """Bytes that one frame may take."""
 
 
@@ -28,7 +28,7 @@ def check_size(shape: Sequence[int], itemsize: int, name: str) -> None:
     if math.prod(shape) * itemsize > LARGEST:
         size = f"{shape[1]} x {shape[0]} pixels"
         raise VideoError(
-            f"{name} says that a frame has {size}: more than {LARGEST / 2**30:g} GB. If it is not "
+            f"{name} says that a frame has {size}: more than {LARGEST / 2**30:g} GiB. If it is not "
             "damaged, scale it down or cut it into tiles."
         )
 

@@ -12,7 +12,8 @@ from napari_frtm.errors import VideoError
 from napari_frtm.io.video.numpy_file import NUMPY, open_numpy
 from napari_frtm.io.video.reading import reading
 from napari_frtm.io.video.stored import StoredArray, WithoutLastAxis
-from napari_frtm.io.video.tiff import TIFF, open_tiff
+from napari_frtm.io.video.tiff import open_tiff
+from napari_frtm.io.video.tiff_colour import TIFF
 from napari_frtm.io.video.zarr_folder import is_zarr, open_zarr
 
 if TYPE_CHECKING:

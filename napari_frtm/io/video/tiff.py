@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.video.stored import Array
 
-TIFF = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk")
 _PAGE = 256 * 2**20  # bytes; larger pages are read by tiles
 
 

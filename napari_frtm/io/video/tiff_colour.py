@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.video.stored import Array
 
+TIFF = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk")
 RGB = 2  # values of the tag PhotometricInterpretation
 _WHITE_IS_ZERO, _GRAY, _PALETTE, _INKS, _YCBCR = 0, 1, 3, 5, 6
 _NAMES = {8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32844: "LogL", 32845: "LogLuv"}

@@ -206,7 +206,7 @@ def test_a_frame_that_shows_nothing_is_said_once(
     frames = clip.frames[:6].astype(np.float32)
     frames[2:5] = value
 
-    list(propagate(network, lite, frames, {0: clip.truth[0]}))
+    list(propagate(network, lite, frames, {0: clip.truth[0]}, contrast=(0, 255)))
 
     (record,) = caplog.records
     assert message in record.getMessage()

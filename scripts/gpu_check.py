@@ -34,8 +34,9 @@ from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.labels import read_labels, write_labels
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.weights.checkpoint import load_network
-from napari_frtm.training.config import CropConfig, DatasetConfig, TrainConfig
+from napari_frtm.training.config import TrainConfig
 from napari_frtm.training.loop import Training, train
+from napari_frtm.training.mixture import CropConfig, DatasetConfig
 from napari_frtm.training.state import TrainStep
 
 if TYPE_CHECKING:

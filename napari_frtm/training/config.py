@@ -5,117 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from napari_frtm.config import (
-    PRESETS,
-    TARGET_STRIDE,
-    FrtmConfig,
-    SegmentationConfig,
-    Variant,
-    preset,
-)
-
-
-def _check(valid: bool, name: str, expected: str, value: object) -> None:
-    if not valid:
-        raise ValueError(f"{name} must be {expected}, got {value}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetConfig:
-    """One data set of the mixture.
-
-    Attributes
-    ----------
-    kind : str
-        ``videos``: folders in the layout of DAVIS or YouTube-VOS; ``images``: folders ``images``
-        and ``masks``, from which clips are made; ``stacks``: folders with a ``video.tif``,
-        ``labels.tif`` and, optionally, ``labelled_frames.txt``.
-    path : str
-        Folder below the data root.
-    split : str
-        Videos to use: a file below ``ImageSets`` without ``.txt``. All without it.
-    names : tuple of str
-        Videos to use, by name. All without it.
-    weight : float
-        How often it is drawn, relative to the others.
-    references : int
-        Reference frames of each video, evenly spaced from the first one on.
-    limit : int
-        Largest number of images, evenly spaced in the sorted list; 0 for all.
-    short_side : int
-        Images whose shorter side differs are scaled to it, pixels; 0 leaves them as they are.
-    objects : int
-        Largest number of objects of a reference frame, evenly spaced by id.
-    smallest : float
-        Objects that cover less of the reference frame are left out, as a fraction.
-    intruders : float
-        Share of the clips made of images in which another object comes by, before the target or
-        behind it.
-    """
-
-    kind: Literal["videos", "images", "stacks"]
-    path: str
-    split: str = ""
-    names: tuple[str, ...] = ()
-    weight: float = 1.0
-    references: int = 3
-    limit: int = 0
-    short_side: int = 0
-    objects: int = 10
-    smallest: float = 0.0005
-    intruders: float = 0.5
-
-    def __post_init__(self) -> None:
-        _check(self.weight > 0, "weight", "positive", self.weight)
-        _check(self.references >= 1, "references", "at least 1", self.references)
-        _check(self.objects >= 1, "objects", "at least 1", self.objects)
-        _check(0 <= self.intruders <= 1, "intruders", "in [0, 1]", self.intruders)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CropConfig:
-    """Validation frames of a training sample: crops, as large for all data sets.
-
-    Attributes
-    ----------
-    size : int
-        Side, pixels, a multiple of 32.
-    scale : tuple of float
-        Range of the change of size.
-    frames : int
-        Validation frames of a sample; the paper uses 2.
-    near : float
-        Share of the crops placed around a pixel of the object; the others are anywhere.
-    jitter : float
-        Largest change of brightness and colour, as a fraction.
-    disturbed : float
-        Share of the samples whose scores are made worse, so that S learns to correct them.
-    poor : float
-        Share of the samples that use a poorly fitted target model.
-    dropped : float
-        Share of the feature channels that S does not see of a crop, so that it relies on the
-        scores and not on what the objects of the training data look like.
-    """
-
-    size: int = 352
-    scale: tuple[float, float] = (0.6, 1.3)
-    frames: int = 2
-    near: float = 0.9
-    jitter: float = 0.1
-    disturbed: float = 0.2
-    poor: float = 0.1
-    dropped: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check(0 <= self.dropped < 1, "dropped", "in [0, 1)", self.dropped)
-        _check(self.size > 0 and self.size % 32 == 0, "size", "a multiple of 32", self.size)
-        _check(0 < self.scale[0] <= self.scale[1], "scale", "an increasing range", self.scale)
-        _check(self.frames >= 1, "frames", "at least 1", self.frames)
-
-    @property
-    def scores(self) -> int:
-        """Side of the coarse scores of a crop."""
-        return self.size // TARGET_STRIDE
+from napari_frtm.config import PRESETS, FrtmConfig, SegmentationConfig, Variant, preset
+from napari_frtm.training.mixture import ClipConfig, CropConfig, DatasetConfig, check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +38,9 @@ class OptimiserConfig:
     ema: float = 0.999
 
     def __post_init__(self) -> None:
-        _check(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
-        _check(0 <= self.warm_up < 1, "warm_up", "in [0, 1)", self.warm_up)
-        _check(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
+        check(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
+        check(0 <= self.warm_up < 1, "warm_up", "in [0, 1)", self.warm_up)
+        check(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +59,8 @@ class JointConfig:
     refit: int = 500
 
     def __post_init__(self) -> None:
-        _check(self.rate > 0, "rate", "positive", self.rate)
-        _check(self.refit >= 1, "refit", "at least 1", self.refit)
+        check(self.rate > 0, "rate", "positive", self.rate)
+        check(self.refit >= 1, "refit", "at least 1", self.refit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +82,9 @@ class ValidationConfig:
     every: int = 10
 
     def __post_init__(self) -> None:
-        _check(self.interval >= 1, "interval", "at least 1", self.interval)
-        _check(self.every >= 1, "every", "at least 1", self.every)
-        _check(self.dataset.kind != "images", "kind", "videos or stacks", self.dataset.kind)
+        check(self.interval >= 1, "interval", "at least 1", self.interval)
+        check(self.every >= 1, "every", "at least 1", self.every)
+        check(self.dataset.kind != "images", "kind", "videos or stacks", self.dataset.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +109,8 @@ class TrainConfig:
         Batches of one optimiser step.
     dice : float
         Weight of the soft Dice loss beside the binary cross-entropy.
+    outline : float
+        Weight, beyond that of others, of pixels near an outline in the binary cross-entropy.
     bfloat16 : bool
         Mixed precision.
     workers : int
@@ -232,6 +125,7 @@ class TrainConfig:
     datasets: tuple[DatasetConfig, ...]
     validation: ValidationConfig | None = None
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
+    clips: ClipConfig = field(default_factory=ClipConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     base_net: bool = False
@@ -240,18 +134,19 @@ class TrainConfig:
     batch: int = 8
     accumulate: int = 1
     dice: float = 0.0
+    outline: float = 0.0
     bfloat16: bool = False
     workers: int = 1
     checkpoint_interval: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}", self.preset)
-        _check(bool(self.datasets), "datasets", "one or more", "none")
+        check(self.preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}", self.preset)
+        check(bool(self.datasets), "datasets", "one or more", "none")
         if self.base_net and self.joint is not None:
             raise ValueError("joint needs target models, which base_net has not; leave one out.")
         for name in ("steps", "batch", "accumulate", "workers", "checkpoint_interval"):
-            _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+            check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 
     @property
     def method(self) -> FrtmConfig:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_frtm.training.config import CropConfig
+    from napari_frtm.training.mixture import CropConfig
 
 _MARGIN = 0.1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from contextlib import closing
@@ -154,9 +155,14 @@ def _forget_others(cache: TargetCache) -> None:
 
 def _advance(state: TrainState, frozen: Backbone, batches: list[Batch], rate: float) -> float:
     """Take one step of the optimiser; return the loss before it, the mean over the batches."""
-    losses = [_gradients(state, frozen, batch) for batch in batches]
+    loss = sum(_gradients(state, frozen, batch) for batch in batches)
+    if not (math.isfinite(loss) and state.is_finite):
+        raise FrtmError(
+            f"The training diverged: the loss of step {state.step + 1} is {loss:g}, or its "
+            "gradients are not finite. Start anew with a lower learning_rate in the recipe."
+        )
     state.advance(rate)
-    return sum(losses)
+    return loss
 
 
 def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
@@ -174,7 +180,8 @@ def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     with half:
         logits = network.segmentation(coarse[:, None], network.segmentation.prepare(features))
     masks = batch.masks.to(device).float()
-    loss = mask_loss(logits[:, 0].float(), masks, config.dice) / config.accumulate
+    loss = mask_loss(logits[:, 0].float(), masks, config.dice, config.outline)
+    loss = loss / config.accumulate
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.item()
 

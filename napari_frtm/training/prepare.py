@@ -10,21 +10,16 @@ from napari_frtm.training.stacks import open_stacks
 from napari_frtm.training.synthetic import open_images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from pathlib import Path
 
-    from napari_frtm.training.config import DatasetConfig, TrainConfig
+    from napari_frtm.training.config import TrainConfig
+    from napari_frtm.training.mixture import ClipConfig, DatasetConfig
     from napari_frtm.training.sources import Source
     from napari_frtm.training.targets import Target, TargetCache
 
-_OPEN: dict[str, Callable[[Path, DatasetConfig], Source]] = {
-    "videos": open_videos,
-    "images": open_images,
-    "stacks": open_stacks,
-}
 
-
-def open_source(data: Path, dataset: DatasetConfig) -> Source:
+def open_source(data: Path, dataset: DatasetConfig, clips: ClipConfig | None = None) -> Source:
     """Return a data set of a recipe, below a folder.
 
     Raises
@@ -32,7 +27,9 @@ def open_source(data: Path, dataset: DatasetConfig) -> Source:
     DataError
         If it is missing, or not in its layout.
     """
-    return _OPEN[dataset.kind](data, dataset)
+    if dataset.kind == "images":
+        return open_images(data, dataset, clips)
+    return (open_videos if dataset.kind == "videos" else open_stacks)(data, dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def prepare(
     datasets = list(config.datasets)
     if config.validation is not None:
         datasets.append(replace(config.validation.dataset, references=1))
-    sources = [open_source(data, dataset) for dataset in datasets]
+    sources = [open_source(data, dataset, config.clips) for dataset in datasets]
     total = sum(len(source.references()) for source in sources)
     done = 0
     found: list[list[Target]] = []

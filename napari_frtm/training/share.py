@@ -11,7 +11,8 @@ from napari_frtm.training.sources import evenly
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_frtm.training.config import DatasetConfig, TrainConfig
+    from napari_frtm.training.config import TrainConfig
+    from napari_frtm.training.mixture import DatasetConfig
 
 
 def with_share(config: TrainConfig, data: Path, share: float) -> TrainConfig:

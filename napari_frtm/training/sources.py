@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_frtm.training.config import DatasetConfig
+    from napari_frtm.training.mixture import DatasetConfig
 
 Picture: TypeAlias = "tuple[NDArray[np.uint8], NDArray[np.int32]]"
 """An image of shape (H, W, 3) and its labels of shape (H, W); void pixels are background."""

@@ -12,7 +12,7 @@ from napari_frtm.training.sources import DataError, Picture, Videos, chosen, res
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_frtm.training.config import DatasetConfig
+    from napari_frtm.training.mixture import DatasetConfig
 
 _CONTRAST = (0.5, 99.8)
 """Percentiles that become black and white."""

@@ -106,6 +106,13 @@ class TrainState:
             self.fitted.load_state_dict(self.mean.state_dict(), strict=False)
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all gradients are."""
+        parameters = self._changing["network"].parameters()
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        return bool(torch.stack([g.isfinite().all() for g in gradients]).all())
+
+    @property
     def is_refitting(self) -> bool:
         """Whether target models are to be fitted anew from here on."""
         joint = self.config.joint

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+import zlib
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from napari_frtm.training.frames import Scene, alter, without
+from napari_frtm.training.mixture import ClipConfig
+from napari_frtm.training.motion import pasted
+from napari_frtm.training.parts import lines, with_holes, with_thin_parts
+from napari_frtm.training.photography import recoloured
 from napari_frtm.training.sources import (
     DataError,
     Picture,
@@ -24,93 +29,128 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_frtm.training.config import DatasetConfig
+    from napari_frtm.training.mixture import DatasetConfig
+    from napari_frtm.training.motion import Layer
 
-Layer: TypeAlias = "tuple[NDArray[np.uint8], NDArray[np.float32]]"
-"""An image of shape (H, W, 3) and the mask of shape (H, W), in [0, 1], of what to cut out."""
-
-_LEAST_VISIBLE = 0.4
-_COARSE = 4
-"""The background is inpainted at a fraction of the resolution; the object hides most of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """How far things move from one frame of a clip to any other.
-
-    Attributes
-    ----------
-    turn : float
-        Largest rotation, degrees.
-    size : float
-        Largest factor by which the size changes, either way.
-    shift : float
-        Largest displacement, as a fraction of the image.
-    bend : float
-        Largest displacement of the smooth warp, as a fraction of the object.
-    """
-
-    turn: float
-    size: float
-    shift: float
-    bend: float
-
-
-_OBJECT = Motion(turn=25, size=1.4, shift=0.2, bend=0.08)
-_BACKGROUND = Motion(turn=6, size=1.15, shift=0.06, bend=0.02)
-_INTRUDER = Motion(turn=30, size=1.5, shift=0.35, bend=0.05)
-_P_IN_FRONT, _P_ELSEWHERE, _P_BLUR = 0.4, 0.2, 0.3
+_HELD_OUT = 10
+"""One of so many images, by name, is kept to measure on."""
+_P_ELSEWHERE = 0.2
 
 
 class Images:
     """A folder with ``images`` and ``masks``, made into clips.
 
-    The reference frame is the image itself; the others show its object cut out, warped and pasted
-    over the moved, inpainted background or, more rarely, over another image; now and then with an
-    object of another image behind it (a look-alike, since data sets are of one kind) or in front
-    of it (an occluder).
+    The reference frame is the image itself, or its largest object small before the background of
+    another one; the others show the object cut out, warped and pasted over the moved, filled-in
+    background or, more rarely, over another image; now and then with another object behind it (a
+    look-alike, since data sets are of one kind) or in front of it (an occluder).
+
+    Parameters
+    ----------
+    name : str
+        Of the data set.
+    files : dict of str to pair of Path
+        Image and label image by name.
+    config : DatasetConfig
+        Sizes of images and objects.
+    clips : ClipConfig
+        What happens how often.
     """
 
     def __init__(
-        self, name: str, files: dict[str, tuple[Path, Path]], config: DatasetConfig
+        self,
+        name: str,
+        files: dict[str, tuple[Path, Path]],
+        config: DatasetConfig,
+        clips: ClipConfig,
     ) -> None:
         self.name = name
         self.files = files
         self.config = config
+        self.clips = clips
         self._names = list(files)
 
     def references(self) -> list[Reference]:
-        """Return every image."""
-        return [Reference(name, 0) for name in self._names]
+        """Return every image, or as many as the limit says."""
+        limit = self.config.limit or len(self._names)
+        return [Reference(self._names[i], 0) for i in evenly(len(self._names), limit)]
 
     def reference(self, reference: Reference) -> Picture:
-        """Return the image itself."""
-        image, labels = self.files[reference.video]
-        return resized((read_image(image), read_ids(labels)), self.config.short_side)
+        """Return the image itself, or a picture with its largest object small."""
+        picture = self._read(reference.video)
+        return self._shrunk(reference, picture)[0] if self.config.sizes else picture
 
     def others(
         self, reference: Reference, object_id: int, count: int, rng: np.random.Generator
     ) -> list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
         """Return altered images with the object's mask."""
-        image, labels = self.reference(reference)
-        mask = (labels == object_id).astype(np.float32)
-        elsewhere = rng.random() < _P_ELSEWHERE
-        background = self._intruder(rng, mask.shape)[0] if elsewhere else without(image, mask)
-        alone = rng.random() >= self.config.intruders
-        intruder = None if alone else self._intruder(rng, mask.shape)
-        return [alter(image, mask, background, intruder, rng) for _ in range(count)]
+        (image, labels), background = self._read(reference.video), None
+        if self.config.sizes:
+            (image, labels), background = self._shrunk(reference, (image, labels))
+        scene = self._scene((image, labels), object_id, background, rng)
+        return [alter(scene, self.clips, rng) for _ in range(count)]
 
-    def _intruder(self, rng: np.random.Generator, size: tuple[int, ...]) -> Layer:
+    def _scene(
+        self,
+        picture: Picture,
+        object_id: int,
+        background: NDArray[np.uint8] | None,
+        rng: np.random.Generator,
+    ) -> Scene:
+        """Choose what all frames of a clip have in common."""
+        image, labels = picture
+        mask = (labels == object_id).astype(np.float32)
+        perforated = rng.random() < self.clips.holes
+        if background is None and (perforated or rng.random() < _P_ELSEWHERE):
+            background = self._stranger(rng, mask.shape)[0]
+        elif background is None:
+            background = without(image, mask)
+        intruder = None
+        if rng.random() < self.config.intruders:
+            alike = rng.random() < self.clips.alike
+            intruder = (
+                _double(picture, object_id, rng) if alike else self._stranger(rng, mask.shape)
+            )
+        crossing = None
+        if rng.random() < self.clips.lines:
+            crossing = self._stranger(rng, mask.shape)[0], lines(mask.shape, rng)
+        target = image, with_holes(mask, rng) if perforated else mask
+        if rng.random() < self.clips.thin:
+            target = with_thin_parts(target, rng)
+        return Scene(target, background, intruder, crossing)
+
+    def _read(self, name: str) -> Picture:
+        image, labels = self.files[name]
+        return resized((read_image(image), read_ids(labels)), self.config.short_side)
+
+    def _stranger(self, rng: np.random.Generator, size: tuple[int, ...]) -> Layer:
         """Return another image at this size, and the mask of its largest object."""
-        image, labels = self.reference(Reference(self._names[rng.integers(len(self._names))], 0))
-        ids = object_ids(labels, 0) or [1]
-        largest = max(ids, key=lambda i: int((labels == i).sum()))
+        image, labels = self._read(self._names[rng.integers(len(self._names))])
         shape = (size[1], size[0])
-        mask = cv2.resize((labels == largest).astype(np.float32), shape)
+        mask = cv2.resize((labels == _largest(labels)).astype(np.float32), shape)
         return np.asarray(cv2.resize(image, shape)), np.asarray(mask)
 
+    def _shrunk(self, reference: Reference, picture: Picture) -> tuple[Picture, NDArray[np.uint8]]:
+        """Return a picture with the largest object small, as object 1, and what is behind it.
 
-def open_images(root: Path, config: DatasetConfig) -> Images:
+        Always the same for an image: target models are fitted on it.
+        """
+        rng = np.random.default_rng(zlib.crc32(reference.video.encode()))
+        image, labels = picture
+        mask = (labels == _largest(labels)).astype(np.float32)
+        size = max(np.sqrt(mask.sum()) / min(mask.shape), 0.01)
+        factor = min(np.exp(rng.uniform(*np.log(self.config.sizes))) / size, 1)
+        corner = rng.uniform(0, 1 - factor, 2) * mask.shape[::-1]
+        matrix = np.column_stack([np.eye(2) * factor, corner])
+        cutout = [
+            cv2.warpAffine(p, matrix, mask.shape[::-1]) for p in _smoothed(image, mask, factor)
+        ]
+        background = self._stranger(rng, mask.shape)[0]
+        together = pasted(background, np.asarray(cutout[0]), np.asarray(cutout[1]))
+        return (together, (cutout[1] > 0.5).astype(np.int32)), background
+
+
+def open_images(root: Path, config: DatasetConfig, clips: ClipConfig | None = None) -> Images:
     """Return a folder of images with masks.
 
     Raises
@@ -121,94 +161,33 @@ def open_images(root: Path, config: DatasetConfig) -> Images:
     folder = root / config.path
     masks = {p.stem: p for p in sorted((folder / "masks").glob("*.png"))}
     images = sorted(p for p in (folder / "images").glob("*") if p.stem in masks)
+    if config.part != "all":
+        held_out = images[_HELD_OUT - 1 :: _HELD_OUT]
+        images = held_out if config.part == "held out" else sorted({*images} - {*held_out})
     if not images:
         raise DataError(f"{folder} has no images/NAME.jpg with masks/NAME.png.")
-    kept = [images[i] for i in evenly(len(images), config.limit or len(images))]
-    return Images(config.path, {p.stem: (p, masks[p.stem]) for p in kept}, config)
+    files = {p.stem: (p, masks[p.stem]) for p in images}
+    return Images(config.path, files, config, clips or ClipConfig())
 
 
-def without(image: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the image with the object filled in from its surroundings, coarsely."""
-    height, width = mask.shape
-    small = (max(1, width // _COARSE), max(1, height // _COARSE))
-    hole = cv2.dilate((mask > 0.5).astype(np.uint8), np.ones((9, 9), np.uint8))
-    coarse_hole = cv2.dilate(cv2.resize(hole, small), np.ones((3, 3), np.uint8))
-    if coarse_hole.all():
-        return image
-    coarse = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    filled = cv2.inpaint(coarse, coarse_hole, 3, cv2.INPAINT_TELEA)
-    up = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.where(hole[..., None] > 0, up, image).astype(np.uint8)
+def _largest(labels: NDArray[np.int32]) -> int:
+    """Return the id of the largest object; 1 if there is none."""
+    return max(object_ids(labels, 0) or [1], key=lambda i: int((labels == i).sum()))
 
 
-def alter(
-    image: NDArray[np.uint8],
-    mask: NDArray[np.float32],
-    background: NDArray[np.uint8],
-    intruder: Layer | None,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return one more frame of the clip, and the object's visible mask."""
-    canvas, _ = _moved(background, np.ones_like(mask), _BACKGROUND, rng, cv2.BORDER_REFLECT_101)
-    in_front = rng.random() < _P_IN_FRONT
-    if intruder is not None and not in_front:
-        canvas = _pasted(canvas, *_moved(*intruder, _INTRUDER, rng))
-    moved, alpha = _moved(image, mask, _OBJECT, rng)
-    canvas = _pasted(canvas, moved, alpha)
-    visible = alpha > 0.5
-    if intruder is not None and in_front:
-        other, cover = _moved(*intruder, _INTRUDER, rng)
-        if (visible & (cover < 0.5)).sum() > _LEAST_VISIBLE * visible.sum():
-            canvas = _pasted(canvas, other, cover)
-            visible &= cover < 0.5
-    return _blurred(canvas, rng).clip(0, 255).astype(np.uint8), visible
+def _double(picture: Picture, object_id: int, rng: np.random.Generator) -> Layer:
+    """Return another object of a picture or, where there is none, this one in other colours."""
+    image, labels = picture
+    others = [i for i in object_ids(labels, 0.002) if i != object_id]
+    if others:
+        return image, (labels == rng.choice(others)).astype(np.float32)
+    return recoloured(image, rng), (labels == object_id).astype(np.float32)
 
 
-def _pasted(
-    canvas: NDArray[np.float32], image: NDArray[np.float32], alpha: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    soft = cv2.GaussianBlur(alpha, (3, 3), 0)[..., None]
-    return np.asarray(image * soft + canvas * (1 - soft), np.float32)
-
-
-def _moved(
-    image: NDArray[np.uint8],
-    mask: NDArray[np.float32],
-    motion: Motion,
-    rng: np.random.Generator,
-    border: int = cv2.BORDER_REPLICATE,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return image and mask under one random affine motion and smooth warp."""
-    height, width = mask.shape
-    rows, columns = np.nonzero(mask > 0.5)
-    if not rows.size:
-        return image.astype(np.float32), mask
-    centre = np.array([columns.mean(), rows.mean()], np.float32)
-    extent = float(np.sqrt(rows.size))
-    angle = np.deg2rad(rng.uniform(-motion.turn, motion.turn))
-    scale = motion.size ** rng.uniform(-1, 1)
-    shear = np.array([[1, rng.uniform(-0.1, 0.1)], [0, 1]])
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = np.linalg.inv(scale * turn @ shear).astype(np.float32)
-    shift = (rng.uniform(-motion.shift, motion.shift, 2) * (width, height)).astype(np.float32)
-    knots = rng.uniform(-1, 1, (5, 5, 2)).astype(np.float32) * motion.bend * extent
-    bend = cv2.resize(knots, (width, height), interpolation=cv2.INTER_CUBIC)
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
-    where = (grid - centre - shift) @ linear.T + centre + bend
-    moved = cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=border)
-    moved_mask = cv2.remap(mask, where, None, cv2.INTER_LINEAR)
-    return moved.astype(np.float32), np.asarray(moved_mask)
-
-
-def _blurred(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Now and then, blur as a lens or a moving camera does."""
-    kind = rng.random()
-    if kind < _P_BLUR / 2:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.5)))
-    if kind < _P_BLUR:
-        length = int(rng.integers(3, 9))
-        streak = np.zeros((length, length), np.float32)
-        ends = rng.integers(0, length, 2)
-        cv2.line(streak, (0, int(ends[0])), (length - 1, int(ends[1])), 1.0)
-        return np.asarray(cv2.filter2D(image, -1, streak / streak.sum()))
-    return image
+def _smoothed(image: NDArray[np.uint8], mask: NDArray[np.float32], factor: float) -> Layer:
+    """Return a layer without what would alias when it is shrunk."""
+    sigma = 0.4 / factor
+    return (
+        np.asarray(cv2.GaussianBlur(image, (0, 0), sigma)),
+        np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma)),
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
-    from napari_frtm.training.config import DatasetConfig
+    from napari_frtm.training.mixture import DatasetConfig
     from napari_frtm.training.sources import Source
 
 FITTED, POOR = "fitted", "poor"
@@ -112,6 +112,8 @@ class TargetCache:
 
     def _path(self, name: str, reference: Reference, config: DatasetConfig) -> Path:
         kept = f"{config.short_side}-{config.objects}-{config.smallest:g}"
+        if config.sizes:  # before other images, of the same part
+            kept += f"-{config.sizes[0]:g}-{config.sizes[1]:g}-{config.part.replace(' ', '-')}"
         folder = self.folder / f"{name.replace('/', '_')}-{kept}"
         return folder / f"{reference.video}_{reference.index}.safetensors"
 

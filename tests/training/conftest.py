@@ -11,13 +11,8 @@ import tifffile
 
 from napari_frtm.config import SegmentationConfig
 from napari_frtm.io.labels import write_labels
-from napari_frtm.training.config import (
-    CropConfig,
-    DatasetConfig,
-    OptimiserConfig,
-    TrainConfig,
-    ValidationConfig,
-)
+from napari_frtm.training.config import OptimiserConfig, TrainConfig, ValidationConfig
+from napari_frtm.training.mixture import CropConfig, DatasetConfig
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from napari_frtm.cli import train
+from napari_frtm.cli import main, train
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
@@ -64,6 +64,25 @@ def test_a_training_is_run_and_resumed(
     assert "step 2: loss" in told.err
     assert "step 3: loss" in told.err
     assert (tmp_path / "run" / "best.safetensors").is_file()
+
+
+def test_a_training_that_diverges_is_no_success(
+    data: Path,
+    tmp_path: Path,
+    cached: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The command fails and does not say where the best weights are."""
+    diverging = tmp_path / "diverging.toml"
+    diverging.write_text("optimiser = { learning_rate = 1e30 }\n" + RECIPE)
+    common = [str(diverging), "--data", str(data), "--out", str(tmp_path / "run")]
+
+    code = main(["train", *common, "--targets", str(cached), "--device", "cpu"])
+
+    told = capsys.readouterr()
+    assert code == 1
+    assert "diverged" in told.err
+    assert "best weights" not in told.out
 
 
 def test_a_wrong_data_folder_is_explained(recipe_file: str, tmp_path: Path) -> None:

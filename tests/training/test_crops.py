@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_frtm.training.config import CropConfig
 from napari_frtm.training.crops import cut, disturbed, jittered, random_window
+from napari_frtm.training.mixture import CropConfig
 
 GRADIENT = np.indices((96, 128)).transpose(1, 2, 0)
 IMAGE = np.concatenate([GRADIENT, GRADIENT.sum(2, keepdims=True)], 2).astype(np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +37,12 @@ def training(recipe: TrainConfig, data: Path, tmp_path: Path, cached: Path) -> T
     return Training(config=recipe, data=data, out=tmp_path / "run", targets=cached)
 
 
-def _steps(training: Training, count: int | None = None) -> list[TrainStep]:
+def _steps(training: Training, wanted: int | None = None) -> list[TrainStep]:
     steps = []
     for event in train(training):
         if isinstance(event, TrainStep):
             steps.append(event)
-            if len(steps) == count:
+            if len(steps) == wanted:
                 break
     return steps
 
@@ -156,6 +157,36 @@ def test_a_time_budget_is_kept(training: Training, monkeypatch: pytest.MonkeyPat
     assert [s.seconds for s in steps] == [5, 10, 15, 20, 25, 30]
     assert steps[-1].progress == 1
     assert steps[3].learning_rate == pytest.approx(1e-2 / 2)
+
+
+def test_a_training_that_diverges_says_so(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the step at which it happens, and what was saved before is whole."""
+    losses = count(1)
+
+    def diverging(logits: torch.Tensor, *arguments: object) -> torch.Tensor:
+        return logits.square().mean() * (float("nan") if next(losses) == 6 else 1)
+
+    monkeypatch.setattr("napari_frtm.training.loop.mask_loss", diverging)
+
+    with pytest.raises(FrtmError, match=r"diverged: the loss of step 6 is nan.* learning_rate"):
+        _steps(training)
+
+    mean = torch.load(training.out / LAST, weights_only=True)["mean"]
+    assert all(tensor.isfinite().all() for tensor in mean.values())
+
+
+def test_gradients_that_are_not_finite_are_never_followed(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the loss is: the square root has no slope at zero."""
+    monkeypatch.setattr(
+        "napari_frtm.training.loop.mask_loss", lambda x, *_: (x * 0).square().sqrt().sum()
+    )
+
+    with pytest.raises(FrtmError, match="gradients are not finite"):
+        _steps(training)
 
 
 def test_a_folder_with_a_training_is_not_overwritten(training: Training) -> None:

@@ -30,3 +30,18 @@ def test_dice_is_the_mean_over_crops() -> None:
 
     expected = 2 * ((1 - 2.5 / 3.5) + (1 - 1 / 2.5)) / 2
     assert dice.item() == pytest.approx(expected)
+
+
+def test_pixels_near_an_outline_weigh_more() -> None:
+    """Twice as much within five pixels; the weights of all pixels are one in the mean."""
+    masks = torch.zeros(1, 1, 20)
+    masks[..., 10:] = 1
+    wrong_near, wrong_far = (torch.where(masks > 0, LOG3, -LOG3) for _ in range(2))
+    wrong_near[..., 12] *= -1
+    wrong_far[..., 18] *= -1
+
+    near, far = (mask_loss(x, masks, 0, outline=1.0).item() for x in (wrong_near, wrong_far))
+
+    good, bad = -math.log(3 / 4), math.log(4)  # ten pixels of 20 are near
+    assert near == pytest.approx((2 * (9 * good + bad) + 10 * good) / 30)
+    assert far == pytest.approx((2 * 10 * good + 9 * good + bad) / 30)

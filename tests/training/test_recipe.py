@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_frtm.training.config import DatasetConfig
+from napari_frtm.training.mixture import DatasetConfig
 from napari_frtm.training.recipe import RecipeError, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
@@ -41,6 +41,18 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
 
     held_out = config.validation and config.validation.dataset.split
     assert held_out not in [dataset.split for dataset in config.datasets]
+
+
+def test_the_recipe_of_the_embedded_weights_has_a_selection_set() -> None:
+    """Sixteen videos and every tenth image, on which it does not train."""
+    selection = (RECIPES[0].parent / "selection.txt").read_text().split()
+
+    config = read_recipe(RECIPES[0].parent / "lite-clips.toml")
+
+    assert len(set(selection)) == 16
+    for dataset in config.datasets:
+        assert not {*selection} & {*dataset.names}
+        assert dataset.names if dataset.kind == "videos" else dataset.part == "training"
 
 
 def test_a_recipe_says_what_it_says(tmp_path: Path) -> None:

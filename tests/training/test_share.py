@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_frtm.cli import main
-from napari_frtm.training.config import DatasetConfig, TrainConfig
+from napari_frtm.training.mixture import DatasetConfig
 from napari_frtm.training.prepare import open_source
 from napari_frtm.training.share import with_share
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from napari_frtm.training.config import TrainConfig
 
 RECIPE = """
 steps = 2

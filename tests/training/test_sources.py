@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_frtm.training.config import DatasetConfig
+from napari_frtm.training.mixture import DatasetConfig
 from napari_frtm.training.sources import DataError, Reference, evenly, object_ids, open_videos
 from napari_frtm.training.stacks import open_stacks
 from napari_frtm.training.synthetic import open_images

@@ -10,7 +10,7 @@ import torch
 
 from napari_frtm.engine.tracking.images import Geometry, to_images
 from napari_frtm.engine.tracking.tracker import Tracker
-from napari_frtm.training.config import DatasetConfig
+from napari_frtm.training.mixture import DatasetConfig
 from napari_frtm.training.sources import Reference, open_videos
 from napari_frtm.training.targets import FITTED, POOR, Target, TargetCache, scores
 

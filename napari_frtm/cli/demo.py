@@ -18,7 +18,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_frtm.cli.job import Job, follow, overlay_frame, releasing
+from napari_frtm.cli.follow import follow, overlay_frame, releasing
+from napari_frtm.cli.job import Job
 from napari_frtm.cli.method import add_method_arguments, method, path
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import jaccard

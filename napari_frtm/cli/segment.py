@@ -21,7 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_frtm.cli.job import Job, finish, follow, releasing
+from napari_frtm.cli.follow import finish, follow, releasing
+from napari_frtm.cli.job import Job
 from napari_frtm.cli.method import add_method_arguments, method, path
 from napari_frtm.cli.protection import protect
 from napari_frtm.cli.reopen import (

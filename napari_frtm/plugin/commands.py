@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.utils.notifications import show_info, show_warning
+from npe2 import PluginManager
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.view.workspace_view import workspace_view
@@ -15,12 +16,28 @@ if TYPE_CHECKING:
 
     import napari.viewer
 
-    from napari_frtm.plugin.docks.propagate.dock import Propagate
     from napari_frtm.plugin.view.session_view import SessionView
 
-Dock = TypeVar("Dock")
-
+PLUGIN = "napari-frtm"
 _TITLE = "{} (FRTM)"
+
+
+class PropagateDock(Protocol):
+    """What commands do with the dock *Propagate*."""
+
+    form: Any
+    session_view: SessionView | None
+
+    def start_range(self) -> None:
+        """Fill the frames from In to Out."""
+
+    def start_here(self) -> None:
+        """Compute again what depends on the displayed frame."""
+
+    def new_masks(self) -> None:
+        """Add a layer to paint on."""
+
+
 """How napari's menu names our docks; ``add_plugin_dock_widget`` gives them other names."""
 
 
@@ -156,32 +173,33 @@ def new_masks(viewer: napari.viewer.Viewer) -> None:
 @_command
 def show_keys(viewer: napari.viewer.Viewer) -> None:
     """Show the list of keys, or hide it."""
-    from napari_frtm.plugin.docks.keys import Keys
-
-    known = _known(viewer, Keys)
+    known = _known(viewer, "Keys")
     if known is None:
-        viewer.window.add_dock_widget(Keys(viewer), name=_TITLE.format("Keys"))
+        _open(viewer, "Keys")
     else:
         around = known.parentWidget()
         around.setVisible(around.isHidden())
 
 
-def _propagate(viewer: napari.viewer.Viewer) -> Propagate:
-    """Return the dock *Propagate*; open it if it is not, as napari's menu does."""
-    from napari_frtm.plugin.docks.propagate.dock import Propagate
-
-    dock = _known(viewer, Propagate)
-    if dock is None:
-        dock = Propagate(viewer)
-        viewer.window.add_dock_widget(dock, name=_TITLE.format("Propagate"))
+def _propagate(viewer: napari.viewer.Viewer) -> PropagateDock:
+    """Return the dock *Propagate*; open it if it is not."""
+    dock = _known(viewer, "Propagate") or _open(viewer, "Propagate")
     dock.parentWidget().setVisible(True)
-    return dock
+    shown: PropagateDock = dock
+    return shown
 
 
-def _known(viewer: napari.viewer.Viewer, kind: type[Dock]) -> Dock | None:
-    """Return a dock that is open or hidden, whoever has opened it."""
+def _known(viewer: napari.viewer.Viewer, name: str) -> Any:
+    """Return a dock that is open or hidden, whoever has opened it; None if there is none."""
     docks = viewer.window.dock_widgets.values()
-    return next((dock for dock in docks if isinstance(dock, kind)), None)
+    return next((dock for dock in docks if getattr(dock, "dock_name", None) == name), None)
+
+
+def _open(viewer: napari.viewer.Viewer, name: str) -> Any:
+    """Open a dock of the manifest as napari's menu does, under the name that it has there."""
+    dock = PluginManager.instance().commands.get(f"{PLUGIN}.{name.lower()}")(viewer)
+    viewer.window.add_dock_widget(dock, name=_TITLE.format(name))
+    return dock
 
 
 def _with_video(viewer: napari.viewer.Viewer) -> SessionView:

@@ -1,25 +1,18 @@
-"""Reader: movies, folders of images and scientific stacks as lazy Image layers."""
+"""Reader: videos as lazy Image layers, with earlier work on them; session folders."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_frtm.io.session.folder import is_session
-from napari_frtm.io.video.contrast import robust_contrast
-from napari_frtm.io.video.opening import open_video, supported
-from napari_frtm.io.video.stack import is_stack, open_stack
 from napari_frtm.plugin.reopen import read_session, with_earlier_work
+from napari_frtm.plugin.source.files import find_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from napari_frtm.io.video.stack import Stack
-
-LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
-Read: TypeAlias = "Callable[[str], list[LayerData]]"
+    from napari_frtm.plugin.source.files import Read
 
 
 def get_reader(path: str | Sequence[str]) -> Read | None:
@@ -33,70 +26,3 @@ def get_reader(path: str | Sequence[str]) -> Read | None:
         return lambda path: with_earlier_work(read_session(path, find_reader))
     read = find_reader(path)
     return None if read is None else lambda path: with_earlier_work(read(path))
-
-
-def find_reader(path: str | Path) -> Read | None:
-    """Return a function that reads a video alone; None if it is none."""
-    return next((read for opens, read in _READERS if opens(path)), None)
-
-
-def read_video(path: str | Path) -> list[LayerData]:
-    """Return a video as one lazy Image layer.
-
-    Raises
-    ------
-    VideoError
-        If it cannot be opened.
-    """
-    video = open_video(path)
-    rgb = video.frames.ndim == 4
-    options: dict[str, Any] = {
-        "name": Path(path).stem,
-        "rgb": rgb,
-        "axis_labels": video.axes[:3],
-        "metadata": {"fps": video.fps, "source": str(path), "names": video.names},
-    }
-    if not rgb and video.frames.dtype != np.uint8:
-        options["contrast_limits"] = video.contrast
-    return [(video.frames, options, "image")]
-
-
-def read_stack(path: str | Path) -> list[LayerData]:
-    """Return a TIFF or zarr image of any number of axes as one lazy Image layer.
-
-    Lengths are in the unit of the file if it says one, else in pixels; time is in frames.
-
-    Raises
-    ------
-    VideoError
-        If it cannot be opened.
-    """
-    stack = open_stack(path)
-    levels, ndim = stack.levels, len(stack.axes)
-    sizes = [stack.pixel_size.lengths.get(axis, (1.0, "pixel")) for axis in stack.axes]
-    interval = stack.pixel_size.interval
-    options: dict[str, Any] = {
-        "name": Path(path).stem.removesuffix(".ome"),
-        "rgb": stack.rgb,
-        "multiscale": len(levels) > 1,
-        "axis_labels": [axis or f"-{ndim - i}" for i, axis in enumerate(stack.axes)],
-        "scale": [length for length, _ in sizes],
-        "units": [unit for _, unit in sizes],
-        "metadata": {"fps": 1 / interval if interval else None, "source": str(path)},
-    }
-    contrast = _contrast(stack)
-    if contrast is not None:
-        options["contrast_limits"] = contrast
-    return [(levels if len(levels) > 1 else levels[0], options, "image")]
-
-
-def _contrast(stack: Stack) -> tuple[float, float] | None:
-    """Return what to show as black and white; None where it is clear."""
-    data = stack.levels[0]
-    if stack.rgb or data.dtype in (np.uint8, bool):
-        return None
-    return robust_contrast(data.reshape(-1, *data.shape[-2:]))
-
-
-_READERS: tuple[tuple[Callable[[str | Path], bool], Callable[[str | Path], list[LayerData]]], ...]
-_READERS = ((is_stack, read_stack), (supported, read_video))

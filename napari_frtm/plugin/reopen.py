@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-    from napari_frtm.plugin.reader import LayerData, Read
+    from napari_frtm.plugin.source.files import LayerData, Read
 
 
 def read_session(path: str | Path, find_reader: Callable[[str], Read | None]) -> list[LayerData]:

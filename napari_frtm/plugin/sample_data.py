@@ -10,13 +10,13 @@ import napari
 import numpy as np
 
 from napari_frtm.io.labels import read_labels
-from napari_frtm.plugin.reader import read_video
+from napari_frtm.plugin.source.files import read_video
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
     from numpy.typing import NDArray
 
-    from napari_frtm.plugin.reader import LayerData
+    from napari_frtm.plugin.source.files import LayerData
 
 _FOLDER = Path(str(files("napari_frtm") / "sample_data"))
 _CELLS_PIXEL = 0.325  # micrometres

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-    from napari_frtm.plugin.reader import LayerData
+    from napari_frtm.plugin.source.files import LayerData
 
 SAMPLES = Path(napari_frtm.__path__[0]) / "sample_data"
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_frtm.io.export.movies.encodings import H264, MovieTraits
+from napari_frtm.io.export.movies.encodings import H264
 from napari_frtm.io.export.movies.movie import Movie
+from napari_frtm.io.export.movies.sound import MovieTraits
 from napari_frtm.io.object_ids import davis_palette
 
 if TYPE_CHECKING:

@@ -32,6 +32,8 @@ class Keys(QWidget):  # type: ignore[misc]
         The key, what it does, and where it does something else.
     """
 
+    dock_name = "Keys"
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer

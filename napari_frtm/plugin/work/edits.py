@@ -15,8 +15,7 @@ from napari_frtm.session.history import History, Packed, Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from napari_frtm.plugin.work.session import Session
-    from napari_frtm.session.store import WrittenFrame
+    from napari_frtm.session.store import Store, WrittenFrame
     from napari_frtm.types import Labels
 
 _SLICE = 0.03  # seconds of an undo at a time
@@ -29,16 +28,21 @@ class Edits(QObject):  # type: ignore[misc]
     ----------
     history : History
         The steps that can be undone and redone.
+    store : Store
+        What they change.
+    changed : Signal
+        With the frames whose masks have changed.
     failed : Signal
         With a text for the user, if an undo cannot be written.
     """
 
+    changed = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
         self.history = History()
-        self._session = session
         self._open: Step | None = None
         self._work: Iterator[None] | None = None
         self._end: Callable[[], None] = self.end
@@ -88,11 +92,11 @@ class Edits(QObject):  # type: ignore[misc]
 
     def change(self, frame: int, labels: Labels) -> None:
         """Replace the masks of a frame as a part of the step, unless they are the same."""
-        store = self._session.store
+        store = self.store
         if self._open is not None and not np.array_equal(store.labels(frame), labels):
             self._open.before.setdefault(frame, store.state(frame))
             store.replace(frame, labels)
-            self._session.touch(frame)
+            self.changed.emit((frame,))
 
     def note(self, written: WrittenFrame) -> None:
         """Add a frame that a run has written to the step."""
@@ -104,7 +108,7 @@ class Edits(QObject):  # type: ignore[misc]
         step, self._open = self._open, None
         if step is not None and step.before:
             self.history.add(step)
-            self._session.touch()
+            self.changed.emit(())
 
     def apply_gradually(self, pairs: Iterable[tuple[int, Labels, Labels]], name: str) -> None:
         """Take over masks that something else has replaced already, as one step, little by little.
@@ -151,22 +155,22 @@ class Edits(QObject):  # type: ignore[misc]
         return step.name
 
     def _restored(self, step: Step, inverse: Step) -> Iterator[None]:
-        store = self._session.store
+        store = self.store
         for frame, before in step.before.items():
             if not store.timeline.frozen[frame]:
                 inverse.before[frame] = store.state(frame)
                 store.restore(frame, before)
-                self._session.touch(frame)
+                self.changed.emit((frame,))
             yield
 
     def _taken_over(self, pairs: Iterable[tuple[int, Labels, Labels]]) -> Iterator[None]:
-        store = self._session.store
+        store = self.store
         for frame, old, new in pairs:
             if self._open is not None and not np.array_equal(old, new):
                 masks = Packed.of(old) if old.any() else None
                 self._open.before[frame] = replace(store.state(frame), masks=masks)
                 store.replace(frame, new)
-                self._session.touch(frame)
+                self.changed.emit((frame,))
             yield
 
     def _go_on_with(self, work: Iterator[None], end: Callable[[], None]) -> None:
@@ -187,7 +191,7 @@ class Edits(QObject):  # type: ignore[misc]
             self.failed.emit(str(error))
         self._work = None
         self._end()
-        self._session.touch()
+        self.changed.emit(())
 
     def _check_free(self) -> None:
         if self.is_busy:

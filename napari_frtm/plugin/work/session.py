@@ -71,13 +71,14 @@ class Session(QObject):  # type: ignore[misc]
         self.doubtful = DOUBTFUL
         self.form: dict[str, Any] = {}
         self.runs: list[dict[str, Any]] = []
-        self.edits = Edits(self)
+        self.edits = Edits(store)
         self.before_painting: dict[int, FrameState] = {}
         self._imported: set[int] = set()
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.announce)
+        self.edits.changed.connect(self._edited)
         store.saver.on_failure = self.unsaved.emit
         self._closed = False
 
@@ -105,7 +106,7 @@ class Session(QObject):  # type: ignore[misc]
         """Go on with earlier work on the video, in place of what is here."""
         self.store.saver.on_failure = lambda reason: None
         self.store.close()
-        self.store = store
+        self.store = self.edits.store = store
         store.saver.on_failure = self.unsaved.emit
         settings = {} if store.folder is None else store.folder.settings
         self.runs[:] = settings.get("runs", [])
@@ -113,7 +114,8 @@ class Session(QObject):  # type: ignore[misc]
         chosen = self.form.get("range")
         self.span = range(*chosen) if chosen else range(self.source.size[0])
         self.before_painting.clear()
-        self.touch(*np.flatnonzero(self.timeline.filled).tolist())
+        self._stale.update(np.flatnonzero(self.timeline.filled).tolist())
+        self.announce()
 
     def set_span(self, span: range) -> None:
         """Set In and Out; step 1."""
@@ -217,6 +219,9 @@ class Session(QObject):  # type: ignore[misc]
         self._closed = True
         self._timer.stop()
         self.store.close()
+
+    def _edited(self, frames: tuple[int, ...]) -> None:
+        self.touch(*frames)
 
     def announce(self) -> None:
         """Show and save what has changed, now."""

@@ -123,6 +123,7 @@ class Workspace(QObject):  # type: ignore[misc]
         self.run: Run | None = None
         self.cleaning: Cleaning | None = None
         self._opening: dict[Session, Job] = {}
+        self._next_folder: dict[Session, Path] = {}  # to save in, once that is done
         self._looked: set[Session] = set()  # sessions whose earlier work was looked for
         self._ending: list[Session] = []
         self._networks = NetworkCache()
@@ -169,6 +170,10 @@ class Workspace(QObject):  # type: ignore[misc]
                 self._use_folder(session, source.folder, create=False)
         self.choose(session)
         return session
+
+    def use_folder(self, session: Session, folder: Path) -> None:
+        """Save a session in a folder from now on; earlier work on its video there is taken up."""
+        self._use_folder(session, folder, create=True)
 
     def save(self, session: Session) -> None:
         """Save a session from now on where it belongs, if anywhere; it may have begun just now."""
@@ -304,8 +309,9 @@ class Workspace(QObject):  # type: ignore[misc]
         self._ending.clear()
 
     def _use_folder(self, session: Session, folder: Path, *, create: bool) -> None:
-        """Read earlier work in a thread, or begin to save."""
+        """Read earlier work in a thread, or begin to save; one after the other."""
         if session in self._opening:
+            self._next_folder[session] = folder
             return
         job = Job("reading earlier work (FRTM)")
         self._opening[session] = job
@@ -321,6 +327,9 @@ class Workspace(QObject):  # type: ignore[misc]
 
         def finish() -> None:
             self._opening.pop(session, None)
+            following = self._next_folder.pop(session, None)
+            if following is not None and session in self.sessions:
+                self._use_folder(session, following, create=True)
             self.changed.emit()
 
         job.yielded.connect(take)

@@ -187,7 +187,7 @@ import sys
 import numpy as np
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
-from napari_frtm.plugin.reader import read_stack
+from napari_frtm.plugin.source.files import read_stack
 movie, labels = sys.argv[1:]
 app = QApplication([])
 viewer = ViewerModel()

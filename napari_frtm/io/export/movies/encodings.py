@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -13,7 +12,6 @@ from napari_frtm.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_frtm.io.export.movies.sound import Sound
 
 DEFAULT_FPS = 25
 FPS_RANGE = (1.0, 240.0)
@@ -84,34 +82,3 @@ VP9 = Encoding(
     alpha=True,
     metadata={"alpha_mode": "1"},
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MovieTraits:
-    """What a movie takes over from the one that it is made from.
-
-    Attributes
-    ----------
-    fps : float or None
-        Frames per second, brought into [1, 240]; 25 if unknown.
-    full_range : bool
-        Whether black and white are 0 and 255 in the file, not 16 and 235.
-    timecode : str or None
-        Of the first frame, as ``01:00:00:00``.
-    sound : Sound or None
-        To be copied.
-    note : str
-        A comment in the file.
-    """
-
-    fps: float | None = None
-    full_range: bool = False
-    timecode: str | None = None
-    sound: Sound | None = None
-    note: str = ""
-
-    @property
-    def rate(self) -> Fraction:
-        """Frames per second as movies have it, such as 24000/1001."""
-        rate = min(max(self.fps or DEFAULT_FPS, FPS_RANGE[0]), FPS_RANGE[1])
-        return Fraction(rate).limit_denominator(1001)

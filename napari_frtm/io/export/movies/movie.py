@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_frtm.io.export.movies.encodings import Encoding, MovieTraits
+    from napari_frtm.io.export.movies.encodings import Encoding
+    from napari_frtm.io.export.movies.sound import MovieTraits
 
 logger = logging.getLogger(__name__)
 

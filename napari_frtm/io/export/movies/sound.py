@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
 
 from napari_frtm.errors import OutputError
-from napari_frtm.io.export.movies.encodings import FULL_RANGE, MovieTraits
+from napari_frtm.io.export.movies.encodings import DEFAULT_FPS, FPS_RANGE, FULL_RANGE
 from napari_frtm.io.video.index import video_stream
 from napari_frtm.io.video.opening import MOVIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from fractions import Fraction
     from pathlib import Path
 
     from av.container import OutputContainer
@@ -87,6 +88,37 @@ class Sound:
     def close(self) -> None:
         """Close the movie that it is from."""
         self._source.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MovieTraits:
+    """What a movie takes over from the one that it is made from.
+
+    Attributes
+    ----------
+    fps : float or None
+        Frames per second, brought into [1, 240]; 25 if unknown.
+    full_range : bool
+        Whether black and white are 0 and 255 in the file, not 16 and 235.
+    timecode : str or None
+        Of the first frame, as ``01:00:00:00``.
+    sound : Sound or None
+        To be copied.
+    note : str
+        A comment in the file.
+    """
+
+    fps: float | None = None
+    full_range: bool = False
+    timecode: str | None = None
+    sound: Sound | None = None
+    note: str = ""
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second as movies have it, such as 24000/1001."""
+        rate = min(max(self.fps or DEFAULT_FPS, FPS_RANGE[0]), FPS_RANGE[1])
+        return Fraction(rate).limit_denominator(1001)
 
 
 def traits(job: Job, note: str) -> MovieTraits:

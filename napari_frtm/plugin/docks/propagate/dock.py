@@ -38,6 +38,8 @@ class Propagate(QWidget):  # type: ignore[misc]
         Where the video is, and where the masks appear.
     """
 
+    dock_name = "Propagate"
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._view = workspace_view(viewer)

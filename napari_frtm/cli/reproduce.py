@@ -82,11 +82,10 @@ def _reproduce(options: argparse.Namespace) -> None:
     out = options.out / options.name
     with reporting(out):
         out.mkdir(parents=True, exist_ok=True)
-    weights: dict[str, Path | None] = {BASE_NET: options.base_net}
-    if experiment is Experiment.TABLE_4:
-        weights |= _trained(options, out)
     asked = method(options).settings
-    weights[FRTM] = asked.checkpoint
+    weights: dict[str, Path | None] = {BASE_NET: options.base_net, FRTM: asked.checkpoint}
+    if experiment is Experiment.TABLE_4:
+        weights |= _trained(options, asked, out)
     every = settings(experiment, asked.config)
     chosen = [s for s in every if s.weights != BASE_NET or options.base_net is not None]
     if len(chosen) < len(every):
@@ -145,7 +144,7 @@ def _measure(bench: Bench, chosen: list[Setting]) -> dict[str, dict[str, Measure
             bar.update(done.number - bar.n)
 
 
-def _trained(options: argparse.Namespace, out: Path) -> dict[str, Path | None]:
+def _trained(options: argparse.Namespace, asked: Settings, out: Path) -> dict[str, Path | None]:
     """Train on each share of the data, or go on with it; return the weights."""
     from napari_frtm.io.weights.checkpoint import resolve_device
     from napari_frtm.training.loop import BEST, Training, train
@@ -155,9 +154,9 @@ def _trained(options: argparse.Namespace, out: Path) -> dict[str, Path | None]:
     if options.recipe is None or options.data is None:
         raise FrtmError("table4 trains three networks: give --recipe FILE and --data DIR.")
     recipe = read_recipe(options.recipe)
-    if recipe.preset != options.preset:
+    if recipe.preset != asked.preset:
         raise FrtmError(
-            f"The recipe trains the preset '{recipe.preset}', not '{options.preset}': add "
+            f"The recipe trains the preset '{recipe.preset}', not '{asked.preset}': add "
             f"--preset {recipe.preset}, or change the recipe."
         )
     weights: dict[str, Path | None] = {}
@@ -169,7 +168,7 @@ def _trained(options: argparse.Namespace, out: Path) -> dict[str, Path | None]:
             targets=out / "targets",
             minutes=options.minutes,
             resume=True,
-            device=resolve_device(options.device),
+            device=resolve_device(asked.device),
         )
         for _ in tqdm(train(training), desc=f"training on {name}", file=sys.stderr):
             pass

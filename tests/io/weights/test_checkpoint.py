@@ -95,7 +95,8 @@ def test_a_saved_network_runs_from_the_command_line(tmp_path: Path, clip: Clip) 
 
     assert code == 0
     assert len(list(tmp_path.glob("masks/*.png"))) == 3
-    assert '"variant": "full"' in (tmp_path / "masks" / ".frtm" / "run.json").read_text()
+    (session,) = tmp_path.rglob("session.json")
+    assert '"variant": "full"' in session.read_text()
 
 
 def without(entries: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import napari.settings
 import pytest
 from npe2 import PluginManifest
 
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 
+needs_plugin_settings = pytest.mark.skipif(
+    not hasattr(napari.settings, "get_plugin_settings"), reason="napari keeps them from 0.9 on"
+)
+
+
 @pytest.fixture
 def registered(npe2pm: TestPluginManager, plugin_settings: None) -> None:
     """Have napari know this plugin alone, without settings from before."""
     npe2pm.register(PluginManifest.from_distribution(PLUGIN))
 
 
+@needs_plugin_settings
 @pytest.mark.usefixtures("registered")
 def test_defaults_are_those_of_the_manifest() -> None:
     """Said twice, since napari reads the manifest without us."""
@@ -53,6 +60,7 @@ def test_choices_are_those_of_the_form() -> None:
     assert tuple(runs["device"].enum) == options.DEVICES
 
 
+@needs_plugin_settings
 @pytest.mark.usefixtures("registered")
 def test_what_is_set_is_kept(tmp_path: Path) -> None:
     """In napari's folder, and at once."""
@@ -67,6 +75,7 @@ def test_what_is_set_is_kept(tmp_path: Path) -> None:
     assert "preset: accurate" in (tmp_path / "napari-frtm.yaml").read_text()
 
 
+@needs_plugin_settings
 @pytest.mark.usefixtures("registered")
 def test_what_is_no_choice_is_left_out(tmp_path: Path) -> None:
     """A preset of a later version, say, in the user's file."""
@@ -77,6 +86,7 @@ def test_what_is_no_choice_is_left_out(tmp_path: Path) -> None:
     assert found == Preferences(device="cpu")
 
 
+@needs_plugin_settings
 def test_there_are_defaults_where_the_plugin_is_unknown(
     npe2pm: TestPluginManager, plugin_settings: None
 ) -> None:
@@ -86,11 +96,12 @@ def test_there_are_defaults_where_the_plugin_is_unknown(
 
 def test_there_are_defaults_before_napari_0_9(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which has no settings of plugins."""
-    monkeypatch.delattr("napari.settings.get_plugin_settings")
+    monkeypatch.delattr("napari.settings.get_plugin_settings", raising=False)
 
     assert preferences() == Preferences()
 
 
+@needs_plugin_settings
 @pytest.mark.usefixtures("registered")
 def test_preferences_dialog_changes_them(
     make_napari_viewer: Callable[[], Viewer], qtbot: QtBot

@@ -6,9 +6,9 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,17 +99,12 @@ def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path
 
 
 def can_write(folder: Path) -> bool:
-    """Whether files can be made in a folder.
+    """Whether files can be made in a folder; one is made and deleted.
 
-    Windows looks at the read-only attribute alone when it is asked, which says nothing of folders;
-    there, a file is made and deleted.
+    What the system says of permissions means nothing on Windows and on network drives.
     """
-    if not os.access(folder, os.W_OK):
-        return False
-    if os.name != "nt":
-        return True
     try:
-        with TemporaryFile(prefix=".napari-frtm-", dir=folder):
+        with tempfile.TemporaryFile(prefix=".napari-frtm-", dir=folder):
             return True
     except OSError:
         return False

@@ -6,7 +6,6 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import tifffile
-import zarr
 
 from napari_frtm.io.video.pixel_size import of_tiff
 from napari_frtm.io.video.stored import Content
@@ -23,6 +22,8 @@ _PAGE = 256 * 2**20  # bytes; larger pages are read by tiles
 
 def open_tiff(path: Path) -> Content:
     """Return what the first image of a TIFF file holds, as it looks; no pixels are read yet."""
+    import zarr  # takes a second, which those who read label images need not wait for
+
     file = _File(path)
     series = file.tiff.series[0]
     look = Look.of(series.keyframe, path.name)

@@ -326,17 +326,3 @@ def test_sessions_load_no_torch() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_windows_is_asked_by_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its answer about folders says nothing."""
-    from napari_frtm.io.session import identity
-
-    def refuse(**_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    assert identity.can_write(tmp_path)
-    monkeypatch.setattr(identity.os, "name", "nt")
-    monkeypatch.setattr(identity, "TemporaryFile", refuse)
-
-    assert not identity.can_write(tmp_path)

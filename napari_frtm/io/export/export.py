@@ -66,7 +66,8 @@ def check_destination(source: MaskSource, settings: ExportSettings) -> None:
         raise OutputError(f"{path} is a {what} that is there already. Choose another name.")
     if not settings.overwrite and (_filled(path) if folder else path.exists()):
         raise OutputError(
-            f"{path} is there already. Choose another name, or allow to replace it (--overwrite)."
+            f"{path} is there already. Choose another name, or allow to replace it (Overwrite, or "
+            "--overwrite on the command line)."
         )
     if form.folder and _filled(path) and not any((path / n).exists() for n in _ZARR):
         raise OutputError(f"{path} holds something else than zarr. Choose another folder.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from napari_frtm.errors import OutputError
@@ -26,3 +27,16 @@ def extra(package: str, purpose: str) -> ModuleType:
             f"{purpose} needs the package {package.partition('.')[0]}, which is not installed. "
             "Install it with: pip install 'napari-frtm[export]'"
         ) from error
+
+
+def missing(package: str, matting: bool = False) -> str:
+    """Return what has to be installed for a format's package, and matting; empty if nothing has.
+
+    Nothing is imported.
+    """
+    needed = [package] if package else []
+    needed += ["pymatting"] if matting else []
+    absent = [name for name in needed if find_spec(name) is None]
+    if not absent:
+        return ""
+    return f"Needs {' and '.join(absent)}: pip install 'napari-frtm[export]'"

@@ -82,10 +82,21 @@ class Job:
         return name or f"object_{object_id}"
 
     def labels(self, index: int) -> NDArray[Any]:
-        """Return the label image of a frame, of shape (H, W): the wanted objects only."""
+        """Return the label image of a frame, of shape (H, W): the wanted objects only.
+
+        Raises
+        ------
+        LabelsError
+            If it holds an object that was not there when the export began.
+        """
         labels = self.source.labels(index)
         if self.settings.objects is not None:
             labels = np.where(np.isin(labels, self.object_ids), labels, 0)
+        elif new := sorted(set(_ids(labels, index)) - set(self.object_ids)):
+            raise LabelsError(
+                f"Object {new[0]} has come to frame {index} while the masks were exported. Export "
+                "them again."
+            )
         return labels.astype(self.dtype, copy=False)
 
 

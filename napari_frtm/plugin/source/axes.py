@@ -158,6 +158,11 @@ class LayerFrames:
         return (layer[self.axes.time], *layer[-2:], *((3,) if colour else ()))
 
     @property
+    def ndim(self) -> int:
+        """Number of axes of `shape`."""
+        return len(self.shape)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels."""
         types: dict[int | Take, type] = {Take.MEAN: np.float32, Take.COLOUR: np.uint8}

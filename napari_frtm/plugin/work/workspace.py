@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_frtm.plugin.run.prepare import PaintedLayer
     from napari_frtm.plugin.source.video import VideoSource
     from napari_frtm.plugin.work.cleaning import Cleaning
+    from napari_frtm.plugin.work.exporting import Exporting
     from napari_frtm.session.coverage import Scope
     from napari_frtm.session.request import Request, Settings
 
@@ -92,12 +93,14 @@ class Workspace(QObject):  # type: ignore[misc]
         The run under way, from the click on.
     cleaning : Cleaning or None
         The clean-up under way.
+    exporting : Exporting or None
+        The export or measurement under way.
     changed : Signal
         There are other sessions, or another one is current.
     session_changed : Signal
         Something of a session has changed; at most ten times a second.
     run_changed : Signal
-        The run, or a clean-up, has begun, advanced, paused, gone on or ended.
+        The run, a clean-up or an export has begun, advanced, paused, gone on or ended.
     started : Signal
         With the session, when a run is about to write to it.
     ended : Signal
@@ -122,6 +125,7 @@ class Workspace(QObject):  # type: ignore[misc]
         self.current: Session | None = None
         self.run: Run | None = None
         self.cleaning: Cleaning | None = None
+        self.exporting: Exporting | None = None
         self._opening: dict[Session, Job] = {}
         self._next_folder: dict[Session, Path] = {}  # to save in, once that is done
         self._looked: set[Session] = set()  # sessions whose earlier work was looked for
@@ -271,6 +275,22 @@ class Workspace(QObject):  # type: ignore[misc]
         self.cleaning = cleaning
         self.run_changed.emit()
 
+    def export(self, exporting: Exporting) -> None:
+        """Start an export or a measurement; what goes wrong comes as `trouble`.
+
+        Raises
+        ------
+        FrtmError
+            If another one is under way.
+        """
+        if self.exporting is not None:
+            raise FrtmError("Another export is under way. Wait until it is done, or cancel it.")
+        self.exporting = exporting
+        exporting.failed.connect(self.trouble)
+        exporting.ended.connect(self._exported)
+        exporting.start()
+        self.run_changed.emit()
+
     def cancel(self) -> None:
         """Stop the run after the frames that are being computed; finished frames stay."""
         if self.run is not None:
@@ -290,6 +310,8 @@ class Workspace(QObject):  # type: ignore[misc]
             opening.cancel()
         if self.cleaning is not None and self.cleaning.session is session:
             self.cleaning.cancel()
+        if self.exporting is not None and self.exporting.session is session:
+            self.exporting.cancel()
         if self.run is not None and self.run.session is session:
             self._ending.append(session)  # closed when its thread has let go of it
             self.cancel()
@@ -299,7 +321,9 @@ class Workspace(QObject):  # type: ignore[misc]
 
     def close(self) -> None:
         """End everything; waits for the frames that are being computed."""
-        running = self.run is not None or self._opening
+        running = self.run is not None or self._opening or self.exporting is not None
+        if self.exporting is not None:
+            self.exporting.cancel()
         for session in list(self.sessions):
             self.end(session)
         if running:
@@ -339,6 +363,10 @@ class Workspace(QObject):  # type: ignore[misc]
 
     def _cleaned(self) -> None:
         self.cleaning = None
+        self.run_changed.emit()
+
+    def _exported(self) -> None:
+        self.exporting = None
         self.run_changed.emit()
 
     def _launch(self) -> None:

@@ -1,0 +1,1 @@
+"""Dock *Export*: files, measurements and tracks of the masks."""

@@ -65,6 +65,7 @@ def test_work_on_an_array_is_saved_and_comes_back(
 _CLOSED = """
 import gc, sys, time
 from pathlib import Path
+from weakref import ref
 import napari
 import vispy.gloo.gl as gl
 from qtpy.QtWidgets import QApplication

@@ -74,6 +74,13 @@ class Timeline:
         for array in (*self.confidence.values(), *self.area.values()):
             array[where] = np.nan
 
+    def forget_absent(self) -> None:
+        """Drop the objects of which nothing is known on any frame."""
+        self.confidence, self.area = (
+            {i: values for i, values in series.items() if not np.isnan(values).all()}
+            for series in (self.confidence, self.area)
+        )
+
     @property
     def doubt(self) -> NDArray[np.float32]:
         """Confidence in the worst object of each frame; NaN where there is nothing to doubt.

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from napari_frtm.io.session.objects import SessionObject
 
 _STEPS = 20
 _BYTES = 256 * 2**20  # of all steps; older ones are forgotten first
@@ -54,6 +58,10 @@ class FrameState:
         NaN where not known.
     area : array of shape (N,), float32
         Pixels of the video; NaN where not known.
+    keyframe : Packed or None
+        What is drawn on it, if that is not its masks and was changed as well.
+    soft : mapping of int to Packed, or None
+        Its soft masks by object, uint8; None if they were not changed.
     """
 
     masks: Packed | None
@@ -61,11 +69,14 @@ class FrameState:
     object_ids: tuple[int, ...]
     confidence: NDArray[np.float32]
     area: NDArray[np.float32]
+    keyframe: Packed | None = None
+    soft: Mapping[int, Packed] | None = None
 
     @property
     def size(self) -> int:
         """Bytes that it takes, about."""
-        masks = 0 if self.masks is None else len(self.masks.data)
+        packed = (self.masks, self.keyframe, *(self.soft or {}).values())
+        masks = sum(len(each.data) for each in packed if each is not None)
         return masks + self.confidence.nbytes + self.area.nbytes + _OVERHEAD
 
 
@@ -79,10 +90,18 @@ class Step:
         For the user, as in "Undo *Propagate 0-95*".
     before : dict of int to FrameState
         The frames that it changed.
+    objects : mapping of int to SessionObject, or None
+        Names and parents of before; None if it did not change them.
     """
 
     name: str
     before: dict[int, FrameState] = field(default_factory=dict)
+    objects: Mapping[int, SessionObject] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it changed nothing."""
+        return not self.before and self.objects is None
 
     @property
     def size(self) -> int:
@@ -134,7 +153,7 @@ class History:
         self._push(step)
 
     def _push(self, step: Step) -> None:
-        if not step.before:
+        if step.is_empty:
             return
         self._done.append(step)
         while len(self._done) > 1 and sum(each.size for each in self._done) > _BYTES:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.io.session.folder import SessionFolder
+    from napari_frtm.io.session.objects import SessionObject
     from napari_frtm.types import Labels, Prediction
 
 
@@ -65,6 +66,8 @@ class Store:
         The frames that the user has drawn. Never changed in place.
     complete : set of int
         Keyframes whose labels say everything: an object that is not drawn there is absent.
+    objects : mapping of int to SessionObject
+        Names and parents, by id. Replaced by `set_objects`, never changed in place.
     folder : SessionFolder or None
         Where everything is kept as well.
     saver : Saver
@@ -81,6 +84,7 @@ class Store:
         self.timeline = Timeline.empty(size[0])
         self.keyframes: dict[int, Labels] = {}
         self.complete: set[int] = set()
+        self.objects: Mapping[int, SessionObject] = {}
         self.folder: SessionFolder | None = None
         self.saver = Saver()
         self._lock = RLock()
@@ -104,6 +108,7 @@ class Store:
         store.timeline = folder.timeline
         store.keyframes = dict(folder.keyframes)
         store.complete = set(folder.complete)
+        store.objects = dict(folder.objects)
         store.timeline.keyframes = set(store.keyframes)
         store._load()
         for frame in sorted(store.complete):  # a kill may have come between the two
@@ -299,6 +304,25 @@ class Store:
         if (folder := self.folder) is not None:
             self.saver.submit(("keyframe", index), lambda: folder.delete_keyframe(index))
 
+    def put_soft(self, index: int, levels: Mapping[int, NDArray[np.uint8]]) -> None:
+        """Replace soft masks of a frame, of shape (h, w), by object; others stay.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        if not levels:
+            return
+        with self._lock:
+            self._write_frame(index, self.labels(index), None, levels)
+
+    def set_objects(self, objects: Mapping[int, SessionObject]) -> None:
+        """Replace the names and parents of all objects."""
+        self.objects = known = dict(objects)
+        if (folder := self.folder) is not None:
+            self.saver.submit("objects", lambda: folder.save_objects(known))
+
     def adopt(self, masks: Any) -> None:
         """Let another array of shape (T, H, W) hold the masks; its frames are as they were."""
         with self._lock:
@@ -321,6 +345,8 @@ class Store:
             self._look_up()
             for index, labels in list(self.keyframes.items()):
                 self._save_keyframe(index, labels, shown=index in self.complete)
+        if self.objects:
+            self.set_objects(self.objects)
         self.save_timeline()
 
     def timeline_copy(self) -> Timeline:

@@ -7,6 +7,7 @@ A folder ``<name>.frtm`` holds
 - ``keyframes/``: label images of the frames that the user has drawn;
 - ``masks-uint8.zarr`` (or ``uint16``), ``scores-float16.zarr``, ``probabilities/<id>-uint8.zarr``:
   one chunk a frame;
+- ``objects.json``: names and parents of the objects;
 - ``run.safetensors``: where an unfinished run stands.
 
 Every file is replaced as a whole or not at all, so a killed program or a full disk leaves what was
@@ -40,6 +41,7 @@ from napari_frtm.io.session.identity import (
     session_path,
 )
 from napari_frtm.io.session.lock import SessionLock
+from napari_frtm.io.session.objects import SessionObject, load_objects, save_objects
 from napari_frtm.io.session.results import SessionResults
 from napari_frtm.io.session.run import delete_run, has_run, load_run, save_run
 from napari_frtm.timeline import Timeline
@@ -85,6 +87,8 @@ class SessionFolder:
         The frames that the user has drawn.
     complete : set of int
         Keyframes whose labels say everything.
+    objects : dict of int to SessionObject
+        Names and parents, by id.
     settings : dict
         What was given to `save_settings` last.
     """
@@ -95,6 +99,7 @@ class SessionFolder:
         self.timeline = Timeline.empty(video.shape[0])
         self.keyframes: dict[int, Labels] = {}
         self.complete: set[int] = set()
+        self.objects: dict[int, SessionObject] = {}
         self.settings: dict[str, Any] = {}
         self._lock = SessionLock(path)
         self._writing = RLock()
@@ -193,6 +198,12 @@ class SessionFolder:
             save_timeline(self.path / _TIMELINE, timeline)
             self.timeline = timeline
 
+    def save_objects(self, objects: Mapping[int, SessionObject]) -> None:
+        """Save names and parents of the objects, by id."""
+        with self._writing:
+            save_objects(self.path, objects)
+            self.objects = dict(objects)
+
     def save_keyframe(self, index: int, labels: Labels, *, complete: bool) -> None:
         """Save the labels of a frame that the user has drawn, of shape (H, W)."""
         with self._writing:
@@ -268,6 +279,7 @@ class SessionFolder:
         self._files.tidy()
         _, self.settings = load_header(self.path)
         self._results.load()
+        self.objects = load_objects(self.path)
         self.timeline = load_timeline(self.path / _TIMELINE, self.video.shape[0])
         self.keyframes, self.complete = self._files.load(self.video.shape)
         self.timeline.keyframes = set(self.keyframes)

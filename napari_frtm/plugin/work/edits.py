@@ -11,10 +11,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.session.history import History, Packed, Step
+from napari_frtm.session.object_edits import bring_back, whole_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from napari_frtm.io.session.objects import SessionObject
+    from napari_frtm.session.history import FrameState
     from napari_frtm.session.store import Store, WrittenFrame
     from napari_frtm.types import Labels
 
@@ -32,11 +35,14 @@ class Edits(QObject):  # type: ignore[misc]
         What they change.
     changed : Signal
         With the frames whose masks have changed.
+    taken_over : Signal
+        With a frame whose keyframe no layer of the user's is asked about again.
     failed : Signal
         With a text for the user, if an undo cannot be written.
     """
 
     changed = Signal(object)
+    taken_over = Signal(int)
     failed = Signal(str)
 
     def __init__(self, store: Store) -> None:
@@ -106,7 +112,8 @@ class Edits(QObject):  # type: ignore[misc]
     def end(self) -> None:
         """End the step; one that changed nothing is forgotten."""
         step, self._open = self._open, None
-        if step is not None and step.before:
+        if step is not None and not step.is_empty:
+            self.store.timeline.forget_absent()
             self.history.add(step)
             self.changed.emit(())
 
@@ -127,6 +134,49 @@ class Edits(QObject):  # type: ignore[misc]
         """
         self.begin(name)
         self._go_on_with(self._taken_over(pairs), self.end)
+
+    def restate(
+        self, pairs: Iterable[tuple[int, tuple[FrameState, FrameState] | None]], name: str
+    ) -> None:
+        """Let other things be known of frames, as one step, little by little.
+
+        Parameters
+        ----------
+        pairs : iterable of (int, (FrameState, FrameState) or None)
+            Frames, and all that is known of them before and then; None where they stay as they are.
+        name : str
+            Of the step, for the user.
+
+        Raises
+        ------
+        FrtmError
+            While masks are being changed.
+        """
+        self.begin(name)
+        self._go_on_with(self._restated(pairs), self.end)
+
+    def set_objects(self, objects: Mapping[int, SessionObject], name: str) -> None:
+        """Replace names and parents of the objects, as one step or a part of the one that is open.
+
+        Raises
+        ------
+        FrtmError
+            While masks are being changed by something else.
+        """
+        alone = self._open is None
+        if alone:
+            self.begin(name)
+        store = self.store
+        if self._open is not None and objects != store.objects:
+            self._open.objects = store.objects
+            store.set_objects(objects)
+        if alone:
+            self.end()
+
+    def stop(self) -> None:
+        """Leave the rest of what goes on as it is; an undo goes on to its end."""
+        if self._open is not None and self._work is not None:
+            self._work = iter(())
 
     def undo(self) -> str | None:
         """Undo the last step; return its name, or None if there is none.
@@ -156,10 +206,27 @@ class Edits(QObject):  # type: ignore[misc]
 
     def _restored(self, step: Step, inverse: Step) -> Iterator[None]:
         store = self.store
+        if step.objects is not None:
+            inverse.objects = store.objects
+            store.set_objects(step.objects)
         for frame, before in step.before.items():
             if not store.timeline.frozen[frame]:
-                inverse.before[frame] = store.state(frame)
-                store.restore(frame, before)
+                whole = before.soft is not None
+                inverse.before[frame] = whole_state(store, frame) if whole else store.state(frame)
+                bring_back(store, frame, before)
+                self.changed.emit((frame,))
+            yield
+        store.timeline.forget_absent()
+
+    def _restated(
+        self, pairs: Iterable[tuple[int, tuple[FrameState, FrameState] | None]]
+    ) -> Iterator[None]:
+        store = self.store
+        for frame, states in pairs:
+            if self._open is not None and states is not None:
+                self._open.before[frame], after = states
+                bring_back(store, frame, after)
+                self.taken_over.emit(frame)
                 self.changed.emit((frame,))
             yield
 

@@ -1,0 +1,116 @@
+"""Changes of objects as steps of a session: applied little by little, undone and redone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_frtm.errors import FrtmError
+from napari_frtm.io.session.objects import SessionObject
+from napari_frtm.plugin.source.axes import VideoAxes
+from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.session.object_edits import ObjectEdit, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+    from napari_frtm.plugin.work.session import Session
+
+T, H, W = 6, 20, 30
+SWAP = ObjectEdit(operation=Operation.SWAP, object_id=1, other=2)
+
+
+@pytest.fixture
+def session(make_napari_viewer: Callable[[], Viewer]) -> Iterator[Session]:
+    """Return the work on a video whose frames hold objects 1 and 2."""
+    viewer = make_napari_viewer()
+    video = viewer.add_image(np.zeros((T, H, W), np.uint8), name="clip")
+    session = workspace_view(viewer).open(video, VideoAxes()).session
+    for frame in range(T):
+        session.store.put(frame, _masks())
+        session.timeline.record(frame, {1: 0.9, 2: 0.5}, {1: 50, 2: 25})
+    yield session
+    workspace_view(viewer).close()
+
+
+def _masks() -> np.ndarray:
+    labels = np.zeros((H, W), np.uint8)
+    labels[5:15, 5:10] = 1
+    labels[5:10, 20:25] = 2
+    return labels
+
+
+def _idle(session: Session) -> bool:
+    return not session.edits.is_busy
+
+
+def test_a_swap_is_one_step(session: Session, qtbot: QtBot) -> None:
+    """From a frame on; undone and redone as a whole, with areas and confidence."""
+    session.freeze([4], True)
+
+    frozen = session.edit_objects(SWAP, range(2, T))
+    qtbot.waitUntil(lambda: _idle(session))
+
+    assert frozen == 1
+    swapped = [session.store.labels(t)[7, 7] for t in range(T)]
+    assert swapped == [1, 1, 2, 2, 1, 2]
+    assert session.timeline.area[1].tolist() == [50, 50, 25, 25, 50, 25]
+    assert session.edits.undo() == "Swap objects 1 and 2"
+    qtbot.waitUntil(lambda: _idle(session))
+    assert all(session.store.labels(t)[7, 7] == 1 for t in range(T))
+    assert session.timeline.confidence[1].tolist() == pytest.approx([0.9] * T)
+    session.edits.redo()
+    qtbot.waitUntil(lambda: _idle(session))
+    assert [session.store.labels(t)[7, 7] for t in range(T)] == swapped
+
+
+def test_deleted_objects_are_no_longer_listed(session: Session, qtbot: QtBot) -> None:
+    """But come back with an undo."""
+    session.edit_objects(ObjectEdit(operation=Operation.DELETE, object_id=2), range(T))
+    qtbot.waitUntil(lambda: _idle(session))
+    assert session.timeline.object_ids == [1]
+
+    session.edits.undo()
+    qtbot.waitUntil(lambda: _idle(session))
+
+    assert session.timeline.object_ids == [1, 2]
+
+
+def test_names_and_parents_are_undone_and_redone(session: Session) -> None:
+    """As steps of their own; what does not change is none."""
+    session.describe_object(2, SessionObject(name="calf"))
+    session.describe_object(2, SessionObject(name="calf", parent=1))
+    session.describe_object(2, SessionObject(name="calf", parent=1))
+
+    session.edits.undo()
+    assert session.store.objects == {2: SessionObject(name="calf")}
+    session.edits.undo()
+    assert session.store.objects == {}
+    session.edits.redo()
+    assert session.store.objects == {2: SessionObject(name="calf")}
+
+
+def test_a_refused_change_leaves_everything_free(session: Session) -> None:
+    """Another one may begin at once."""
+    with pytest.raises(FrtmError, match="no object 7"):
+        session.edit_objects(ObjectEdit(operation=Operation.DELETE, object_id=7), range(T))
+
+    assert _idle(session)
+    assert session.history.last is None
+
+
+def test_keyframes_of_a_layer_keep_their_new_ids(session: Session, qtbot: QtBot) -> None:
+    """Even if the layer is read again, which has the old ones."""
+    drawn = np.where(_masks() == 1, 1, 0).astype(np.uint8)
+    session.import_keyframes({0: drawn}, range(T))
+
+    session.edit_objects(SWAP, range(T))
+    qtbot.waitUntil(lambda: _idle(session))
+    session.import_keyframes({0: drawn}, range(T))
+
+    np.testing.assert_array_equal(session.store.keyframes[0], drawn * 2)

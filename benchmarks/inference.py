@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE, FrtmConfig, SegmentationConfig, Variant, preset
-from napari_frtm.engine.extensions.place import Place
+from napari_frtm.engine.extensions.location import Location
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.engine.target.augmentation import altered_copies
@@ -101,7 +101,7 @@ class Scene:
         soft = self.soft.numpy().copy()
         soft[:, -20:-10] = 0
         soft[-20:, -10:] = 0.9
-        Place.drawn(self.soft, 0).drop_far(soft, 1, 0.5)
+        Location.from_annotation(self.soft, 0).drop_far(soft, 1, 0.5)
 
     def extend(self) -> None:
         """Add a sample to the memory."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_frtm.engine.extensions.confidence import Judge
-from napari_frtm.engine.extensions.place import Place, places_from_state, places_state
+from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
+from napari_frtm.engine.extensions.location import Location, locations_from_state, locations_state
 from napari_frtm.engine.target.memory import SampleMemory, initial_weights
 from napari_frtm.engine.target.model import TargetModel, sample_loss
 from napari_frtm.engine.target.stencil import Quadratic
@@ -33,27 +33,31 @@ class TrackedObject:
         What the model is optimised on.
     kappa_min : float
         Least influence of the object's pixels, eq. (4).
-    judge : Judge
+    confidence_estimator : ConfidenceEstimator
         What says how sure its masks are.
     """
 
     def __init__(
-        self, model: TargetModel, memory: SampleMemory, kappa_min: float, judge: Judge
+        self,
+        model: TargetModel,
+        memory: SampleMemory,
+        kappa_min: float,
+        confidence_estimator: ConfidenceEstimator,
     ) -> None:
         self.model = model
         self.memory = memory
         self.kappa_min = kappa_min
-        self.judge = judge
-        self.places: list[Place] = []
+        self.confidence_estimator = confidence_estimator
+        self.locations: list[Location] = []
 
-    def place(self, index: int) -> Place:
+    def location(self, index: int) -> Location:
         """Return where it was seen in the frame nearest to this one."""
-        return min(self.places, key=lambda place: abs(place.index - index))
+        return min(self.locations, key=lambda location: abs(location.index - index))
 
     def move(self, mask: NDArray[np.float32], index: int) -> None:
         """See a frame's soft mask of shape (H, W), which may be empty: it is there now."""
-        if self.places:
-            self.places = [self.place(index).moved(mask, index)]
+        if self.locations:
+            self.locations = [self.location(index).moved(mask, index)]
 
     @classmethod
     def start(
@@ -79,9 +83,9 @@ class TrackedObject:
         model = model.to(features.device)
         model.fit(features, loss, initial_weights(len(features)).to(features))
         memory = SampleMemory(model.project(features), loss, config.memory)
-        judge = Judge(config.variant.refines)
-        judge.learn(masks[0].cpu().numpy())
-        started = cls(model, memory, config.target.kappa_min, judge)
+        estimator = ConfidenceEstimator(config.variant.refines)
+        estimator.observe_annotation(masks[0].cpu().numpy())
+        started = cls(model, memory, config.target.kappa_min, estimator)
         started.update()
         return started
 
@@ -110,7 +114,7 @@ class TrackedObject:
         loss = sample_loss(masks, self.kappa_min, size, windows)
         for b in range(len(projected)):
             if permanent:
-                self.judge.learn(masks[b].cpu().numpy())
+                self.confidence_estimator.observe_annotation(masks[b].cpu().numpy())
             one = Quadratic(loss.stencil[b : b + 1], loss.target[b : b + 1])
             self.memory.add(projected[b : b + 1], one, permanent=permanent)
 
@@ -122,17 +126,17 @@ class TrackedObject:
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned; see `from_state`."""
         model = {"projection": self.model.projection, "taps": self.model.taps}
-        places = places_state(self.places)
-        return model | self.judge.state_dict() | self.memory.state_dict() | places
+        locations = locations_state(self.locations)
+        return model | self.confidence_estimator.state_dict() | self.memory.state_dict() | locations
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], config: FrtmConfig) -> TrackedObject:
         """Return the object whose `state_dict` this is."""
         model = TargetModel(state["projection"], state["taps"], config.learning)
         memory = SampleMemory.from_state(state, config.memory)
-        judge = Judge.from_state(state, refined=config.variant.refines)
-        restored = cls(model, memory, config.target.kappa_min, judge)
-        restored.places = places_from_state(state)
+        estimator = ConfidenceEstimator.from_state(state, refined=config.variant.refines)
+        restored = cls(model, memory, config.target.kappa_min, estimator)
+        restored.locations = locations_from_state(state)
         return restored
 
 

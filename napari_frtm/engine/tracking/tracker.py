@@ -11,17 +11,17 @@ from torch import Tensor
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
-from napari_frtm.engine.extensions.locality import Search
-from napari_frtm.engine.tracking.annotated import Lesson
+from napari_frtm.engine.extensions.search_region import SearchRegions
+from napari_frtm.engine.tracking.annotation import AnnotatedFrame
 from napari_frtm.engine.tracking.images import Geometry, flaw, to_images, to_masks
 from napari_frtm.engine.tracking.objects import objects_from_state
-from napari_frtm.engine.tracking.segmented import Seen, see, split
+from napari_frtm.engine.tracking.segmentation import SegmentedFrames, segment_frames, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.extensions.confidence import Judge
+    from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.tracking.objects import TrackedObject
@@ -69,9 +69,9 @@ class Tracker:
         return tuple(self._objects)
 
     @property
-    def judges(self) -> dict[int, Judge]:
+    def confidence_estimators(self) -> dict[int, ConfidenceEstimator]:
         """What says how sure the masks of the known objects are."""
-        return {i: known.judge for i, known in self._objects.items()}
+        return {i: known.confidence_estimator for i, known in self._objects.items()}
 
     @property
     def until_update(self) -> int:
@@ -114,9 +114,11 @@ class Tracker:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
-        seen = self._see(index, features, geometry).with_masks(given, self.object_ids)
-        seen = seen.placed([index], self._objects, self._leap)
-        (prediction,) = seen.predictions([index], self.judges, geometry)
+        segmented = self._segment_frames(index, features, geometry).with_masks(
+            given, self.object_ids
+        )
+        segmented = segmented.placed([index], self._objects, self._leap)
+        (prediction,) = segmented.predictions([index], self.confidence_estimators, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
     @torch.inference_mode()
@@ -157,11 +159,11 @@ class Tracker:
             features = self.network.features(images, refine=self.config.variant.refines)
             at_once = 1 if self.config.locality else size  # a frame says where to look in the next
             for together, these in split(indices[batch], features, at_once):
-                seen = self._see(together[0], these, geometry)
-                seen = seen.placed(together, self._objects, self._leap)
-                predictions += seen.predictions(together, self.judges, geometry)
+                segmented = self._segment_frames(together[0], these, geometry)
+                segmented = segmented.placed(together, self._objects, self._leap)
+                predictions += segmented.predictions(together, self.confidence_estimators, geometry)
                 if self.config.variant.updates:
-                    self._remember(seen)
+                    self._remember(segmented)
         self._advance(len(frames))
         return predictions
 
@@ -192,38 +194,44 @@ class Tracker:
         features = self.network.features(image, refine=self.config.variant.refines)
         masks = to_masks(labels, sorted(ids), geometry, self.network.device)
         given = dict(zip(sorted(ids), masks, strict=True))
-        lesson = Lesson(index, geometry.crop(image)[0], features[TARGET_STRIDE].float(), given)
+        annotated = AnnotatedFrame(
+            index, geometry.crop(image)[0], features[TARGET_STRIDE].float(), given
+        )
         for object_id in given:
             if known := self._objects.get(object_id):
-                lesson.correct(object_id, known, self.config)
+                annotated.correct(object_id, known, self.config)
             else:
-                started = lesson.start(object_id, self.network, self.config)
+                started = annotated.start(object_id, self.network, self.config)
                 self._objects[object_id] = started
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
         return features, given
 
-    def _see(self, index: int, features: Features, geometry: Geometry) -> Seen:
+    def _segment_frames(
+        self, index: int, features: Features, geometry: Geometry
+    ) -> SegmentedFrames:
         """Scores and masks of frames, of which the first has this index."""
         search = None
         if self.config.locality:
-            places = [known.place(index) for known in self._objects.values()]
-            search = Search(places, index, self.config.locality, self.network.device)
+            locations = [known.location(index) for known in self._objects.values()]
+            search = SearchRegions(locations, index, self.config.locality, self.network.device)
         refine = self.config.variant.refines
-        return see(self.network, self._objects, features, geometry, refine=refine, search=search)
+        return segment_frames(
+            self.network, self._objects, features, geometry, refine=refine, search=search
+        )
 
-    def _remember(self, seen: Seen) -> None:
-        """Extend every object's memory by the frames seen.
+    def _remember(self, segmented: SegmentedFrames) -> None:
+        """Extend every object's memory by the frames segmented.
 
         The label is the soft mask of S. Without S it is the mask itself: a target model has
         nothing to learn from its own scores, and more from what it would have to score.
         """
-        labels = seen.probabilities
+        labels = segmented.probabilities
         if not self.config.variant.refines:
             labels = (labels > 0.5).float()
         for layer, (object_id, known) in enumerate(self._objects.items(), start=1):
-            window = None if seen.windows is None else seen.windows[:, layer - 1]
-            known.remember(seen.projected[object_id], labels[:, layer], windows=window)
+            window = None if segmented.windows is None else segmented.windows[:, layer - 1]
+            known.remember(segmented.projected[object_id], labels[:, layer], windows=window)
 
     def _advance(self, frames: int) -> None:
         """Count frames, and update the target models every t_s of them (algorithm 1, line 8)."""

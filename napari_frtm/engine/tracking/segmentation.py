@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_frtm.engine.extensions.confidence import Judge
-    from napari_frtm.engine.extensions.locality import Search
+    from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
+    from napari_frtm.engine.extensions.search_region import SearchRegions
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.tracking.objects import TrackedObject
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SegmentedFrames:
     """What a tracker saw in B frames.
 
     Attributes
@@ -48,7 +48,7 @@ class Seen:
     probabilities: Tensor
     windows: Tensor | None = None
 
-    def with_masks(self, given: Mapping[int, Tensor], object_ids: Sequence[int]) -> Seen:
+    def with_masks(self, given: Mapping[int, Tensor], object_ids: Sequence[int]) -> SegmentedFrames:
         """Return it with the user's masks of shape (H, W), by object, in a single frame."""
         probabilities = self.probabilities.clone()
         for mask in given.values():
@@ -59,7 +59,7 @@ class Seen:
 
     def placed(
         self, indices: Sequence[int], objects: Mapping[int, TrackedObject], leap: float | None
-    ) -> Seen:
+    ) -> SegmentedFrames:
         """Drop what is too far from where the objects were, and tell them where they are now.
 
         Parameters
@@ -75,7 +75,7 @@ class Seen:
         dropped = False
         for index, soft in zip(indices, probabilities, strict=True):
             for known, mask in zip(objects.values(), soft[1:], strict=True):
-                if leap and known.places and known.place(index).drop_far(mask, index, leap):
+                if leap and known.locations and known.location(index).drop_far(mask, index, leap):
                     dropped = True
                     np.divide(soft, soft.sum(0), out=soft)
                 known.move(mask, index)
@@ -86,7 +86,7 @@ class Seen:
     def predictions(
         self,
         indices: Sequence[int],
-        judges: Mapping[int, Judge],
+        estimators: Mapping[int, ConfidenceEstimator],
         geometry: Geometry,
     ) -> list[Prediction]:
         """Return the predictions of the B frames with these indices.
@@ -95,7 +95,7 @@ class Seen:
         ----------
         indices : sequence of int
             Frame indices in the video.
-        judges : mapping of int to Judge
+        estimators : mapping of int to ConfidenceEstimator
             What says how sure the masks of the N objects are; they see one frame after the other.
         geometry : Geometry
             Of the frames.
@@ -106,14 +106,16 @@ class Seen:
         for index, soft, coarse in zip(indices, self.probabilities, scores, strict=True):
             masks = soft[1:].cpu().numpy()
             sure = [
-                judge.follow(mask, its_scores)
-                for judge, mask, its_scores in zip(judges.values(), masks, coarse, strict=True)
+                estimator.observe(mask, its_scores)
+                for estimator, mask, its_scores in zip(
+                    estimators.values(), masks, coarse, strict=True
+                )
             ]
             predictions.append(
                 Prediction(
                     index=index,
-                    object_ids=tuple(judges),
-                    labels=to_labels(soft, tuple(judges), geometry.video),
+                    object_ids=tuple(estimators),
+                    labels=to_labels(soft, tuple(estimators), geometry.video),
                     probabilities=masks,
                     scores=coarse,
                     confidence=np.array(sure, np.float32),
@@ -122,15 +124,15 @@ class Seen:
         return predictions
 
 
-def see(
+def segment_frames(
     network: FrtmNetwork,
     objects: Mapping[int, TrackedObject],
     features: Features,
     geometry: Geometry,
     *,
     refine: bool,
-    search: Search | None = None,
-) -> Seen:
+    search: SearchRegions | None = None,
+) -> SegmentedFrames:
     """Return scores and masks of N objects in B frames (algorithm 1, lines 5-6).
 
     Parameters
@@ -145,7 +147,7 @@ def see(
         Of the frames.
     refine : bool
         Otherwise the scores are the masks.
-    search : Search, optional
+    search : SearchRegions, optional
         Where to look for the objects, in a single frame; otherwise everywhere.
     """
     deep = features[TARGET_STRIDE].float()
@@ -163,8 +165,8 @@ def see(
         probabilities = merge(search.masks(masks))
         found = probabilities[0, 1:] > 0.5
         windows = search.windows * ~(found.any(0) & ~found)
-        return Seen(projected, scores, probabilities, windows[None])
-    return Seen(projected, scores, merge(masks))
+        return SegmentedFrames(projected, scores, probabilities, windows[None])
+    return SegmentedFrames(projected, scores, merge(masks))
 
 
 def split(

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import LocalityConfig
-    from napari_frtm.engine.extensions.place import Place
+    from napari_frtm.engine.extensions.location import Location
     from napari_frtm.types import Labels
 
 
-class Search:
+class SearchRegions:
     """Where to look for N objects in one frame.
 
     Parameters
     ----------
-    places : sequence of Place
+    locations : sequence of Location
         Where they were last seen.
     index : int
         The frame.
@@ -47,10 +47,14 @@ class Search:
     """
 
     def __init__(
-        self, places: Sequence[Place], index: int, config: LocalityConfig, device: torch.device
+        self,
+        locations: Sequence[Location],
+        index: int,
+        config: LocalityConfig,
+        device: torch.device,
     ) -> None:
-        self.places = places
-        windows = np.stack([place.window(index, config) for place in places])
+        self.locations = locations
+        windows = np.stack([location.window(index, config) for location in locations])
         self.windows = torch.from_numpy(windows).to(device)
 
     def scores(self, scores: Tensor) -> Tensor:
@@ -69,11 +73,11 @@ class Search:
         it is the main part of what the one wins.
         """
         soft = (masks * self.windows)[0].cpu().numpy()
-        for place, mask in zip(self.places, soft, strict=True):
-            place.cut(mask)
+        for location, mask in zip(self.locations, soft, strict=True):
+            location.cut(mask)
         best = soft.argmax(0)
-        for number, (place, mask) in enumerate(zip(self.places, soft, strict=True)):
-            place.drop_fragments(mask, (mask > 0.5) & (best == number))
+        for number, (location, mask) in enumerate(zip(self.locations, soft, strict=True)):
+            location.drop_fragments(mask, (mask > 0.5) & (best == number))
         return torch.from_numpy(soft)[None].to(masks.device)
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from napari_frtm.config import FrtmConfig, LocalityConfig
-from napari_frtm.engine.extensions.locality import Search, working_scale
-from napari_frtm.engine.extensions.place import Place
-from napari_frtm.engine.target.model import model as target
+from napari_frtm.engine.extensions.location import Location
+from napari_frtm.engine.extensions.search_region import SearchRegions, working_scale
+from napari_frtm.engine.target import model as target
 from napari_frtm.engine.tracking import objects
 from napari_frtm.engine.tracking.propagate import Propagation, propagate
 from napari_frtm.engine.tracking.tracker import Tracker
@@ -31,7 +31,7 @@ def _square(top: int, left: int, side: int = 10, size: tuple[int, int] = (96, 12
 
 def test_a_window_is_one_near_the_mask_and_zero_beyond_its_reach() -> None:
     """The reach is twice the side of the square: 20 pixels; from 10 on the window falls."""
-    window = Place.drawn(_square(40, 50), 7).window(8, CONFIG)
+    window = Location.from_annotation(_square(40, 50), 7).window(8, CONFIG)
 
     assert window[45, 55] == 1
     assert window[45, 59 + 10] == 1
@@ -42,19 +42,19 @@ def test_a_window_is_one_near_the_mask_and_zero_beyond_its_reach() -> None:
 
 def test_a_window_grows_while_the_object_is_not_seen() -> None:
     """By half of the reach with each frame, in both directions of time."""
-    place = Place.drawn(_square(40, 50), 7)
+    location = Location.from_annotation(_square(40, 50), 7)
 
-    widths = [int((place.window(t, CONFIG)[45] > 0).sum()) for t in (8, 9, 10, 4)]
+    widths = [int((location.window(t, CONFIG)[45] > 0).sum()) for t in (8, 9, 10, 4)]
 
     assert widths[0] < widths[1] < widths[2] == widths[3]
 
 
 def test_an_empty_mask_leaves_the_place_where_it_was() -> None:
     """A new one moves it; the size stays the one that was drawn."""
-    place = Place.drawn(_square(40, 50), 7)
+    location = Location.from_annotation(_square(40, 50), 7)
 
-    assert place.moved(np.zeros((96, 128), np.float32), 8) is place
-    moved = place.moved(_square(42, 52, side=4).numpy(), 8)
+    assert location.moved(np.zeros((96, 128), np.float32), 8) is location
+    moved = location.moved(_square(42, 52, side=4).numpy(), 8)
 
     assert (moved.index, moved.size) == (8, 10)
     assert moved.mask.sum() == 16
@@ -62,12 +62,12 @@ def test_an_empty_mask_leaves_the_place_where_it_was() -> None:
 
 def test_of_several_pieces_those_on_the_last_mask_are_kept() -> None:
     """If none is, the nearest one."""
-    place = Place.drawn(_square(40, 50), 0)
+    location = Location.from_annotation(_square(40, 50), 0)
     pieces = (_square(42, 52, 4) + _square(40, 70, 6)).numpy()
     beside = (_square(40, 64, 4) + _square(40, 80, 6)).numpy()
 
     for soft in (pieces, beside):
-        place.cut(soft)
+        location.cut(soft)
 
     assert pieces.sum() == 16
     assert beside[40:44, 64:68].all()
@@ -76,7 +76,9 @@ def test_of_several_pieces_those_on_the_last_mask_are_kept() -> None:
 
 def test_scores_and_masks_outside_the_window_do_not_count() -> None:
     """Scores are at most 0 there, masks are 0."""
-    search = Search([Place.drawn(_square(40, 50), 0)], 1, CONFIG, torch.device("cpu"))
+    search = SearchRegions(
+        [Location.from_annotation(_square(40, 50), 0)], 1, CONFIG, torch.device("cpu")
+    )
     scores = torch.full((1, 1, 6, 8), 0.5)
     scores[..., 0, 0] = -0.5
 
@@ -92,8 +94,11 @@ def test_scores_and_masks_outside_the_window_do_not_count() -> None:
 
 def test_of_what_an_object_wins_of_another_only_the_main_part_is_its_own() -> None:
     """Both claim the right square; a stripe of it, that the left one wins, is left to the other."""
-    places = [Place.drawn(_square(40, 30, 12), 0), Place.drawn(_square(40, 42, 12), 0)]
-    search = Search(places, 1, CONFIG, torch.device("cpu"))
+    locations = [
+        Location.from_annotation(_square(40, 30, 12), 0),
+        Location.from_annotation(_square(40, 42, 12), 0),
+    ]
+    search = SearchRegions(locations, 1, CONFIG, torch.device("cpu"))
     left, right = _square(40, 30, 12), _square(40, 42, 12)
     left[40:52, 42:54] = 0.7
     right[:, 42:48] *= 0.9
@@ -109,10 +114,10 @@ def test_of_what_an_object_wins_of_another_only_the_main_part_is_its_own() -> No
 def test_pieces_on_the_last_mask_stay_if_they_are_about_as_large() -> None:
     """Several cells may be one object."""
     drawn = _square(10, 10, 10) + _square(10, 40, 8) + _square(10, 60, 4)
-    place = Place.drawn(drawn, 0)
+    location = Location.from_annotation(drawn, 0)
     soft = drawn.numpy()
 
-    place.drop_fragments(soft, soft > 0.5)
+    location.drop_fragments(soft, soft > 0.5)
 
     assert soft[10:20, 10:20].all()
     assert soft[10:18, 40:48].all()
@@ -175,16 +180,16 @@ def test_an_object_does_not_learn_from_where_another_was_found(
     tracker = Tracker(network, replace(lite, locality=LocalityConfig(reach=1.0, scale=1.0)))
     learned = []
     remember = tracker._remember
-    tracker._remember = lambda seen: (learned.append(seen), remember(seen))  # type: ignore[method-assign,assign,func-returns-value]
+    tracker._remember = lambda segmented: (learned.append(segmented), remember(segmented))  # type: ignore[method-assign,assign,func-returns-value]
 
     tracker.annotate(0, frames[0], labels)
     tracker.segment([1], frames[1:2])
 
-    (seen,) = learned
-    found = seen.probabilities[0, 1:] > 0.5
+    (segmented,) = learned
+    found = segmented.probabilities[0, 1:] > 0.5
     assert found.flatten(1).any(1).all()
-    assert not (seen.windows[0, 0] > 0)[found[1]].any()
-    assert not (seen.windows[0, 1] > 0)[found[0]].any()
+    assert not (segmented.windows[0, 0] > 0)[found[1]].any()
+    assert not (segmented.windows[0, 1] > 0)[found[0]].any()
 
 
 @pytest.mark.parametrize(

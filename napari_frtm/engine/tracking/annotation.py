@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.extensions.locality import Search
-from napari_frtm.engine.extensions.place import Place
+from napari_frtm.engine.extensions.location import Location
+from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.target.augmentation import altered_copies
 from napari_frtm.engine.tracking.images import Geometry, to_images
 from napari_frtm.engine.tracking.objects import TrackedObject
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
+class AnnotatedFrame:
     """An annotated frame, ready to be learned.
 
     Attributes
@@ -53,8 +53,8 @@ class Lesson:
         features, masks = torch.cat([self.deep, copies]), torch.cat([mask[None], moved])
         windows = None
         if config.locality:
-            places = [Place.drawn(m, self.index) for m in masks]
-            windows = self._windows(object_id, masks, places, config.locality)
+            locations = [Location.from_annotation(m, self.index) for m in masks]
+            windows = self._windows(object_id, masks, locations, config.locality)
         started = TrackedObject.start(features, masks, config, windows=windows)
         self._note(started, mask)
         return started
@@ -65,8 +65,8 @@ class Lesson:
         self._note(known, mask)
         windows = None
         if config.locality:
-            places = [known.place(self.index)]
-            windows = self._windows(object_id, mask[None], places, config.locality)
+            locations = [known.location(self.index)]
+            windows = self._windows(object_id, mask[None], locations, config.locality)
         projected = known.model.project(self.deep)
         known.remember(projected, mask[None], windows=windows, permanent=True)
         known.update()
@@ -74,16 +74,16 @@ class Lesson:
     def _note(self, known: TrackedObject, mask: Tensor) -> None:
         """Note where an object was drawn."""
         if (mask > 0.5).any():
-            known.places.append(Place.drawn(mask, self.index))
+            known.locations.append(Location.from_annotation(mask, self.index))
 
     def _windows(
-        self, object_id: int, masks: Tensor, places: Sequence[Place], locality: LocalityConfig
+        self, object_id: int, masks: Tensor, locations: Sequence[Location], locality: LocalityConfig
     ) -> Tensor:
         """Return what counts of samples of shape (K, H, W): what is near, but no other object.
 
         Look-alikes that were learned as background would make the object itself invisible.
         """
-        windows = Search(places, self.index, locality, masks.device).windows
+        windows = SearchRegions(locations, self.index, locality, masks.device).windows
         others = torch.zeros_like(masks[0], dtype=torch.bool)
         for other, drawn in self.masks.items():
             if other != object_id:

@@ -24,7 +24,7 @@ _SPECK = 0.05  # of the largest piece; smaller ones may be slips of the brush
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class Location:
     """Where an object was last seen.
 
     Attributes
@@ -45,12 +45,12 @@ class Place:
     apart: float
 
     @classmethod
-    def drawn(cls, mask: Tensor, index: int) -> Place:
+    def from_annotation(cls, mask: Tensor, index: int) -> Location:
         """Return the place of a mask of shape (H, W), in [0, 1], that the user drew."""
         hard = mask.cpu().numpy() > 0.5
         return cls(hard, index, float(np.count_nonzero(hard)) ** 0.5, _apart(hard))
 
-    def moved(self, soft: NDArray[np.float32], index: int) -> Place:
+    def moved(self, soft: NDArray[np.float32], index: int) -> Location:
         """Return the place after a frame with a soft mask of shape (H, W), which may be empty."""
         found = soft > 0.5
         return replace(self, mask=found, index=index) if found.any() else self
@@ -148,20 +148,20 @@ class Place:
         return near
 
 
-def places_from_state(state: Mapping[str, Tensor]) -> list[Place]:
-    """Return the places that `places_state` was taken from."""
+def locations_from_state(state: Mapping[str, Tensor]) -> list[Location]:
+    """Return the locations that `locations_state` was taken from."""
     if "places" not in state:
         return []
     each = zip(state["places"].cpu().numpy(), state["seen"].tolist(), strict=True)
-    return [Place(mask, int(index), size, apart) for mask, (index, size, apart) in each]
+    return [Location(mask, int(index), size, apart) for mask, (index, size, apart) in each]
 
 
-def places_state(places: Sequence[Place]) -> dict[str, Tensor]:
+def locations_state(locations: Sequence[Location]) -> dict[str, Tensor]:
     """Return places as tensors."""
-    if not places:
+    if not locations:
         return {}
-    seen = torch.tensor([[p.index, p.size, p.apart] for p in places], dtype=torch.float64)
-    return {"places": torch.from_numpy(np.stack([p.mask for p in places])), "seen": seen}
+    seen = torch.tensor([[p.index, p.size, p.apart] for p in locations], dtype=torch.float64)
+    return {"places": torch.from_numpy(np.stack([p.mask for p in locations])), "seen": seen}
 
 
 def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from napari_frtm.engine.tracking.images import to_labels
-from napari_frtm.types import Prediction
+from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.types import Box, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +110,10 @@ def blend(
         logits.append(torch.lerp(a, b, shares[i]))
     objects = torch.sigmoid(torch.stack(logits))
     objects = objects / objects.sum(0).clamp(min=1)
-    partition = torch.cat([1 - objects.sum(0, keepdim=True), objects])
+    background = (1 - objects.sum(0)).numpy()
+    frame = Box(0, 0, *background.shape)
+    parts = list(objects.numpy())
+    partition = Partition([frame] * len(ids), parts, frame, background, background.shape)
     unknown = np.full(prediction.scores.shape[1:], np.nan, np.float32)
     sure = dict(zip(held.object_ids, held.confidence, strict=True))
     sure |= dict(zip(prediction.object_ids, prediction.confidence.tolist(), strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.types import Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,10 +28,15 @@ _SPECK = 0.05  # of the largest piece; smaller ones may be slips of the brush
 class Location:
     """Where an object was last seen.
 
+    Masks of other frames are given by the part of the frame that they cover, `box`; whole frames
+    start at (0, 0).
+
     Attributes
     ----------
-    mask : array of shape (H, W), bool
-        At the working size; not empty.
+    box : Box
+        Around the object, at the working size.
+    mask : bool array of the size of `box`
+        Which pixels in it are the object; not empty.
     index : int
         The frame.
     size : float
@@ -39,65 +45,94 @@ class Location:
         How far pieces that the user drew are from the largest one, in its sizes; 0 for one piece.
     """
 
+    box: Box
     mask: NDArray[np.bool_]
     index: int
     size: float
     apart: float
 
     @classmethod
-    def from_annotation(cls, mask: Tensor, index: int) -> Location:
-        """Return the place of a mask of shape (H, W), in [0, 1], that the user drew."""
-        hard = mask.cpu().numpy() > 0.5
-        return cls(hard, index, float(np.count_nonzero(hard)) ** 0.5, _apart(hard))
+    def from_annotation(
+        cls, mask: NDArray[np.float32], index: int, origin: tuple[int, int] = (0, 0)
+    ) -> Location:
+        """Return the location of a mask that the user drew, of a frame or a part of it."""
+        hard = mask > 0.5
+        box = bounding_box(hard, 0)
+        part = hard[box.slices].copy()
+        size = float(np.count_nonzero(part)) ** 0.5
+        return cls(_shifted(box, *origin), part, index, size, _apart(part))
 
-    def moved(self, soft: NDArray[np.float32], index: int) -> Location:
-        """Return the place after a frame with a soft mask of shape (H, W), which may be empty."""
+    def moved(
+        self, soft: NDArray[np.float32], index: int, origin: tuple[int, int] = (0, 0)
+    ) -> Location:
+        """Return the location after a frame with a soft mask, which may be empty."""
         found = soft > 0.5
-        return replace(self, mask=found, index=index) if found.any() else self
+        if not found.any():
+            return self
+        box = bounding_box(found, 0)
+        part = found[box.slices].copy()
+        return replace(self, box=_shifted(box, *origin), mask=part, index=index)
 
-    def window(self, index: int, config: LocalityConfig) -> NDArray[np.float32]:
-        """Return where to look for the object in another frame, (H, W), in [0, 1].
+    def reach(self, index: int, config: LocalityConfig) -> float:
+        """Return how far from the last mask the object can be in another frame, pixels."""
+        unseen = max(0, abs(index - self.index) - 1)
+        return max(config.reach * self.size, TARGET_STRIDE) * (1 + config.growth * unseen)
+
+    def window(self, index: int, config: LocalityConfig, box: Box) -> NDArray[np.float32]:
+        """Return where to look for the object in a part of another frame, in [0, 1].
 
         It is 1 on the last mask and falls to 0 at the reach, which grows with each frame in which
         the object was not seen.
         """
-        unseen = max(0, abs(index - self.index) - 1)
-        reach = max(config.reach * self.size, TARGET_STRIDE) * (1 + config.growth * unseen)
-        near = np.zeros(self.mask.shape, np.float32)
-        box = _box(self.mask, int(reach) + 1)
-        away = _distance(self.mask[box])
-        near[box] = np.clip((1 - away / reach) * _STEEP, 0, 1)
+        reach = self.reach(index, config)
+        area = grown(self.box, int(reach) + 1)
+        away = _distance(self._cover(area))
+        inside = np.clip((1 - away / reach) * _STEEP, 0, 1).astype(np.float32)
+        near = np.zeros(box.size, np.float32)
+        both = area.intersection(box)
+        near[both.within(box)] = inside[both.within(area)]
         return near
 
-    def cut(self, soft: NDArray[np.float32]) -> None:
-        """Set a soft mask of shape (H, W) to 0 around pieces that are not the object, in place.
+    def cut(self, soft: NDArray[np.float32], origin: tuple[int, int] = (0, 0)) -> None:
+        """Set a soft mask to 0 around pieces that are not the object, in place.
 
         Those that touch the last mask are it; if none does, the nearest one is.
         """
         found = soft > 0.5
         if not found.any():
             return
-        box = _box(soft > 0, 1)
-        piece = _nearest_piece(found[box])
-        own = np.unique(piece[self.mask[box] & found[box]])
+        part = bounding_box(soft > 0, 1).intersection(Box(0, 0, *soft.shape))
+        where = _shifted(part, *origin)
+        found = found[part.slices]
+        piece = _nearest_piece(found)
+        own = np.unique(piece[self._cover(where) & found])
         if not own.size:
-            away = _distance(self.mask)[box]
-            away[~found[box]] = np.inf
+            both = where.union(self.box)
+            away = _distance(self._cover(both))[where.within(both)]
+            away[~found] = np.inf
             own = piece.reshape(-1)[[away.argmin()]]
-        soft[box][~np.isin(piece, own)] = 0
+        soft[part.slices][~np.isin(piece, own)] = 0
 
-    def drop_far(self, soft: NDArray[np.float32], index: int, leap: float) -> bool:
-        """Set a soft mask of shape (H, W) to 0 around pieces that are too far away, in place.
+    def drop_far(
+        self,
+        soft: NDArray[np.float32],
+        index: int,
+        leap: float,
+        origin: tuple[int, int] = (0, 0),
+    ) -> bool:
+        """Set a soft mask to 0 around pieces that are too far away, in place.
 
         Parameters
         ----------
-        soft : array of shape (H, W), in [0, 1]
-            Found in another frame.
+        soft : array of shape (h, w), in [0, 1]
+            Found in another frame, or in a part of it.
         index : int
             The frame.
         leap : float
             How far the object can have moved with each frame, in its sizes; if it was drawn in
             pieces that lie farther apart, that far.
+        origin : tuple of int
+            First row and column of the part.
 
         Returns
         -------
@@ -106,71 +141,106 @@ class Location:
             piece is: then the object may have left something behind that is not it.
         """
         found = soft > 0.5
+        if not found.any():
+            return False
+        part = bounding_box(found, TARGET_STRIDE).intersection(Box(0, 0, *soft.shape))
+        found = found[part.slices]
         count, piece = cv2.connectedComponents(found.view(np.uint8), connectivity=8)
         if count <= 2:  # the background, and one piece
             return False
         size = max(self.size, float(np.count_nonzero(self.mask)) ** 0.5)
         reach = max(leap, self.apart) * size * abs(index - self.index)
-        near = np.isin(np.arange(count), piece[self._grown(reach)])
+        near = np.isin(np.arange(count), piece[self._near(_shifted(part, *origin), reach)])
         near[0] = False
         area = np.bincount(piece.ravel())
         stay = near | (area >= area[near].sum())
         if stay[1:].all():
             return False
-        box = _box(found, TARGET_STRIDE)
-        gone = ~stay[piece[box]] & found[box]
-        nearest = _nearest_piece(found[box])
-        soft[box][np.isin(nearest, nearest[gone])] = 0
+        gone = ~stay[piece] & found
+        nearest = _nearest_piece(found)
+        soft[part.slices][np.isin(nearest, nearest[gone])] = 0
         return True
 
-    def drop_fragments(self, soft: NDArray[np.float32], own: NDArray[np.bool_]) -> None:
-        """Set a soft mask of shape (H, W) to 0 on the lesser pieces of what is `own`, in place.
+    def drop_fragments(
+        self,
+        soft: NDArray[np.float32],
+        own: NDArray[np.bool_],
+        origin: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Set a soft mask to 0 on the lesser pieces of what is `own`, in place.
 
         A piece stays if it covers at least half as much of the last mask as the one that covers
         most; if none covers any of it, the largest ones stay.
         """
         if not own.any():
             return
-        box = _box(own, 0)
-        count, piece = cv2.connectedComponents(own[box].view(np.uint8), connectivity=8)
-        size = np.bincount(piece[self.mask[box] & own[box]], minlength=count)
+        part = bounding_box(own, 0)
+        own = np.ascontiguousarray(own[part.slices])
+        count, piece = cv2.connectedComponents(own.view(np.uint8), connectivity=8)
+        if count <= 2:
+            return
+        mask = self._cover(_shifted(part, *origin))
+        size = np.bincount(piece[mask & own], minlength=count)
         if not size.any():
-            size = np.bincount(piece[own[box]], minlength=count)
+            size = np.bincount(piece[own], minlength=count)
         lesser = size < size.max() / 2
         lesser[0] = False  # what is not its own
-        soft[box][lesser[piece]] = 0
+        soft[part.slices][lesser[piece]] = 0
 
-    def _grown(self, reach: float) -> NDArray[np.bool_]:
-        """Return what is at most so many pixels away from the mask."""
-        near = np.zeros(self.mask.shape, np.bool_)
-        box = _box(self.mask, int(reach) + 1)
-        near[box] = _distance(self.mask[box]) <= reach
+    def _cover(self, box: Box) -> NDArray[np.bool_]:
+        """Return which pixels of a part of the frame are the object."""
+        covered = np.zeros(box.size, np.bool_)
+        both = self.box.intersection(box)
+        covered[both.within(box)] = self.mask[both.within(self.box)]
+        return covered
+
+    def _near(self, box: Box, reach: float) -> NDArray[np.bool_]:
+        """Return which pixels of a part of the frame are at most so many pixels away."""
+        area = grown(self.box, int(reach) + 1).intersection(box.union(self.box))
+        near = np.zeros(box.size, np.bool_)
+        both = area.intersection(box)
+        near[both.within(box)] = (_distance(self._cover(area)) <= reach)[both.within(area)]
         return near
 
 
 def locations_from_state(state: Mapping[str, Tensor]) -> list[Location]:
     """Return the locations that `locations_state` was taken from."""
-    if "places" not in state:
+    if "seen" not in state:
         return []
-    each = zip(state["places"].cpu().numpy(), state["seen"].tolist(), strict=True)
-    return [Location(mask, int(index), size, apart) for mask, (index, size, apart) in each]
+    locations = []
+    for number, (index, size, apart) in enumerate(state["seen"].tolist()):
+        box = Box(*state[f"location.{number}.box"].tolist())
+        mask = state[f"location.{number}.mask"].cpu().numpy()
+        locations.append(Location(box, mask, int(index), size, apart))
+    return locations
 
 
 def locations_state(locations: Sequence[Location]) -> dict[str, Tensor]:
-    """Return places as tensors."""
+    """Return locations as tensors."""
     if not locations:
         return {}
-    seen = torch.tensor([[p.index, p.size, p.apart] for p in locations], dtype=torch.float64)
-    return {"places": torch.from_numpy(np.stack([p.mask for p in locations])), "seen": seen}
+    seen = [[at.index, at.size, at.apart] for at in locations]
+    state = {"seen": torch.tensor(seen, dtype=torch.float64)}
+    for number, at in enumerate(locations):
+        state[f"location.{number}.box"] = torch.tensor(at.box)
+        state[f"location.{number}.mask"] = torch.from_numpy(at.mask.copy())
+    return state
 
 
-def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """Return the rows and columns of a mask that is not empty, with a margin in pixels."""
+def bounding_box(mask: NDArray[np.bool_], margin: int) -> Box:
+    """Return the box around a mask that is not empty, with a margin in pixels."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return (
-        slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
-        slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
-    )
+    box = Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    return grown(box, margin)
+
+
+def grown(box: Box, margin: int) -> Box:
+    """Return a box with a margin, which may stick out of the frame."""
+    return Box(box.top - margin, box.left - margin, box.bottom + margin, box.right + margin)
+
+
+def _shifted(box: Box, top: int, left: int) -> Box:
+    return Box(box.top + top, box.left + left, box.bottom + top, box.right + left)
 
 
 def _apart(mask: NDArray[np.bool_]) -> float:

@@ -1,7 +1,7 @@
 """Look for an object only near where it was last seen; look-alikes elsewhere do not count.
 
 The target model knows what an object looks like, not where it is. Among cells that look the same
-it finds all of them. A window around the last mask keeps it to its own, in what it learns and in
+it finds all of them. A region around the last mask keeps it to its own, in what it learns and in
 what it finds.
 """
 
@@ -15,10 +15,15 @@ import torch
 from torch.nn.functional import max_pool2d, pad
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.extensions.location import grown
+from napari_frtm.engine.extensions.windows import window_around
+from napari_frtm.engine.tracking.partition import hull_of
+from napari_frtm.types import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import LocalityConfig
@@ -37,13 +42,17 @@ class SearchRegions:
         The frame.
     config : LocalityConfig
         How far to look.
-    device : torch.device
-        Where the scores and masks are.
+    working, padded : tuple of int
+        Size (H, W) of the frame, and with its padding.
 
     Attributes
     ----------
-    windows : Tensor of shape (N, H, W), in [0, 1]
-        At the working size.
+    windows : list of Box
+        What is computed for each object: a margin of one score around its region.
+    boxes : list of Box
+        The windows without the padding of the frame.
+    weights : list of float32 arrays
+        How much a pixel counts, in [0, 1], by object, of the size of `boxes`.
     """
 
     def __init__(
@@ -51,34 +60,50 @@ class SearchRegions:
         locations: Sequence[Location],
         index: int,
         config: LocalityConfig,
-        device: torch.device,
+        working: tuple[int, int],
+        padded: tuple[int, int],
     ) -> None:
         self.locations = locations
-        windows = np.stack([location.window(index, config) for location in locations])
-        self.windows = torch.from_numpy(windows).to(device)
+        self.windows: list[Box] = []
+        for location in locations:
+            margin = int(location.reach(index, config)) + 1 + TARGET_STRIDE
+            self.windows.append(window_around(grown(location.box, margin), padded))
+        frame = Box(0, 0, *working)
+        self.boxes = [window.intersection(frame) for window in self.windows]
+        self.weights = [
+            location.window(index, config, box)
+            for location, box in zip(locations, self.boxes, strict=True)
+        ]
 
-    def scores(self, scores: Tensor) -> Tensor:
-        """Return coarse scores of shape (1, N, h, w), at most 0 outside the windows."""
-        below, right = (
-            low * TARGET_STRIDE - high
-            for low, high in zip(scores.shape[-2:], self.windows.shape[-2:], strict=True)
-        )
-        inside = max_pool2d(pad(self.windows, (0, right, 0, below)), TARGET_STRIDE) > 0
+    def scores(self, number: int, scores: Tensor) -> Tensor:
+        """Return coarse scores of an object's window, at most 0 outside its region."""
+        h, w = scores.shape
+        weights = torch.from_numpy(self.weights[number]).to(scores.device)
+        below, right = h * TARGET_STRIDE - len(weights), w * TARGET_STRIDE - weights.shape[1]
+        inside = max_pool2d(pad(weights, (0, right, 0, below))[None], TARGET_STRIDE)[0] > 0
         return torch.where(inside, scores, scores.clamp(max=0))
 
-    def masks(self, masks: Tensor) -> Tensor:
-        """Return soft masks of shape (1, N, H, W), 0 outside the windows.
+    def limit(self, masks: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Return soft masks of the size of `boxes`, 0 outside the regions.
 
         Where several objects claim pixels, what one wins of another is left to that other, unless
         it is the main part of what the one wins.
         """
-        soft = (masks * self.windows)[0].cpu().numpy()
-        for location, mask in zip(self.locations, soft, strict=True):
-            location.cut(mask)
-        best = soft.argmax(0)
+        soft = [mask * weight for mask, weight in zip(masks, self.weights, strict=True)]
+        for location, box, mask in zip(self.locations, self.boxes, soft, strict=True):
+            location.cut(mask, box[:2])
+        hull = hull_of(self.boxes)
+        best, top = np.zeros(hull.size, np.int32), np.zeros(hull.size, np.float32)
+        for number, (box, mask) in enumerate(zip(self.boxes, soft, strict=True)):
+            where = box.within(hull)
+            better = mask > top[where]
+            best[where][better] = number
+            top[where][better] = mask[better]
         for number, (location, mask) in enumerate(zip(self.locations, soft, strict=True)):
-            location.drop_fragments(mask, (mask > 0.5) & (best == number))
-        return torch.from_numpy(soft)[None].to(masks.device)
+            box = self.boxes[number]
+            own = (mask > 0.5) & (best[box.within(hull)] == number)
+            location.drop_fragments(mask, own, box[:2])
+        return soft
 
 
 def working_scale(annotations: Iterable[Labels], least: float, config: LocalityConfig) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_EPSILON = 1e-6
+EPSILON = 1e-6
 
 
 def merge(probabilities: Tensor) -> Tensor:
@@ -25,6 +25,6 @@ def merge(probabilities: Tensor) -> Tensor:
         Layer 0 is the background.
     """
     background = (1 - probabilities).prod(-3, keepdim=True)
-    odds = torch.cat([background, probabilities], -3).clamp_(_EPSILON, 1 - _EPSILON)
+    odds = torch.cat([background, probabilities], -3).clamp_(EPSILON, 1 - EPSILON)
     odds.div_(1 - odds)
     return odds.div_(odds.sum(-3, keepdim=True))

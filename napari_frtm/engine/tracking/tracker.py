@@ -13,9 +13,15 @@ from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.tracking.annotation import AnnotatedFrame
-from napari_frtm.engine.tracking.images import Geometry, flaw, to_images, to_masks
-from napari_frtm.engine.tracking.objects import objects_from_state
-from napari_frtm.engine.tracking.segmentation import SegmentedFrames, segment_frames, split
+from napari_frtm.engine.tracking.images import DrawnMask, Geometry, flaw, to_images, to_masks
+from napari_frtm.engine.tracking.objects import objects_from_state, update_objects
+from napari_frtm.engine.tracking.scoring import score_frames, score_windows, suspected_windows
+from napari_frtm.engine.tracking.segmentation import (
+    SegmentedFrame,
+    frame_of_windows,
+    split,
+    whole_frames,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,6 +85,11 @@ class Tracker:
         return self.config.update_interval - self._since_update
 
     @property
+    def _windowed(self) -> bool:
+        """Whether a frame is segmented in windows, which depend on the one before."""
+        return bool(self.config.locality or (self.config.windows and self.config.variant.refines))
+
+    @property
     def _leap(self) -> float | None:
         """How far objects can move; looked for locally, they are not found elsewhere anyway."""
         return None if self.config.locality else self.config.leap
@@ -114,11 +125,10 @@ class Tracker:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
-        segmented = self._segment_frames(index, features, geometry).with_masks(
-            given, self.object_ids
-        )
-        segmented = segmented.placed([index], self._objects, self._leap)
-        (prediction,) = segmented.predictions([index], self.confidence_estimators, geometry)
+        (segmented,) = self._segmented([index], features, geometry)
+        segmented.replace(given, self.object_ids)
+        segmented.drop_far(self._objects, self._leap)
+        prediction = segmented.prediction(self._objects, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
     @torch.inference_mode()
@@ -157,13 +167,13 @@ class Tracker:
             batch = slice(first, first + size)
             images = self._images(indices[batch], frames[batch], geometry)
             features = self.network.features(images, refine=self.config.variant.refines)
-            at_once = 1 if self.config.locality else size  # a frame says where to look in the next
+            at_once = 1 if self._windowed else size  # a frame says where to look in the next
             for together, these in split(indices[batch], features, at_once):
-                segmented = self._segment_frames(together[0], these, geometry)
-                segmented = segmented.placed(together, self._objects, self._leap)
-                predictions += segmented.predictions(together, self.confidence_estimators, geometry)
-                if self.config.variant.updates:
-                    self._remember(segmented)
+                for segmented in self._segmented(together, these, geometry):
+                    segmented.drop_far(self._objects, self._leap)
+                    predictions.append(segmented.prediction(self._objects, geometry))
+                    if self.config.variant.updates:
+                        self._remember(segmented, geometry)
         self._advance(len(frames))
         return predictions
 
@@ -181,7 +191,7 @@ class Tracker:
 
     def _learn(
         self, index: int, frame: Frame, labels: Labels, *, complete: bool
-    ) -> tuple[Features, dict[int, Tensor]]:
+    ) -> tuple[Features, dict[int, DrawnMask]]:
         """Start and correct objects; return the frame's features, and the masks given by id."""
         labels = np.asarray(labels)
         if labels.shape != frame.shape[:2]:
@@ -192,46 +202,61 @@ class Tracker:
         geometry = self._geometry(frame)
         image = self._images([index], [frame], geometry)
         features = self.network.features(image, refine=self.config.variant.refines)
-        masks = to_masks(labels, sorted(ids), geometry, self.network.device)
-        given = dict(zip(sorted(ids), masks, strict=True))
-        annotated = AnnotatedFrame(
-            index, geometry.crop(image)[0], features[TARGET_STRIDE].float(), given
-        )
-        for object_id in given:
-            if known := self._objects.get(object_id):
-                annotated.correct(object_id, known, self.config)
-            else:
-                started = annotated.start(object_id, self.network, self.config)
-                self._objects[object_id] = started
+        given = to_masks(labels, sorted(ids), geometry)
+        deep = features[TARGET_STRIDE].float()
+        annotated = AnnotatedFrame(index, image[0], deep, given, geometry)
+        known = {i: self._objects[i] for i in given if i in self._objects}
+        new = [i for i in given if i not in self._objects]
+        annotated.correct(known, self.config)
+        self._objects |= annotated.start(new, self.network, self.config)
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
         return features, given
 
-    def _segment_frames(
-        self, index: int, features: Features, geometry: Geometry
-    ) -> SegmentedFrames:
-        """Scores and masks of frames, of which the first has this index."""
-        search = None
-        if self.config.locality:
-            locations = [known.location(index) for known in self._objects.values()]
-            search = SearchRegions(locations, index, self.config.locality, self.network.device)
+    def _segmented(
+        self, indices: Sequence[int], features: Features, geometry: Geometry
+    ) -> list[SegmentedFrame]:
+        """Scores and masks of B frames."""
+        objects = list(self._objects.values())
+        deep = features[TARGET_STRIDE].float()
         refine = self.config.variant.refines
-        return segment_frames(
-            self.network, self._objects, features, geometry, refine=refine, search=search
-        )
+        if not self._windowed:
+            scored = score_frames(objects, deep)
+            return whole_frames(self.network, indices, scored, features, geometry, refine=refine)
+        (index,) = indices
+        regions = None
+        if self.config.locality:
+            locations = [known.location(index) for known in objects]
+            sizes = geometry.working, geometry.padded
+            regions = SearchRegions(locations, index, self.config.locality, *sizes)
+            scores = score_windows(objects, deep, regions)
+            windows = scores.windows
+        else:
+            (scores,) = score_frames(objects, deep)
+            windows = suspected_windows(objects, scores.scores, index)
+        return [
+            frame_of_windows(
+                self.network,
+                index,
+                scores,
+                features,
+                windows,
+                geometry,
+                refine=refine,
+                regions=regions,
+            )
+        ]
 
-    def _remember(self, segmented: SegmentedFrames) -> None:
-        """Extend every object's memory by the frames segmented.
+    def _remember(self, segmented: SegmentedFrame, geometry: Geometry) -> None:
+        """Extend every object's memory by a frame.
 
         The label is the soft mask of S. Without S it is the mask itself: a target model has
         nothing to learn from its own scores, and more from what it would have to score.
         """
-        labels = segmented.probabilities
-        if not self.config.variant.refines:
-            labels = (labels > 0.5).float()
-        for layer, (object_id, known) in enumerate(self._objects.items(), start=1):
-            window = None if segmented.windows is None else segmented.windows[:, layer - 1]
-            known.remember(segmented.projected[object_id], labels[:, layer], windows=window)
+        losses = segmented.losses(self.config, geometry, self.network.device)
+        projected = segmented.scored.projected
+        for known, sample, loss in zip(self._objects.values(), projected, losses, strict=True):
+            known.remember(sample, loss)
 
     def _advance(self, frames: int) -> None:
         """Count frames, and update the target models every t_s of them (algorithm 1, line 8)."""
@@ -240,8 +265,7 @@ class Tracker:
             return
         self._since_update = 0
         if self.config.variant.updates:
-            for known in self._objects.values():
-                known.update()
+            update_objects(list(self._objects.values()))
 
     def _images(
         self, indices: Sequence[int], frames: Sequence[Frame], geometry: Geometry

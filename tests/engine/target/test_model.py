@@ -10,8 +10,9 @@ import torch
 from oracle import LiteralTarget, literal_pixel_weights
 
 from napari_frtm.config import MemoryConfig, TargetConfig
+from napari_frtm.engine.target.loss import pixel_weights, sample_loss
 from napari_frtm.engine.target.memory import SampleMemory, initial_weights
-from napari_frtm.engine.target.model import TargetModel, pixel_weights, sample_loss
+from napari_frtm.engine.target.model import TargetModel
 
 PARITY = Path(__file__).parents[2] / "parity" / "target_a.npz"
 # a strong regularisation: with the paper's, rounding shows after a few steps, even in double

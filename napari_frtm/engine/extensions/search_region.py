@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from napari_frtm.types import Labels
 
 
+_CONTEXT = 64
+"""Pixels around a window that the segmentation network sees as well: without them it fails."""
+
+
 class SearchRegions:
     """Where to look for N objects in one frame.
 
@@ -48,7 +52,9 @@ class SearchRegions:
     Attributes
     ----------
     windows : list of Box
-        What is computed for each object: a margin of one score around its region.
+        What the target model of each object looks at: its region, and a score around it.
+    wide : list of Box
+        What the segmentation network looks at.
     boxes : list of Box
         The windows without the padding of the frame.
     weights : list of float32 arrays
@@ -68,6 +74,7 @@ class SearchRegions:
         for location in locations:
             margin = int(location.reach(index, config)) + 1 + TARGET_STRIDE
             self.windows.append(window_around(grown(location.box, margin), padded))
+        self.wide = [window_around(grown(window, _CONTEXT), padded) for window in self.windows]
         frame = Box(0, 0, *working)
         self.boxes = [window.intersection(frame) for window in self.windows]
         self.weights = [

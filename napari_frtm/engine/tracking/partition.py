@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_frtm.engine.tracking.merge import EPSILON
 from napari_frtm.types import Box, SoftMasks
 
 if TYPE_CHECKING:
@@ -15,7 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_LEAST_ODDS = np.float32(EPSILON / (1 - EPSILON))
+_EPSILON = 1e-6
+_LEAST_ODDS = np.float32(_EPSILON / (1 - _EPSILON))
 
 
 @dataclass(slots=True)
@@ -46,7 +46,11 @@ class Partition:
     def merged(
         cls, boxes: Sequence[Box], masks: Sequence[NDArray[np.float32]], size: tuple[int, int]
     ) -> Partition:
-        """Aggregate soft masks of each object against everything else, as `merge` does."""
+        """Aggregate soft masks of each object against everything else.
+
+        Each object and the background, whose probability is the product of the objects'
+        complements, takes its share of the odds.
+        """
         hull = hull_of(boxes)
         places = [box.within(hull) for box in boxes]
         background = np.ones(hull.size, np.float32)
@@ -107,5 +111,5 @@ def hull_of(boxes: Sequence[Box]) -> Box:
 
 
 def _odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    clipped = np.clip(probabilities, EPSILON, 1 - EPSILON)
+    clipped = np.clip(probabilities, _EPSILON, 1 - _EPSILON)
     return np.asarray(clipped / (1 - clipped), np.float32)

@@ -19,7 +19,6 @@ from napari_frtm.types import Box, Prediction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
@@ -192,7 +191,12 @@ def frame_of_windows(
         masks = [
             plane[window.slices].clamp(0, 1) for plane, window in zip(up, windows, strict=True)
         ]
-    parts, boxes = cut_to_frame(masks, windows, geometry.working)
+    frame = Box(0, 0, *geometry.working)
+    boxes = regions.boxes if regions else [window.intersection(frame) for window in windows]
+    parts = [
+        mask[box.within(window)].cpu().numpy()
+        for mask, window, box in zip(masks, windows, boxes, strict=True)
+    ]
     if regions:
         parts = regions.limit(parts)
     partition = Partition.merged(boxes, parts, geometry.working)
@@ -220,19 +224,6 @@ def whole_frames(
         SegmentedFrame(index, one, Partition.merged(boxes, list(parts), geometry.working), None)
         for index, one, parts in zip(indices, scored, masks.cpu().numpy(), strict=True)
     ]
-
-
-def cut_to_frame(
-    masks: Sequence[Tensor], windows: Sequence[Box], size: tuple[int, int]
-) -> tuple[list[NDArray[np.float32]], list[Box]]:
-    """Return masks of windows as arrays without the padding of the frame, and their boxes."""
-    frame = Box(0, 0, *size)
-    boxes = [window.intersection(frame) for window in windows]
-    parts = [
-        mask[box.within(window)].cpu().numpy()
-        for mask, window, box in zip(masks, windows, boxes, strict=True)
-    ]
-    return parts, boxes
 
 
 def split(

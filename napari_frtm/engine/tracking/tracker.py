@@ -230,7 +230,7 @@ class Tracker:
             sizes = geometry.working, geometry.padded
             regions = SearchRegions(locations, index, self.config.locality, *sizes)
             scores = score_windows(objects, deep, regions)
-            windows = scores.windows
+            windows = regions.wide
         else:
             (scores,) = score_frames(objects, deep)
             windows = suspected_windows(objects, scores.scores, index)

@@ -4,7 +4,7 @@
 
 Textured discs move over a textured ground. Every case runs by itself, so that its peak of memory
 is its own, and with one thread: "cpu" is the time the processor worked, which a busy machine
-changes little, "wall" is what a clock says. OUT gets growth.json and growth.png.
+changes little, "wall" is what a clock says. OUT gets growth.json and growth.svg.
 """
 
 from __future__ import annotations
@@ -165,24 +165,37 @@ def main() -> None:
             flush=True,
         )
         (options.out / "growth.json").write_text(json.dumps(results, indent=1))
-    plot(results, options.out / "growth.png")
+    plot(results, options.out / "growth.svg")
 
 
 def plot(results: list[dict[str, Any]], path: Path) -> None:
-    """Draw the processor's time of a frame over what grows, a panel for each group."""
-    from matplotlib.figure import Figure
-
+    """Draw the processor's time of a frame over what grows, a panel for each group, as SVG."""
     groups = list(dict.fromkeys(result["group"] for result in results))
-    figure = Figure(figsize=(4 * len(groups), 3.2), layout="constrained")
-    for axes, group in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
-        mine = [result for result in results if result["group"] == group]
-        for mode in dict.fromkeys(result["mode"] for result in mine):
-            line = [r for r in mine if r["mode"] == mode]
-            times = [1000 * r["frame_cpu"] for r in line]
-            axes.plot([r["x"] for r in line], times, "o-", label=mode)
-        axes.set(xlabel=group, ylabel="ms a frame, one core", ylim=(0, None))
-        axes.legend()
-    figure.savefig(path, dpi=120)
+    panels = [_panel(group, [r for r in results if r["group"] == group]) for group in groups]
+    shifted = [f'<g transform="translate({320 * n} 0)">{p}</g>' for n, p in enumerate(panels)]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{320 * len(groups)}" height="240" '
+    style = 'font-family="sans-serif" font-size="11" style="background:white">'
+    path.write_text(f"{head}{style}{''.join(shifted)}</svg>\n")
+
+
+def _panel(group: str, results: list[dict[str, Any]]) -> str:
+    """Return the curves of a group, 300 x 220."""
+    right, high = (max(r[key] for r in results) for key in ("x", "frame_cpu"))
+    parts = [
+        '<path d="M50 20 V190 H300" fill="none" stroke="black"/>',
+        f'<text x="50" y="14">ms a frame, one core: up to {1000 * high:.0f}</text>',
+        f'<text x="50" y="208">{group}: up to {right:g}</text>',
+    ]
+    for number, mode in enumerate(dict.fromkeys(r["mode"] for r in results)):
+        colour = ("#0072b2", "#d55e00", "#009e73")[number % 3]
+        line = [r for r in results if r["mode"] == mode]
+        points = [(50 + 250 * r["x"] / right, 190 - 165 * r["frame_cpu"] / high) for r in line]
+        joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in points)
+        curve = f'<polyline points="{joined}" fill="none"/>'
+        parts.append(f'<g fill="{colour}" stroke="{colour}">{curve}{dots}</g>')
+        parts.append(f'<text x="60" y="{40 + 14 * number}" fill="{colour}">{mode}</text>')
+    return "".join(parts)
 
 
 def _resident() -> float:

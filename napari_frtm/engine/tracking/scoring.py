@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE
@@ -16,8 +18,10 @@ from napari_frtm.types import Box
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_frtm.engine.extensions.location import Location
     from napari_frtm.engine.extensions.search_region import SearchRegions
     from napari_frtm.engine.tracking.objects import TrackedObject
 
@@ -77,7 +81,9 @@ def score_windows(objects: Sequence[TrackedObject], deep: Tensor, region: Search
     return Scored(windows, [projected[i] for i in range(len(objects))], scores)
 
 
-def suspected_windows(objects: Sequence[TrackedObject], scores: Tensor, index: int) -> list[Box]:
+def suspected_windows(
+    objects: Sequence[TrackedObject], scores: Tensor, index: int, leap: float | None
+) -> list[Box]:
     """Return the windows in which S has to look: around scores and last masks, with a margin.
 
     Parameters
@@ -88,13 +94,38 @@ def suspected_windows(objects: Sequence[TrackedObject], scores: Tensor, index: i
         Coarse scores of the frame.
     index : int
         The frame.
+    leap : float or None
+        How far an object can move with each frame, in its sizes: what is suspected farther away
+        counts only if nothing is nearer. None for any distance.
     """
     h, w = scores.shape[-2:]
+    padded = (TARGET_STRIDE * h, TARGET_STRIDE * w)
     windows = []
-    for known, found in zip(objects, (scores > _SUSPECTED).cpu().numpy(), strict=True):
-        boxes = [known.location(index).box] if known.locations else []
+    for known, suspected in zip(objects, (scores > _SUSPECTED).cpu().numpy(), strict=True):
+        last = known.location(index) if known.locations else None
+        box = last.box if last else Box(0, 0, MULTIPLE, MULTIPLE)
+        found = _near(suspected, last, index, leap) if last and leap else suspected
         if found.any():
-            boxes.append(Box(*(TARGET_STRIDE * side for side in bounding_box(found, 0))))
-        box = boxes[0].union(boxes[-1]) if boxes else Box(0, 0, MULTIPLE, MULTIPLE)
-        windows.append(window_around(grown(box, _MARGIN), (TARGET_STRIDE * h, TARGET_STRIDE * w)))
+            part = Box(*(TARGET_STRIDE * side for side in bounding_box(found, 0)))
+            box = box.union(part) if last else part
+        windows.append(window_around(grown(box, _MARGIN), padded))
     return windows
+
+
+def _near(
+    suspected: NDArray[np.bool_], last: Location, index: int, leap: float
+) -> NDArray[np.bool_]:
+    """Return the pieces of what is suspected, (h, w), that the object can be; all if none can."""
+    count, piece = cv2.connectedComponents(suspected.view(np.uint8), connectivity=8)
+    if count <= 2:
+        return suspected
+    size = max(last.size, float(np.count_nonzero(last.mask)) ** 0.5)
+    reach = max(leap, last.apart) * size * abs(index - last.index)
+    area = grown(last.box, int(reach) + TARGET_STRIDE)
+    rows, columns = area.intersection(Box(0, 0, 2**30, 2**30)).slices
+    there = piece[
+        rows.start // TARGET_STRIDE : -(-rows.stop // TARGET_STRIDE),
+        columns.start // TARGET_STRIDE : -(-columns.stop // TARGET_STRIDE),
+    ]
+    near = np.isin(piece, np.unique(there[there > 0]))
+    return near if near.any() else suspected

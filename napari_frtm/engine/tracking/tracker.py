@@ -233,7 +233,7 @@ class Tracker:
             windows = regions.wide
         else:
             (scores,) = score_frames(objects, deep)
-            windows = suspected_windows(objects, scores.scores, index)
+            windows = suspected_windows(objects, scores.scores, index, self._leap)
         return [
             frame_of_windows(
                 self.network,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_frtm.engine.tracking.images import to_labels
+from napari_frtm.engine.tracking.labels import to_labels
 from napari_frtm.engine.tracking.partition import Partition
 from napari_frtm.types import Box, Prediction
 

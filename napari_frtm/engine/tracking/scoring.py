@@ -121,7 +121,7 @@ def _near(
         return suspected
     size = max(last.size, float(np.count_nonzero(last.mask)) ** 0.5)
     reach = max(leap, last.apart) * size * abs(index - last.index)
-    area = grown(last.box, int(reach) + TARGET_STRIDE)
+    area = grown(last.box, int(2 * reach) + _MARGIN)
     rows, columns = area.intersection(Box(0, 0, 2**30, 2**30)).slices
     there = piece[
         rows.start // TARGET_STRIDE : -(-rows.stop // TARGET_STRIDE),

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
-from napari_frtm.engine.tracking.labels import to_labels
 
 from napari_frtm.config import TARGET_STRIDE, FrtmConfig, SegmentationConfig, Variant, preset
 from napari_frtm.engine.extensions.location import Location
@@ -32,6 +31,7 @@ from napari_frtm.engine.target.loss import sample_loss
 from napari_frtm.engine.target.memory import SampleMemory, initial_weights
 from napari_frtm.engine.target.model import TargetModel
 from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.tracking.labels import to_labels
 from napari_frtm.engine.tracking.partition import Partition
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.opening import open_video

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
     from napari_frtm.engine.extensions.search_region import SearchRegions
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
@@ -104,20 +105,18 @@ class SegmentedFrame:
             found |= {i: losses[n : n + 1] for n, i in enumerate(alike)}
         return [found[i] for i in range(len(parts))]
 
-    def prediction(self, objects: Mapping[int, TrackedObject], geometry: Geometry) -> Prediction:
-        """Return what is to be delivered; the objects' estimators see one frame after the other."""
+    def prediction(
+        self, estimators: Mapping[int, ConfidenceEstimator], geometry: Geometry
+    ) -> Prediction:
+        """Return what is to be delivered; the estimators see one frame after the other."""
         height, width = geometry.visible_scores
         scores = self.scored.scores[:, :height, :width].cpu().numpy()
-        sure = [
-            known.confidence_estimator.observe(part, its_scores)
-            for known, part, its_scores in zip(
-                objects.values(), self.partition.parts, scores, strict=True
-            )
-        ]
+        each = zip(estimators.values(), self.partition.parts, scores, strict=True)
+        sure = [estimator.observe(part, its_scores) for estimator, part, its_scores in each]
         return Prediction(
             index=self.index,
-            object_ids=tuple(objects),
-            labels=to_labels(self.partition, tuple(objects), geometry.video),
+            object_ids=tuple(estimators),
+            labels=to_labels(self.partition, tuple(estimators), geometry.video),
             probabilities=self.partition.masks,
             scores=scores,
             confidence=np.array(sure, np.float32),

@@ -129,7 +129,7 @@ class Tracker:
         (segmented,) = self._segmented([index], features, geometry)
         segmented.replace(given, self.object_ids)
         segmented.drop_far(self._objects, self._leap)
-        prediction = segmented.prediction(self._objects, geometry)
+        prediction = segmented.prediction(self.confidence_estimators, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
     @torch.inference_mode()
@@ -172,7 +172,7 @@ class Tracker:
             for together, these in split(indices[batch], features, at_once):
                 for segmented in self._segmented(together, these, geometry):
                     segmented.drop_far(self._objects, self._leap)
-                    predictions.append(segmented.prediction(self._objects, geometry))
+                    predictions.append(segmented.prediction(self.confidence_estimators, geometry))
                     if self.config.variant.updates:
                         self._remember(segmented, geometry)
         self._advance(len(frames))

@@ -6,10 +6,11 @@ layers write more than the caches hold. The numbers are the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,10 +45,20 @@ class FusedConvolution(nn.Module):
         )
         name, limits = ("none", ()) if activation is None else _ACTIVATIONS[type(activation)]
         self._activation = (name, list(limits), "")
-        self._cast: dict[torch.dtype, tuple[Tensor, Tensor | None]] = {}
+        self._plain = activation or nn.Identity()
+        self._cast: dict[torch.dtype, tuple[int, Tensor, Tensor | None]] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, h, w) -> (N, C', h', w'), in the precision of the enclosing autocast."""
+        """(N, C, h, w) -> (N, C', h', w'), in the precision of the enclosing autocast.
+
+        Where it is to be learned from, and on another device than the CPU, one after the other.
+        """
+        learned = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        if learned or x.device.type != "cpu":
+            padding, stride, dilation, count = self._geometry
+            convolved = conv2d(x, self.weight, self.bias, stride, padding, dilation, count)
+            plain: Tensor = self._plain(convolved)
+            return plain
         dtype = self.weight.dtype
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
@@ -58,11 +69,15 @@ class FusedConvolution(nn.Module):
         return out
 
     def _parameters_as(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias, cast once: inference does not change them."""
-        if dtype not in self._cast:
+        """Return weight and bias, cast once as long as they stay the same."""
+        version = 0 if self.weight.is_inference() else self.weight._version
+        if dtype not in self._cast or self._cast[dtype][0] != version:
             bias = None if self.bias is None else self.bias.detach().to(dtype)
-            self._cast[dtype] = self.weight.detach().to(dtype), bias
-        return self._cast[dtype]
+            self._cast[dtype] = version, self.weight.detach().to(dtype), bias
+        return self._cast[dtype][1:]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_cast": {}}  # a copy may learn
 
 
 def fuse_activations(module: nn.Module, keep: Collection[nn.Module] = ()) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -58,3 +60,21 @@ def test_without_the_operator_nothing_changes(monkeypatch: pytest.MonkeyPatch) -
     fuse_activations(sequence)
 
     assert not any(isinstance(m, FusedConvolution) for m in sequence.modules())
+
+
+def test_a_copy_can_learn() -> None:
+    """Its result then follows its weights, not those of the original."""
+    fused = _sequence()
+    fuse_activations(fused)
+    x = torch.randn(1, 3, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        before = fused(x)
+    copy = deepcopy(fused).requires_grad_(True)
+    optimizer = torch.optim.SGD(copy.parameters(), lr=0.5)
+
+    copy(x).square().sum().backward()
+    optimizer.step()
+
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        assert torch.equal(fused(x), before)
+        assert not torch.allclose(copy(x), before)

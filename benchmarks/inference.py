@@ -23,17 +23,20 @@ import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE, FrtmConfig, SegmentationConfig, Variant, preset
-from napari_frtm.engine.extensions.place import Place
+from napari_frtm.engine.extensions.location import Location
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.engine.target.augmentation import altered_copies
+from napari_frtm.engine.target.loss import sample_loss
 from napari_frtm.engine.target.memory import SampleMemory, initial_weights
-from napari_frtm.engine.target.model import TargetModel, sample_loss
-from napari_frtm.engine.tracking.images import Geometry, to_images, to_labels
-from napari_frtm.engine.tracking.merge import merge
+from napari_frtm.engine.target.model import TargetModel
+from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.tracking.labels import to_labels
+from napari_frtm.engine.tracking.partition import Partition
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.weights.checkpoint import available_variant, load_network
+from napari_frtm.types import Box
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +96,9 @@ class Scene:
         up = torch.nn.functional.interpolate(
             self.scores, self.geometry.padded, mode="bilinear", align_corners=False
         )
-        merged = merge(self.geometry.crop(up).clamp(0, 1))[0]
+        (mask,) = self.geometry.crop(up).clamp(0, 1)[0].numpy()
+        frame = Box(0, 0, *mask.shape)
+        merged = Partition.merged([frame], [mask], frame.size)
         return to_labels(merged, (1,), self.geometry.video)
 
     def drop(self) -> None:
@@ -101,7 +106,7 @@ class Scene:
         soft = self.soft.numpy().copy()
         soft[:, -20:-10] = 0
         soft[-20:, -10:] = 0.9
-        Place.drawn(self.soft, 0).drop_far(soft, 1, 0.5)
+        Location.from_annotation(self.soft.numpy(), 0).drop_far(soft, 1, 0.5)
 
     def extend(self) -> None:
         """Add a sample to the memory."""

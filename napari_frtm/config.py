@@ -242,6 +242,10 @@ class FrtmConfig:
     leap : float or None
         How far from its last mask an object may be in the next frame, in its sizes: what is found
         farther away is dropped, unless nothing is found nearer. None to keep it, as in the paper.
+    windows : bool
+        Whether the segmentation network looks only at a window around what the target model
+        suspects and the last mask, and what is altered on the first frame goes through the
+        backbone in one; False for whole frames, as in the paper.
     update_interval : int
         Frames t_s between two updates of the target models.
     short_side : int
@@ -260,6 +264,7 @@ class FrtmConfig:
     fine_tuning: FineTuningConfig = field(default_factory=FineTuningConfig)
     locality: LocalityConfig | None = None
     leap: float | None = 0.5
+    windows: bool = False
     update_interval: int = 8
     short_side: int = 480
     enlarge: float = 1.0

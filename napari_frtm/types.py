@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 Frame: TypeAlias = NDArray[np.generic]
 """One image of shape (H, W) or (H, W, 3), any real dtype."""
@@ -28,6 +32,96 @@ class Frames(Protocol):
         ...
 
 
+class Box(NamedTuple):
+    """A rectangle of pixels: rows `top` to `bottom`, columns `left` to `right`, ends excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, pixels."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """What cuts it out of an array of shape (H, W)."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def within(self, outer: Box) -> tuple[slice, slice]:
+        """Return what cuts it out of an array that covers another box around it."""
+        rows = slice(self.top - outer.top, self.bottom - outer.top)
+        return rows, slice(self.left - outer.left, self.right - outer.left)
+
+    def intersection(self, other: Box) -> Box:
+        """Return what lies in both; without height or width if they do not touch."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Box(top, left, max(top, bottom), max(left, right))
+
+    def union(self, other: Box) -> Box:
+        """Return the smallest box around both."""
+        return Box(
+            min(self.top, other.top),
+            min(self.left, other.left),
+            max(self.bottom, other.bottom),
+            max(self.right, other.right),
+        )
+
+
+class SoftMasks(NDArrayOperatorsMixin):
+    """Soft masks of N objects as one read-only array of shape (N, h, w), kept without the zeros.
+
+    Parameters
+    ----------
+    boxes : sequence of Box
+        Outside of these they are 0.
+    parts : sequence of float32 arrays
+        What they are inside, in [0, 1].
+    size : tuple of int
+        (h, w).
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self, boxes: Sequence[Box], parts: Sequence[NDArray[np.float32]], size: tuple[int, int]
+    ) -> None:
+        self.boxes = tuple(boxes)
+        self.parts = tuple(parts)
+        self.shape = (len(self.boxes), *size)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return (self._whole(number) for number in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, (int, np.integer)):
+            return self._whole(int(key))
+        return np.asarray(self)[key]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("Soft masks are put together when they are asked for: a copy.")
+        whole = np.zeros(self.shape, self.dtype)
+        for plane, box, part in zip(whole, self.boxes, self.parts, strict=True):
+            plane[box.slices] = part
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        whole = [np.asarray(i) if isinstance(i, SoftMasks) else i for i in inputs]
+        return getattr(ufunc, method)(*whole, **options)
+
+    def _whole(self, number: int) -> NDArray[np.float32]:
+        plane = np.zeros(self.shape[1:], self.dtype)
+        plane[self.boxes[number].slices] = self.parts[number]
+        return plane
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """What the tracker says about one frame.
@@ -41,7 +135,8 @@ class Prediction:
     labels : array of shape (H, W), uint8 or uint16
         Label image at the video's own resolution.
     probabilities : array of shape (N, h, w), float32, in [0, 1]
-        Soft masks at the working resolution, after aggregation over the objects.
+        Soft masks at the working resolution, after aggregation over the objects. What comes out
+        of the engine is put together when it is asked for, one object or all of them.
     scores : array of shape (N, ceil(h / 16), ceil(w / 16)), float32
         Coarse scores of the target models; about 1 on the target, 0 elsewhere. NaN for objects
         that the pass which delivered the frame does not know.
@@ -52,7 +147,7 @@ class Prediction:
     index: int
     object_ids: tuple[int, ...]
     labels: NDArray[np.uint8] | NDArray[np.uint16]
-    probabilities: NDArray[np.float32]
+    probabilities: NDArray[np.float32] | SoftMasks
     scores: NDArray[np.float32]
     confidence: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 

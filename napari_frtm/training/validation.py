@@ -12,12 +12,14 @@ from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.networks.network import FrtmNetwork
-from napari_frtm.engine.tracking.images import Geometry, to_images, to_masks
+from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.tracking.labels import to_masks
 from napari_frtm.evaluation.metrics import boundary_f, jaccard
 from napari_frtm.io.atomic import write_bytes
 from napari_frtm.io.export.overlay import contact_sheet, overlay
 from napari_frtm.training.sources import Videos
 from napari_frtm.training.targets import scores
+from napari_frtm.types import Box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,9 +117,10 @@ def _guide(
     image, labels = target.source.reference(target.reference)
     geometry = _geometry(image, method)
     images = to_images([image], (0.0, 255.0), geometry, device)
-    masks = to_masks(labels, [target.object_id], geometry, device)
+    drawn = to_masks(labels, [target.object_id], geometry)[target.object_id]
+    mask = torch.from_numpy(drawn.within(Box(0, 0, *geometry.working))).to(device)
     deep = network.features(images, refine=False)[TARGET_STRIDE].float()
-    encoding = encoder.encode(deep, masks)
+    encoding = encoder.encode(deep, mask[None])
     return lambda deep: encoder(deep, encoding)
 
 

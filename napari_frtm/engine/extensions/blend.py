@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_frtm.engine.tracking.images import to_labels
-from napari_frtm.types import Prediction
+from napari_frtm.engine.tracking.labels import to_labels
+from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.types import Box, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_frtm.engine.extensions.confidence import Judge
+    from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
     from napari_frtm.types import Labels
 
 _LEVELS = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredPrediction:
     """A prediction put aside until the other pass comes by: 8 bits a pixel, compressed."""
 
     object_ids: tuple[int, ...]
@@ -50,7 +51,7 @@ class Held:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> Held:
+    def from_state(cls, state: Mapping[str, Tensor]) -> StoredPrediction:
         """Return what `state_dict` was taken from."""
         height, width = state["size"].tolist()
         return cls(
@@ -61,20 +62,22 @@ class Held:
         )
 
 
-def hold(prediction: Prediction) -> Held:
+def compress(prediction: Prediction) -> StoredPrediction:
     """Put a prediction aside."""
     soft = prediction.probabilities
     levels = (soft * _LEVELS).round().astype(np.uint8)
     size = (soft.shape[1], soft.shape[2])
     confidence = tuple(prediction.confidence.tolist())
-    return Held(prediction.object_ids, size, zlib.compress(levels.tobytes(), 1), confidence)
+    return StoredPrediction(
+        prediction.object_ids, size, zlib.compress(levels.tobytes(), 1), confidence
+    )
 
 
 def blend(
-    held: Held,
+    held: StoredPrediction,
     prediction: Prediction,
     shares: Mapping[int, float],
-    judges: Mapping[int, Judge],
+    estimators: Mapping[int, ConfidenceEstimator],
     size: tuple[int, int],
 ) -> Prediction:
     """Return the mean of two predictions of one frame, in log-odds.
@@ -86,13 +89,13 @@ def blend(
 
     Parameters
     ----------
-    held : Held
+    held : StoredPrediction
         The other pass's prediction.
     prediction : Prediction
         This pass's prediction.
     shares : mapping of int to float
         Weight of `prediction` by object, in [0, 1]: how near the frame is to its keyframe.
-    judges : mapping of int to Judge
+    estimators : mapping of int to ConfidenceEstimator
         This pass's.
     size : tuple of int
         (H, W) of the labels.
@@ -107,13 +110,16 @@ def blend(
         logits.append(torch.lerp(a, b, shares[i]))
     objects = torch.sigmoid(torch.stack(logits))
     objects = objects / objects.sum(0).clamp(min=1)
-    partition = torch.cat([1 - objects.sum(0, keepdim=True), objects])
+    background = (1 - objects.sum(0)).numpy()
+    frame = Box(0, 0, *background.shape)
+    parts = list(objects.numpy())
+    partition = Partition([frame] * len(ids), parts, frame, background, background.shape)
     unknown = np.full(prediction.scores.shape[1:], np.nan, np.float32)
     sure = dict(zip(held.object_ids, held.confidence, strict=True))
     sure |= dict(zip(prediction.object_ids, prediction.confidence.tolist(), strict=True))
     for i, mask in zip(ids, objects.numpy(), strict=True):
         if i in theirs and i in ours:
-            sure[i] = judges[i].confidence(mask, scores[i])
+            sure[i] = estimators[i].confidence(mask, scores[i])
     return Prediction(
         index=prediction.index,
         object_ids=ids,

@@ -31,7 +31,7 @@ _FADING = 0.85  # of the former area, per frame
 _LITTLE = 256  # pixels, added to areas that are compared
 
 
-class Judge:
+class ConfidenceEstimator:
     """Says how sure the masks of one object are; knows what it looked like so far.
 
     Parameters
@@ -45,12 +45,12 @@ class Judge:
         self._whole = 1.0
         self._area = 0.0
 
-    def learn(self, mask: NDArray[np.float32]) -> None:
+    def observe_annotation(self, mask: NDArray[np.float32]) -> None:
         """See a mask of shape (H, W) that the user drew, on any frame.
 
         Several cells may be one object: it is then not doubted for being in pieces.
         """
-        self._whole = min(self._whole, wholeness(mask > 0.5))
+        self._whole = min(self._whole, largest_component_share(mask > 0.5))
         self._area = 0.0
 
     def confidence(self, mask: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
@@ -65,14 +65,14 @@ class Judge:
         """
         mask = _cut_out(mask)
         found = mask > 0.5
-        pieces = min(1.0, wholeness(found) / self._whole)
+        pieces = min(1.0, largest_component_share(found) / self._whole)
         power, knot = _REFINED if self.refined else _RAW
         sure = np.interp(certainty(mask) * pieces**power, (0, knot, 1), (0, DOUBTFUL, 1))
         if not found.any():  # then the scores must not say that there is something
             sure = min(sure, 1 - np.clip(2 * scores.max() - 1, 0, 1))
         return float(sure)
 
-    def follow(self, mask: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
+    def observe(self, mask: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
         """Return how sure the next frame's mask is; less if the object has just vanished."""
         area = float(np.count_nonzero(mask > 0.5))
         left = (area + _LITTLE) / (self._area + _LITTLE)
@@ -84,11 +84,11 @@ class Judge:
         return {"look": torch.tensor([self._whole, self._area], dtype=torch.float64)}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor], *, refined: bool) -> Judge:
+    def from_state(cls, state: Mapping[str, Tensor], *, refined: bool) -> ConfidenceEstimator:
         """Return what `state_dict` was taken from."""
-        judge = cls(refined)
-        judge._whole, judge._area = state["look"].tolist()
-        return judge
+        estimator = cls(refined)
+        estimator._whole, estimator._area = state["look"].tolist()
+        return estimator
 
 
 def certainty(mask: NDArray[np.float32]) -> float:
@@ -103,7 +103,7 @@ def certainty(mask: NDArray[np.float32]) -> float:
     return float(1 - doubted / (np.where(hard, 1, some).sum(dtype=np.float64) + _ENOUGH))
 
 
-def wholeness(mask: NDArray[np.bool_]) -> float:
+def largest_component_share(mask: NDArray[np.bool_]) -> float:
     """Return the share of a mask of shape (H, W) that lies in its largest piece; 1 if empty.
 
     At half the resolution, at which a gap of one pixel may close.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.networks.backbone import STRIDES, fold_batch_norms
+from napari_frtm.engine.networks.fusion import fuse_activations
 
 if TYPE_CHECKING:
     from napari_frtm.engine.networks.backbone import Backbone, Features
@@ -58,12 +59,15 @@ class FrtmNetwork(nn.Module):
     def for_inference(self, device: str = "cpu") -> FrtmNetwork:
         """Make it fast on a device and move it there; returns itself.
 
-        Batch norms are folded and the memory layout is chosen, which changes nothing but
-        rounding; F and S run in half precision where the device has arithmetic for it.
+        Batch norms are folded, activations fused and the memory layout is chosen, which changes
+        nothing but rounding; F and S run in half precision where the device has arithmetic for it.
         """
         self.eval().requires_grad_(False)
         fold_batch_norms(self)
         self.half_precision = has_half_precision(device)
+        if device == "cpu":
+            keep = [] if self.segmentation is None else self.segmentation.split_convolutions
+            fuse_activations(self, keep)
         return self.to(memory_format=torch.channels_last).to(device)
 
     def features(self, images: Tensor, *, refine: bool) -> Features:

@@ -158,6 +158,11 @@ class SegmentationNetwork(nn.Module):
             ]
         )
 
+    @property
+    def split_convolutions(self) -> list[nn.Conv2d]:
+        """The convolutions of which a part is computed once for all objects."""
+        return [self._level(s).encoder.first for s in STRIDES]
+
     def prepare(self, features: Features) -> dict[int, Prepared]:
         """Return, by stride, what all objects of a frame share."""
         return {s: self._level(s).encoder.prepare(features[s]) for s in STRIDES}

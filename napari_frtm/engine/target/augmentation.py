@@ -21,6 +21,7 @@ def altered_copies(
     mask: NDArray[np.float32],
     config: AugmentationConfig,
     rng: np.random.Generator,
+    span: tuple[int, int] | None = None,
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Return altered copies of the first frame, in which the target has moved.
 
@@ -34,6 +35,8 @@ def altered_copies(
         How many and how far; one sample less than `config.samples` is made.
     rng : numpy.random.Generator
         Source of the random motions.
+    span : tuple of int, optional
+        (H, W) that shifts are a fraction of; by default the frame's.
 
     Returns
     -------
@@ -45,7 +48,9 @@ def altered_copies(
     if not target.any() or target.all():
         return []
     background = _without_target(image, target, config.inpaint_radius)
-    return [_paste(image, mask, background, config, rng) for _ in range(config.samples - 1)]
+    span = span or (mask.shape[0], mask.shape[1])
+    copies = range(config.samples - 1)
+    return [_paste(image, mask, background, config, rng, span) for _ in copies]
 
 
 def _without_target(
@@ -67,12 +72,13 @@ def _paste(
     background: NDArray[np.float32],
     config: AugmentationConfig,
     rng: np.random.Generator,
+    span: tuple[int, int],
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Put the target back, moved at random so that enough of it stays in the frame."""
     height, width = mask.shape
     area = float(mask.sum())
     for _ in range(_TRIES):
-        motion = _random_affine(mask, config, rng)
+        motion = _random_affine(mask, config, rng, span)
         moved_mask = cv2.warpAffine(mask, motion, (width, height), flags=cv2.INTER_LINEAR)
         size = abs(np.linalg.det(motion[:, :2]))
         if (moved_mask > 0.5).any() and moved_mask.sum() >= _LEAST_VISIBLE * area * size:
@@ -93,10 +99,13 @@ def _paste(
 
 
 def _random_affine(
-    mask: NDArray[np.float32], config: AugmentationConfig, rng: np.random.Generator
+    mask: NDArray[np.float32],
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    span: tuple[int, int],
 ) -> NDArray[np.float64]:
     """Return a 2x3 matrix that turns, scales, shears (about the target's centre) and shifts."""
-    height, width = mask.shape
+    height, width = span
     rows, columns = np.nonzero(mask > 0.5)
     centre = np.array([columns.mean(), rows.mean()])
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))

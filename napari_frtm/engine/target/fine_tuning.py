@@ -10,8 +10,9 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.target.loss import sample_loss
 from napari_frtm.engine.target.memory import initial_weights
-from napari_frtm.engine.target.model import TargetModel, sample_loss
+from napari_frtm.engine.target.model import TargetModel
 from napari_frtm.engine.target.stencil import Quadratic
 
 if TYPE_CHECKING:

@@ -10,13 +10,19 @@ from torch import Tensor
 from napari_frtm.engine.target.stencil import TAPS, Quadratic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_frtm.config import MemoryConfig
 
 
+BUDGET = 96 * 2**20
+"""Bytes that the samples of one object take at most; presets stay below it."""
+
+
 class SampleMemory:
     """At most K_max samples: projected features, their loss at stride 16, and their weight.
+
+    Fewer than K_max are kept where they would take more than `BUDGET`.
 
     Parameters
     ----------
@@ -26,20 +32,33 @@ class SampleMemory:
         Their labels and pixel weights.
     config : MemoryConfig
         Capacity and update rate.
+    whitening : bool
+        Whether `moments` will be asked for.
     """
 
-    def __init__(self, projected: Tensor, loss: Quadratic, config: MemoryConfig) -> None:
-        count, capacity = len(projected), config.capacity
-        h, w = projected.shape[-2:]
+    def __init__(
+        self,
+        projected: Tensor,
+        loss: Quadratic,
+        config: MemoryConfig,
+        *,
+        whitening: bool = True,
+    ) -> None:
+        count, channels, h, w = projected.shape
+        per_sample = projected.element_size() * (channels + TAPS + 1) * h * w
+        capacity = min(config.capacity, max(count + 1, BUDGET // per_sample))
         self.config = config
+        self.whitening = whitening
+        self.capacity = capacity
         self.count = 0
         self.latest = 0.0
         self.weights = projected.new_zeros(capacity, device="cpu", dtype=torch.float64)
         self.permanent = torch.zeros(capacity, dtype=torch.bool)
-        self._projected = projected.new_empty(capacity, *projected.shape[1:])
-        self._stencil = projected.new_empty(capacity, TAPS, h, w)
-        self._target = projected.new_empty(capacity, h, w)
-        self._moments = projected.new_empty(capacity, projected.shape[1], projected.shape[1])
+        self._projected = projected.new_empty(count, channels, h, w)
+        self._stencil = projected.new_empty(count, TAPS, h, w)
+        self._target = projected.new_empty(count, h, w)
+        kept = channels if whitening else 0
+        self._moments = projected.new_empty(count, kept, kept)
 
         for k in range(count):
             self._write(k, projected[k], loss.stencil[k], loss.target[k])
@@ -63,6 +82,17 @@ class SampleMemory:
         return self._projected[:n], loss, weights.to(self._projected)
 
     @property
+    def sample_size(self) -> tuple[int, int]:
+        """Scores (h, w) that a sample covers."""
+        return self._target.shape[1], self._target.shape[2]
+
+    @property
+    def bytes(self) -> int:
+        """What the samples held take."""
+        per_sample = self._projected[0].numel() + self._stencil[0].numel() + self._target[0].numel()
+        return self.count * per_sample * self._projected.element_size()
+
+    @property
     def moments(self) -> Tensor:
         """Weighted second moments (c, c) of the samples' channels: what one tap of w2 sees."""
         return torch.einsum("k,kde->de", self.samples[2], self._moments[: self.count])
@@ -80,7 +110,7 @@ class SampleMemory:
             The mask is the user's: the sample counts double, and only others of its kind ever
             replace it, once they fill the memory.
         """
-        if not permanent and self.count == self.config.capacity and self.permanent.all():
+        if not permanent and self.count == self.capacity and self.permanent.all():
             return  # keyframes alone fill the memory
         keep = 1 - self.config.learning_rate
         slot = self._smallest()
@@ -109,10 +139,13 @@ class SampleMemory:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor], config: MemoryConfig) -> SampleMemory:
+    def from_state(
+        cls, state: Mapping[str, Tensor], config: MemoryConfig, *, whitening: bool = True
+    ) -> SampleMemory:
         """Return the memory whose `state_dict` this is."""
         loss = Quadratic(state["stencil"], state["target"])
-        memory = cls(state["projected"], loss, config)
+        memory = cls(state["projected"], loss, config, whitening=whitening)
+        memory.capacity = len(state["weights"])
         memory.weights = state["weights"].cpu().clone()
         memory.permanent = state["permanent"].cpu().clone()
         memory.latest = float(state["latest"])
@@ -120,7 +153,7 @@ class SampleMemory:
 
     def _smallest(self) -> int:
         """Return the first free slot, or the replaceable one of smallest weight."""
-        if self.count < self.config.capacity:
+        if self.count < self.capacity:
             return self.count
         candidates = self.weights.masked_fill(self.permanent, torch.inf)
         if self.permanent.all():  # more keyframes than slots: the one of smallest weight goes
@@ -128,12 +161,62 @@ class SampleMemory:
         return int(candidates.argmin())
 
     def _write(self, slot: int, projected: Tensor, stencil: Tensor, target: Tensor) -> None:
-        self._projected[slot] = projected
-        self._stencil[slot] = stencil
-        self._target[slot] = target
-        pixels = projected.flatten(1)
-        self._moments[slot] = (pixels * stencil.sum(0).flatten()) @ pixels.T
+        """Put a sample into a slot; a smaller one than the others is filled up with no weight."""
+        h, w = target.shape
+        self._make_room(slot + 1, h, w)
+        for held, new in (
+            (self._projected, projected),
+            (self._stencil, stencil),
+            (self._target, target),
+        ):
+            if held.shape[-2:] != new.shape[-2:]:
+                held[slot] = 0
+            held[slot, ..., :h, :w] = new
+        if self.whitening:
+            pixels = projected.flatten(1)
+            self._moments[slot] = (pixels * stencil.sum(0).flatten()) @ pixels.T
         self.count = max(self.count, slot + 1)
+
+    def _make_room(self, slots: int, h: int, w: int) -> None:
+        """Grow to hold so many samples of this size: by half each time, within the capacity."""
+        held, *size = self._target.shape
+        if slots <= held and h <= size[0] and w <= size[1]:
+            return
+        if slots > held:
+            slots = min(self.capacity, max(slots, held + held // 2))
+        slots, height, width = max(slots, held), max(h, size[0]), max(w, size[1])
+        self._projected = _grown(self._projected, slots, height, width)
+        self._stencil = _grown(self._stencil, slots, height, width)
+        self._target = _grown(self._target, slots, height, width)
+        self._moments = _grown(self._moments, slots, *self._moments.shape[1:])
+
+
+def _grown(held: Tensor, slots: int, height: int, width: int) -> Tensor:
+    """Return a larger tensor with the same content, zero elsewhere."""
+    larger = held.new_zeros(slots, *held.shape[1:-2], height, width)
+    larger[: len(held), ..., : held.shape[-2], : held.shape[-1]] = held
+    return larger
+
+
+def stacked_samples(memories: Sequence[SampleMemory]) -> tuple[Tensor, Quadratic, Tensor]:
+    """Return the `samples` of N memories with samples of one size, filled up with no weight."""
+    if len(memories) == 1:
+        projected, loss, weights = memories[0].samples
+        return projected[None], Quadratic(loss.stencil[None], loss.target[None]), weights[None]
+    most = max(memory.count for memory in memories)
+    parts = []
+    for memory in memories:
+        projected, loss, weights = memory.samples
+        each = (projected, loss.stencil, loss.target, weights)
+        parts.append([_filled(part, most) for part in each])
+    projected, stencil, target, weights = (torch.stack(p) for p in zip(*parts, strict=True))
+    return projected, Quadratic(stencil, target), weights
+
+
+def _filled(part: Tensor, count: int) -> Tensor:
+    if len(part) == count:
+        return part
+    return torch.cat([part, part.new_zeros(count - len(part), *part.shape[1:])])
 
 
 def initial_weights(count: int) -> Tensor:

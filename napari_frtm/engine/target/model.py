@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from napari_frtm.engine.target.optimizer import conjugate_gradient
-from napari_frtm.engine.target.stencil import TAPS, Quadratic, gather, quadratic, scatter
+from napari_frtm.engine.target.stencil import TAPS, Quadratic, gather, scatter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_frtm.config import TargetConfig
 
 
@@ -57,7 +59,7 @@ class TargetModel:
 
     def scores(self, projected: Tensor) -> Tensor:
         """Return the coarse scores of projected features, (K, c, h, w) -> (K, h, w)."""
-        return _filter(self.taps, projected)
+        return filter_scores(self.taps[None], projected[None])[0]
 
     def fit(self, features: Tensor, loss: Quadratic, weights: Tensor) -> None:
         """Optimise both layers by Gauss-Newton on the first samples (sections 3.1, 3.5).
@@ -71,27 +73,8 @@ class TargetModel:
         weights : Tensor of shape (K,)
             Sample weights gamma, summing to one.
         """
-        split = self.projection.numel()
-        ridge, precond = self._diagonals()
-        gamma = weights[:, None, None]
-
-        for steps in self.config.cg_steps:
-            w1, w2 = self.projection, self.taps
-
-            def transpose(residuals: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
-                gradient = _correlate(residuals, features)
-                return torch.cat([(w2.T @ gradient).flatten(), (gradient @ w1.T).flatten()])
-
-            def normal(v: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
-                change = w2 @ v[:split].view_as(w1) + v[split:].view_as(w2) @ w1
-                moved = loss.product(_filter(change, features))
-                return transpose(gamma * moved, w1, w2) + ridge * v
-
-            residuals = loss.target - loss.product(_filter(w2 @ w1, features))
-            rhs = transpose(gamma * residuals) - ridge * torch.cat([w1.flatten(), w2.flatten()])
-            step = conjugate_gradient(normal, rhs, steps, lambda residual: residual / precond)
-            self.projection = w1 + step[:split].view_as(w1)
-            self.taps = w2 + step[split:].view_as(w2)
+        one = Quadratic(loss.stencil[None], loss.target[None])
+        fit_models([self], features[None], one, weights[None])
 
     def update(
         self,
@@ -111,25 +94,9 @@ class TargetModel:
         moments : Tensor of shape (c, c), optional
             `SampleMemory.moments`, for whitening; without it, the paper's preconditioner is used.
         """
-        root = self.config.regularisation[1]
-        ridge = root**2
-        gamma = weights[:, None, None]
-
-        def normal(v: Tensor) -> Tensor:
-            moved = loss.product(_filter(v.view_as(self.taps), projected))
-            return _correlate(gamma * moved, projected).flatten() + ridge * v
-
-        residuals = loss.target - loss.product(_filter(self.taps, projected))
-        rhs = _correlate(gamma * residuals, projected) - ridge * self.taps
-        whitened = None if moments is None else _inverse(moments, ridge)
-
-        def precond(residual: Tensor) -> Tensor:
-            if whitened is None:
-                return residual / root
-            return (residual.view_as(self.taps) @ whitened).flatten()
-
-        step = conjugate_gradient(normal, rhs.flatten(), self.config.update_cg_steps, precond)
-        self.taps = self.taps + step.view_as(self.taps)
+        one = Quadratic(loss.stencil[None], loss.target[None])
+        each = None if moments is None else moments[None]
+        update_models([self], projected[None], one, weights[None], each)
 
     def _diagonals(self) -> tuple[Tensor, Tensor]:
         """Return lambda and the preconditioner for the parameters (w1, w2), flattened."""
@@ -143,62 +110,109 @@ class TargetModel:
         return precond**2, precond
 
 
-def sample_loss(
-    masks: Tensor,
-    kappa_min: float,
-    scores_size: tuple[int, int],
-    windows: Tensor | None = None,
-) -> Quadratic:
-    """Return the loss of samples with these masks of shape (K, H, W), soft or hard, in [0, 1].
+def fit_models(
+    models: Sequence[TargetModel], features: Tensor, loss: Quadratic, weights: Tensor
+) -> None:
+    """Fit N models of one configuration at once; see `TargetModel.fit`.
 
-    Of samples with windows of shape (K, H, W), only the pixels where these are above 0 count.
+    Parameters
+    ----------
+    models : sequence of TargetModel
+        Changed in place.
+    features : Tensor of shape (N, K, C, h, w)
+        Feature maps of the samples of each.
+    loss : Quadratic
+        Of these N x K samples.
+    weights : Tensor of shape (N, K)
+        Sample weights.
     """
-    if windows is None:
-        weights = pixel_weights(masks, kappa_min)
-    else:
-        weights = windowed_weights(masks, windows > 0, kappa_min)
-    return quadratic(masks, weights, scores_size)
+    config = models[0].config
+    w1 = torch.stack([model.projection for model in models])
+    w2 = torch.stack([model.taps for model in models])
+    split = models[0].projection.numel()
+    ridge, precond = models[0]._diagonals()
+    gamma = weights[..., None, None]
+
+    for steps in config.cg_steps:
+
+        def transpose(residuals: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
+            gradient = _correlate(residuals, features)
+            return torch.cat([(w2.mT @ gradient).flatten(1), (gradient @ w1.mT).flatten(1)], 1)
+
+        def normal(v: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
+            change = w2 @ v[:, :split].reshape(w1.shape) + v[:, split:].reshape(w2.shape) @ w1
+            moved = loss.product(filter_scores(change, features))
+            return transpose(gamma * moved, w1, w2) + ridge * v
+
+        residuals = loss.target - loss.product(filter_scores(w2 @ w1, features))
+        rhs = transpose(gamma * residuals) - ridge * torch.cat([w1.flatten(1), w2.flatten(1)], 1)
+        step = conjugate_gradient(normal, rhs, steps, lambda residual: residual / precond)
+        w1 = w1 + step[:, :split].reshape(w1.shape)
+        w2 = w2 + step[:, split:].reshape(w2.shape)
+    for model, projection, taps in zip(models, w1, w2, strict=True):
+        model.projection, model.taps = projection, taps
 
 
-def pixel_weights(masks: Tensor, kappa_min: float) -> Tensor:
-    """Return the weights of the squared residuals, eq. (4), for masks of shape (K, H, W).
+def update_models(
+    models: Sequence[TargetModel],
+    projected: Tensor,
+    loss: Quadratic,
+    weights: Tensor,
+    moments: Tensor | None = None,
+) -> None:
+    """Update N models of one configuration at once; see `TargetModel.update`.
 
-    The target (mask above one half) gets at least the share `kappa_min` of the influence.
+    Parameters
+    ----------
+    models : sequence of TargetModel
+        Changed in place.
+    projected : Tensor of shape (N, K, c, h, w)
+        Projected feature maps of the samples of each.
+    loss, weights
+        As for `fit_models`; samples without weight do not count.
+    moments : Tensor of shape (N, c, c), optional
+        For whitening.
     """
-    target = masks > 0.5
-    actual = target.to(masks.dtype).mean((1, 2), keepdim=True)
-    desired = actual.clamp(min=kappa_min)
-    tiny = 0.5 / masks[0].numel()  # less than one pixel: only where a side is empty
-    inside = desired / actual.clamp(min=tiny)
-    outside = (1 - desired) / (1 - actual).clamp(min=tiny)
-    return torch.where(target, inside, outside)
+    config = models[0].config
+    taps = torch.stack([model.taps for model in models])
+    root = config.regularisation[1]
+    ridge = root**2
+    gamma = weights[..., None, None]
+
+    def normal(v: Tensor) -> Tensor:
+        moved = loss.product(filter_scores(v.view_as(taps), projected))
+        return _correlate(gamma * moved, projected).flatten(1) + ridge * v
+
+    residuals = loss.target - loss.product(filter_scores(taps, projected))
+    rhs = _correlate(gamma * residuals, projected) - ridge * taps
+    whitened = None if moments is None else _inverse(moments, ridge)
+
+    def precond(residual: Tensor) -> Tensor:
+        if whitened is None:
+            return residual / root
+        return (residual.view_as(taps) @ whitened).flatten(1)
+
+    step = conjugate_gradient(normal, rhs.flatten(1), config.update_cg_steps, precond)
+    for model, updated in zip(models, taps + step.view_as(taps), strict=True):
+        model.taps = updated
 
 
-def windowed_weights(masks: Tensor, inside: Tensor, kappa_min: float) -> Tensor:
-    """Return the weights of eq. (4) as if what is `inside`, (K, H, W) bool, were the image."""
-    weights = torch.zeros_like(masks)
-    for mask, within, weight in zip(masks, inside, weights, strict=True):
-        if within.any():
-            weight[within] = pixel_weights(mask[within][None, None], kappa_min)[0, 0]
-    return weights
-
-
-def _filter(taps: Tensor, features: Tensor) -> Tensor:
-    """Apply a 3x3 filter with zero padding: (9, C), (K, C, h, w) -> (K, h, w)."""
-    k, _, h, w = features.shape
-    return gather((taps @ features.flatten(2)).view(k, TAPS, h, w))
+def filter_scores(taps: Tensor, features: Tensor) -> Tensor:
+    """Apply 3x3 filters with zero padding: (N, 9, C), (N, K, C, h, w) -> (N, K, h, w)."""
+    n, k, _, h, w = features.shape
+    return gather((taps[:, None] @ features.flatten(3)).view(n, k, TAPS, h, w))
 
 
 def _inverse(moments: Tensor, ridge: float) -> Tensor:
-    """Return the inverse of (c, c) moments with `ridge` on their diagonal.
+    """Return the inverses of (N, c, c) moments with `ridge` on their diagonals.
 
     Moments of frames that show nothing are singular, and below zero by rounding.
     """
     values, vectors = torch.linalg.eigh(moments.cpu().double())
-    inverse: Tensor = (vectors / (values.clamp(min=0) + ridge)) @ vectors.T
+    inverse: Tensor = (vectors / (values.clamp(min=0) + ridge)[:, None]) @ vectors.mT
     return inverse.to(moments)
 
 
 def _correlate(residuals: Tensor, features: Tensor) -> Tensor:
-    """Return the transpose of `_filter` in its taps: (K, h, w), (K, C, h, w) -> (9, C)."""
-    return (scatter(residuals).flatten(2) @ features.flatten(2).mT).sum(0)
+    """Return the transpose of `filter_scores`: (N, K, h, w), (N, K, C, h, w) -> (N, 9, C)."""
+    return (scatter(residuals).flatten(3) @ features.flatten(3).mT).sum(1)

@@ -17,11 +17,11 @@ def conjugate_gradient(normal: Operator, rhs: Tensor, steps: int, precond: Opera
     Parameters
     ----------
     normal : callable
-        Symmetric positive (semi-)definite product; maps shape (P,) to (P,).
-    rhs : Tensor of shape (P,)
-        Right-hand side.
+        Symmetric positive (semi-)definite product; maps shape (..., P) to (..., P).
+    rhs : Tensor of shape (..., P)
+        Right-hand sides of independent systems.
     steps : int
-        Largest number of iterations; fewer if the residual vanishes.
+        Number of iterations; a system whose residual has vanished stays as it is.
     precond : callable
         Product with something near the inverse of `normal`, symmetric and positive definite.
     """
@@ -29,26 +29,32 @@ def conjugate_gradient(normal: Operator, rhs: Tensor, steps: int, precond: Opera
     residual = rhs
     direction = z = precond(residual)
     energy = _dot(residual, z)
+    going = energy > 0
     for _ in range(steps):
         product = normal(direction)
         curvature = _dot(direction, product)
-        if energy <= 0 or curvature <= 0:  # solved exactly, or nothing left to gain
-            break
-        step = (energy / curvature).to(rhs.dtype).to(rhs.device)
+        going = going & (energy > 0) & (curvature > 0)  # else solved exactly, or nothing to gain
+        step = _ratio(energy, curvature, going, rhs)
         x = x + step * direction
         residual = residual - step * product
         z = precond(residual)
         previous, energy = energy, _dot(residual, z)
-        direction = z + (energy / previous).to(rhs.dtype).to(rhs.device) * direction
+        direction = z + _ratio(energy, previous, going, rhs) * direction
     return x
 
 
+def _ratio(a: Tensor, b: Tensor, valid: Tensor, like: Tensor) -> Tensor:
+    """Return a / b of each system, 0 where it is not valid."""
+    ratio = torch.where(valid, a, 0) / torch.where(valid, b, 1)
+    return ratio.to(like)[..., None]
+
+
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """Return the inner product in double precision.
+    """Return the inner products in double precision.
 
     The systems are so ill conditioned that rounding in single-precision products shows in the
     first digits of the solution after a few steps.
     """
     if a.device.type == "mps":  # knows no double precision
         a, b = a.cpu(), b.cpu()
-    return a.double() @ b.double()
+    return (a.double() * b.double()).sum(-1)

@@ -11,6 +11,7 @@ around it. Both terms are small matrix products, because U is separable.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,19 +19,24 @@ from torch.nn.functional import pad
 
 from napari_frtm.config import TARGET_STRIDE
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_frtm.types import Box
+
 TAPS = 9
 """Neighbours in a 3x3 window, row by row: (-1, -1), (-1, 0), ... (1, 1)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quadratic:
-    """Quadratic form of K samples: ``s' Q s - 2 s' b``, up to a constant.
+    """Quadratic form of samples: ``s' Q s - 2 s' b``, up to a constant.
 
     Attributes
     ----------
-    stencil : Tensor of shape (K, 9, h, w)
+    stencil : Tensor of shape (..., 9, h, w)
         Q: what a score is coupled with, tap by tap.
-    target : Tensor of shape (K, h, w)
+    target : Tensor of shape (..., h, w)
         b: the weighted labels, brought to stride 16 by the transpose of U.
     """
 
@@ -38,8 +44,17 @@ class Quadratic:
     target: Tensor
 
     def product(self, scores: Tensor) -> Tensor:
-        """Return Q s for scores of shape (K, h, w)."""
-        return (self.stencil * windows(scores)).sum(1)
+        """Return Q s for scores of shape (..., h, w)."""
+        return (self.stencil * windows(scores)).sum(-3)
+
+    def __getitem__(self, samples: int | slice) -> Quadratic:
+        return Quadratic(self.stencil[samples], self.target[samples])
+
+
+def stacked(losses: Sequence[Quadratic]) -> Quadratic:
+    """Return losses of the same shape with one more dimension in front."""
+    stencil = torch.stack([loss.stencil for loss in losses])
+    return Quadratic(stencil, torch.stack([loss.target for loss in losses]))
 
 
 def quadratic(labels: Tensor, pixel_weights: Tensor, scores_size: tuple[int, int]) -> Quadratic:
@@ -65,31 +80,69 @@ def quadratic(labels: Tensor, pixel_weights: Tensor, scores_size: tuple[int, int
     return Quadratic(stencil, up_y.T @ (pixel_weights * labels) @ up_x)
 
 
+def quadratic_in_boxes(
+    labels: Sequence[Tensor],
+    contrast: Sequence[tuple[Tensor, Tensor]],
+    boxes: Sequence[Box],
+    size: tuple[int, int],
+    scores_size: tuple[int, int],
+) -> Quadratic:
+    """Return what `quadratic` does for objects each of which is in a box of the frame only.
+
+    Parameters
+    ----------
+    labels : sequence of Tensor, in [0, 1]
+        The masks of K objects in their boxes; 0 elsewhere.
+    contrast : sequence of pairs of Tensor
+        Weights v^2 where a label is above one half, and everywhere else.
+    boxes : sequence of Box
+        Where the labels are, pixels.
+    size : tuple of int
+        (H, W) of the frame.
+    scores_size : tuple of int
+        (h, w).
+    """
+    h, w = scores_size
+    up_y = _upsampling(h, size[0], labels[0])
+    up_x = _upsampling(w, size[1], labels[0])
+    rows, columns = _overlaps(up_y), _overlaps(up_x)
+    even = rows.sum(2).flatten()[:, None] * columns.sum(2).flatten()
+    stencils, targets = [], []
+    for label, (inside, outside), box in zip(labels, contrast, boxes, strict=True):
+        y, x = box.slices
+        extra = (label > 0.5) * (inside - outside)
+        mine = rows[..., y].flatten(0, 1) @ extra @ columns[..., x].flatten(0, 1).T
+        stencils.append((mine + outside * even).view(3, h, 3, w).transpose(1, 2))
+        targets.append(up_y[y].T @ ((extra + outside) * label) @ up_x[x])
+    return Quadratic(torch.stack(stencils).reshape(-1, TAPS, h, w), torch.stack(targets))
+
+
 def windows(scores: Tensor) -> Tensor:
-    """Return the 3x3 neighbours, (K, h, w) -> (K, 9, h, w); zero outside."""
+    """Return the 3x3 neighbours, (..., h, w) -> (..., 9, h, w); zero outside."""
     h, w = scores.shape[-2:]
     padded = pad(scores, (1, 1, 1, 1))
-    return torch.stack([padded[:, i : i + h, j : j + w] for i in range(3) for j in range(3)], 1)
+    shifted = [padded[..., i : i + h, j : j + w] for i in range(3) for j in range(3)]
+    return torch.stack(shifted, -3)
 
 
 def gather(tap_scores: Tensor) -> Tensor:
-    """Sum the taps of a 3x3 filter, (K, 9, h, w) -> (K, h, w).
+    """Sum the taps of a 3x3 filter, (..., 9, h, w) -> (..., h, w).
 
-    ``tap_scores[:, t]`` is the answer of tap t at every pixel; it belongs to the pixel that sees
-    this one through tap t.
+    ``tap_scores[..., t, :, :]`` is the answer of tap t at every pixel; it belongs to the pixel that
+    sees this one through tap t.
     """
     h, w = tap_scores.shape[-2:]
     padded = pad(tap_scores, (1, 1, 1, 1))
-    total = padded[:, 0, :h, :w].clone()
+    total = padded[..., 0, :h, :w].clone()
     for tap in range(1, TAPS):
         i, j = divmod(tap, 3)
-        total += padded[:, tap, i : i + h, j : j + w]
+        total += padded[..., tap, i : i + h, j : j + w]
     return total
 
 
 def scatter(residuals: Tensor) -> Tensor:
-    """Return the transpose of `gather`, (K, h, w) -> (K, 9, h, w)."""
-    return windows(residuals).flip(1)
+    """Return the transpose of `gather`, (..., h, w) -> (..., 9, h, w)."""
+    return windows(residuals).flip(-3)
 
 
 def _upsampling(low: int, high: int, like: Tensor) -> Tensor:

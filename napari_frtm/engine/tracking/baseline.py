@@ -14,15 +14,18 @@ from torch import Tensor, nn
 
 from napari_frtm.config import TARGET_STRIDE, Variant
 from napari_frtm.engine.extensions.blend import with_annotation
-from napari_frtm.engine.extensions.confidence import Judge
+from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.target.augmentation import altered_copies
 from napari_frtm.engine.target.fine_tuning import FineTuned, fine_tune
 from napari_frtm.engine.target.model import TargetModel
-from napari_frtm.engine.tracking.images import Geometry, to_images, to_masks
-from napari_frtm.engine.tracking.merge import merge
-from napari_frtm.engine.tracking.segmented import Seen
+from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.tracking.labels import DrawnMask, to_masks
+from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.engine.tracking.scoring import Scored
+from napari_frtm.engine.tracking.segmentation import SegmentedFrame
 from napari_frtm.errors import FrtmError
+from napari_frtm.types import Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,7 +127,7 @@ class BaselineTracker:
         self.config = config
         self.contrast = contrast
         self._objects: dict[int, Known] = {}
-        self._judges: dict[int, Judge] = {}
+        self._estimators: dict[int, ConfidenceEstimator] = {}
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -132,9 +135,9 @@ class BaselineTracker:
         return tuple(self._objects)
 
     @property
-    def judges(self) -> dict[int, Judge]:
+    def confidence_estimators(self) -> dict[int, ConfidenceEstimator]:
         """What says how sure the masks are."""
-        return self._judges
+        return self._estimators
 
     @property
     def until_update(self) -> int:
@@ -149,8 +152,9 @@ class BaselineTracker:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
         given = self._learn(index, frame, labels, complete=complete)
-        seen = self._see([frame], geometry).with_masks(given, self.object_ids)
-        (prediction,) = seen.predictions([index], self.judges, geometry)
+        segmented = self._segmented(index, frame, geometry)
+        segmented.replace(given, self.object_ids)
+        prediction = segmented.prediction(self.confidence_estimators, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
     def learn(self, index: int, frame: Frame, labels: Labels, *, complete: bool = False) -> None:
@@ -163,17 +167,18 @@ class BaselineTracker:
         if not self._objects:
             raise ValueError("No object is known; annotate a frame first.")
         geometry = self._geometry(frames[0])
-        predictions = []
-        for index, frame in zip(indices, frames, strict=True):
-            predictions += self._see([frame], geometry).predictions([index], self.judges, geometry)
-        return predictions
+        segmented = (
+            self._segmented(index, frame, geometry)
+            for index, frame in zip(indices, frames, strict=True)
+        )
+        return [each.prediction(self.confidence_estimators, geometry) for each in segmented]
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned, by names ``object.part``."""
         return {
             f"{i}.{name}": part
             for i, known in self._objects.items()
-            for name, part in (known.state_dict() | self._judges[i].state_dict()).items()
+            for name, part in (known.state_dict() | self._estimators[i].state_dict()).items()
         }
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -183,7 +188,7 @@ class BaselineTracker:
             object_id, _, part = name.partition(".")
             parts.setdefault(int(object_id), {})[part] = tensor
         for i, own in sorted(parts.items()):
-            self._judges[i] = Judge.from_state(own, refined=True)
+            self._estimators[i] = ConfidenceEstimator.from_state(own, refined=True)
             self._objects[i] = self._restored(own)
 
     def _restored(self, state: Mapping[str, Tensor]) -> Known:
@@ -203,7 +208,7 @@ class BaselineTracker:
     @torch.no_grad()
     def _learn(
         self, index: int, frame: Frame, labels: Labels, *, complete: bool
-    ) -> dict[int, Tensor]:
+    ) -> dict[int, DrawnMask]:
         """Learn the objects anew; return the masks given by id."""
         labels = np.asarray(labels)
         if labels.shape != frame.shape[:2]:
@@ -211,19 +216,21 @@ class BaselineTracker:
         drawn = [int(i) for i in np.unique(labels) if i]
         geometry = self._geometry(frame)
         image = to_images([frame], self.contrast, geometry, self.network.device)
-        masks = to_masks(labels, drawn, geometry, self.network.device)
-        given = dict(zip(drawn, masks, strict=True))
-        for i, mask in given.items():
-            self._judges.setdefault(i, Judge(True)).learn(mask.cpu().numpy())
+        absent = self._objects.keys() - set(drawn) if complete else set()
+        given = to_masks(labels, sorted({*drawn, *absent}), geometry)
+        whole = Box(0, 0, *geometry.working)
+        for i in drawn:
+            soft = given[i].within(whole)
+            mask = torch.from_numpy(soft).to(self.network.device)
+            estimator = self._estimators.setdefault(i, ConfidenceEstimator(refined=True))
+            estimator.observe_annotation(soft)
             if self.config.variant is Variant.BASE_NET:
                 self._objects[i] = self._encode(image, mask)
             else:
                 rng = np.random.default_rng((self.config.seed, i, index))
                 self._objects[i] = self._fine_tune(geometry.crop(image)[0], mask, rng)
-        for i in self._objects.keys() - given.keys() if complete else ():
-            given[i] = torch.zeros(geometry.working, device=self.network.device)
         self._objects = dict(sorted(self._objects.items()))
-        self._judges = dict(sorted(self._judges.items()))
+        self._estimators = dict(sorted(self._estimators.items()))
         return given
 
     def _encode(self, image: Tensor, mask: Tensor) -> Known:
@@ -248,13 +255,16 @@ class BaselineTracker:
         return Trained(fine_tune(features, masks, self.network.segmentation, self.config))
 
     @torch.no_grad()
-    def _see(self, frames: Sequence[Frame], geometry: Geometry) -> Seen:
-        images = to_images(frames, self.contrast, geometry, self.network.device)
-        features = self.network.features(images, refine=True)
+    def _segmented(self, index: int, frame: Frame, geometry: Geometry) -> SegmentedFrame:
+        image = to_images([frame], self.contrast, geometry, self.network.device)
+        features = self.network.features(image, refine=True)
         each = [known.see(self.network, features) for known in self._objects.values()]
-        scores = torch.stack([scores for scores, _ in each], 1)
-        logits = torch.stack([logits for _, logits in each], 1)
-        return Seen({}, scores, merge(torch.sigmoid(geometry.crop(logits))))
+        scores = torch.cat([scores for scores, _ in each])
+        logits = torch.cat([logits for _, logits in each])
+        masks = torch.sigmoid(geometry.crop(logits)).cpu().numpy()
+        boxes = [Box(0, 0, *geometry.working)] * len(each)
+        partition = Partition.merged(boxes, list(masks), geometry.working)
+        return SegmentedFrame(index, Scored([], [], scores), partition, None)
 
     def _geometry(self, frame: Frame) -> Geometry:
         height, width = frame.shape[:2]

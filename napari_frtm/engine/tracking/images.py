@@ -1,4 +1,4 @@
-"""Frames and label images to tensors and back: the only crossing point."""
+"""Frames to tensors: the only crossing point."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from napari_frtm.config import TARGET_STRIDE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from napari_frtm.types import Frame, Labels
+    from napari_frtm.types import Frame
 
 _MULTIPLE = 32
 
@@ -102,38 +100,6 @@ def to_images(
     return pad(images, (0, right, 0, below), mode="replicate").to(device)
 
 
-def to_masks(
-    labels: Labels, object_ids: Sequence[int], geometry: Geometry, device: torch.device
-) -> Tensor:
-    """Return (N, H, W) masks in [0, 1] at the working size, one per object.
-
-    Scaled down by area; an object too thin to cover half a pixel anywhere is raised so that its
-    strongest pixel is one, and no object is lost.
-    """
-    if not object_ids:
-        return torch.zeros(0, *geometry.working, device=device)
-    masks = torch.from_numpy(np.stack([labels == i for i in object_ids])).float()
-    if geometry.working != geometry.video:  # on the CPU: MPS averages only whole blocks
-        masks = interpolate(masks[None], geometry.working, mode="area")[0]
-        strongest = masks.amax((1, 2), keepdim=True)
-        masks = torch.where((strongest > 0) & (strongest <= 0.5), masks / strongest, masks)
-    return masks.to(device)
-
-
-def to_labels(
-    probabilities: Tensor, object_ids: Sequence[int], size: tuple[int, int]
-) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Return the label image of size (H, W) from probabilities (N + 1, h, w), background first.
-
-    Log-probabilities, not labels, are upsampled, so edges stay smooth.
-    """
-    winner = _largest(probabilities, size)
-    dtype = np.uint8 if max(object_ids, default=0) < 256 else np.uint16
-    table = np.array([0, *object_ids], dtype)
-    labels: NDArray[np.uint8] | NDArray[np.uint16] = table[winner.cpu().numpy()]
-    return labels
-
-
 def flaw(frame: Frame) -> str:
     """Say what is wrong with a frame, as the end of a sentence; empty if nothing is."""
     if np.issubdtype(frame.dtype, np.floating):
@@ -143,32 +109,6 @@ def flaw(frame: Frame) -> str:
     if frame.min() == frame.max():
         return f"has the value {frame.flat[0]} everywhere: there is nothing to see in it"
     return ""
-
-
-def _largest(probabilities: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return which of the layers (N + 1, h, w) is largest where, one at a time in memory.
-
-    Upsampling keeps the order of two layers: what is nowhere above the background stays so.
-    """
-    smaller = tuple(probabilities.shape[-2:]) != size
-    layers = probabilities.clamp(min=1e-6).log() if smaller else probabilities
-
-    def layer(number: int) -> Tensor:
-        if not smaller:
-            return layers[number]
-        one = layers[None, None, number]
-        return interpolate(one, size, mode="bilinear", align_corners=False)[0, 0]
-
-    above = (layers[1:] > layers[0]).flatten(1).any(1)
-    rivals = [1 + number for number in above.nonzero().flatten().tolist()]
-    best = layer(0)
-    winner = torch.zeros(size, dtype=torch.int16, device=best.device)
-    for number in rivals:
-        contender = layer(number)
-        winner.masked_fill_(contender > best, number)
-        if number != rivals[-1]:
-            best = torch.maximum(best, contender)
-    return winner
 
 
 def _to_tensor(frame: Frame, contrast: tuple[float, float], size: tuple[int, int]) -> Tensor:

@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_frtm.engine.extensions.confidence import Judge
-from napari_frtm.engine.extensions.place import Place, places_from_state, places_state
-from napari_frtm.engine.target.memory import SampleMemory, initial_weights
-from napari_frtm.engine.target.model import TargetModel, sample_loss
-from napari_frtm.engine.target.stencil import Quadratic
+from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
+from napari_frtm.engine.extensions.location import Location, locations_from_state, locations_state
+from napari_frtm.engine.extensions.windows import groups
+from napari_frtm.engine.target.memory import SampleMemory, initial_weights, stacked_samples
+from napari_frtm.engine.target.model import TargetModel, fit_models, update_models
+from napari_frtm.engine.target.stencil import stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.target.stencil import Quadratic
+
+_AT_ONCE = 2**25
+"""Bytes of samples that are optimised together; they are copied for it, if there are several."""
 
 
 class TrackedObject:
@@ -31,109 +36,108 @@ class TrackedObject:
         What scores the object.
     memory : SampleMemory
         What the model is optimised on.
-    kappa_min : float
-        Least influence of the object's pixels, eq. (4).
-    judge : Judge
+    confidence_estimator : ConfidenceEstimator
         What says how sure its masks are.
     """
 
     def __init__(
-        self, model: TargetModel, memory: SampleMemory, kappa_min: float, judge: Judge
+        self,
+        model: TargetModel,
+        memory: SampleMemory,
+        confidence_estimator: ConfidenceEstimator,
     ) -> None:
         self.model = model
         self.memory = memory
-        self.kappa_min = kappa_min
-        self.judge = judge
-        self.places: list[Place] = []
+        self.confidence_estimator = confidence_estimator
+        self.locations: list[Location] = []
 
-    def place(self, index: int) -> Place:
+    def location(self, index: int) -> Location:
         """Return where it was seen in the frame nearest to this one."""
-        return min(self.places, key=lambda place: abs(place.index - index))
+        return min(self.locations, key=lambda location: abs(location.index - index))
 
-    def move(self, mask: NDArray[np.float32], index: int) -> None:
-        """See a frame's soft mask of shape (H, W), which may be empty: it is there now."""
-        if self.places:
-            self.places = [self.place(index).moved(mask, index)]
+    def move(self, mask: NDArray[np.float32], index: int, origin: tuple[int, int]) -> None:
+        """See a soft mask of a part of a frame, which may be empty: it is there now."""
+        if self.locations:
+            self.locations = [self.location(index).moved(mask, index, origin)]
 
-    @classmethod
-    def start(
-        cls, features: Tensor, masks: Tensor, config: FrtmConfig, *, windows: Tensor | None = None
-    ) -> TrackedObject:
-        """Learn a new object from its first samples (algorithm 1, lines 1-2).
+    def remember(self, projected: Tensor, loss: Quadratic, *, permanent: bool = False) -> None:
+        """Extend the memory by a frame (algorithm 1, line 7).
 
         Parameters
         ----------
-        features : Tensor of shape (K, C, h, w)
-            Of the annotated frame, then of its altered copies.
-        masks : Tensor of shape (K, H, W), in [0, 1]
-            Where the object is in them.
-        config : FrtmConfig
-            The method's numbers.
-        windows : Tensor of shape (K, H, W), optional
-            What counts of each sample; otherwise all of it.
-        """
-        size = (features.shape[-2], features.shape[-1])
-        loss = sample_loss(masks, config.target.kappa_min, size, windows)
-        generator = torch.Generator().manual_seed(config.seed)
-        model = TargetModel.initial(features.shape[1], config.learning, generator)
-        model = model.to(features.device)
-        model.fit(features, loss, initial_weights(len(features)).to(features))
-        memory = SampleMemory(model.project(features), loss, config.memory)
-        judge = Judge(config.variant.refines)
-        judge.learn(masks[0].cpu().numpy())
-        started = cls(model, memory, config.target.kappa_min, judge)
-        started.update()
-        return started
-
-    def remember(
-        self,
-        projected: Tensor,
-        masks: Tensor,
-        *,
-        windows: Tensor | None = None,
-        permanent: bool = False,
-    ) -> None:
-        """Extend the memory by frames (algorithm 1, line 7).
-
-        Parameters
-        ----------
-        projected : Tensor of shape (B, c, h, w)
+        projected : Tensor of shape (c, h, w)
             From `TargetModel.project`.
-        masks : Tensor of shape (B, H, W), in [0, 1]
-            Where the object was found, or drawn.
-        windows : Tensor of shape (B, H, W), optional
-            What counts of each frame; otherwise all of it.
+        loss : Quadratic
+            Of the one sample: where the object was found, or drawn.
         permanent : bool
-            The masks are the user's; see `SampleMemory.add`.
+            The mask is the user's; see `SampleMemory.add`.
         """
-        size = (projected.shape[-2], projected.shape[-1])
-        loss = sample_loss(masks, self.kappa_min, size, windows)
-        for b in range(len(projected)):
-            if permanent:
-                self.judge.learn(masks[b].cpu().numpy())
-            one = Quadratic(loss.stencil[b : b + 1], loss.target[b : b + 1])
-            self.memory.add(projected[b : b + 1], one, permanent=permanent)
-
-    def update(self) -> None:
-        """Optimise w2 over the memory (algorithm 1, line 9)."""
-        moments = self.memory.moments if self.model.config.whitening else None
-        self.model.update(*self.memory.samples, moments)
+        self.memory.add(projected[None], loss, permanent=permanent)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned; see `from_state`."""
         model = {"projection": self.model.projection, "taps": self.model.taps}
-        places = places_state(self.places)
-        return model | self.judge.state_dict() | self.memory.state_dict() | places
+        locations = locations_state(self.locations)
+        return model | self.confidence_estimator.state_dict() | self.memory.state_dict() | locations
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], config: FrtmConfig) -> TrackedObject:
         """Return the object whose `state_dict` this is."""
         model = TargetModel(state["projection"], state["taps"], config.learning)
-        memory = SampleMemory.from_state(state, config.memory)
-        judge = Judge.from_state(state, refined=config.variant.refines)
-        restored = cls(model, memory, config.target.kappa_min, judge)
-        restored.places = places_from_state(state)
+        whitening = config.learning.whitening
+        memory = SampleMemory.from_state(state, config.memory, whitening=whitening)
+        estimator = ConfidenceEstimator.from_state(state, refined=config.variant.refines)
+        restored = cls(model, memory, estimator)
+        restored.locations = locations_from_state(state)
         return restored
+
+
+def start_objects(
+    features: Tensor,
+    losses: Sequence[Quadratic],
+    masks: Sequence[NDArray[np.float32]],
+    config: FrtmConfig,
+) -> list[TrackedObject]:
+    """Learn N new objects from their first samples, all at once (algorithm 1, lines 1-2).
+
+    Parameters
+    ----------
+    features : Tensor of shape (N, K, C, h, w)
+        Of the annotated frame, then of its altered copies.
+    losses : sequence of Quadratic
+        Of these samples, by object.
+    masks : sequence of arrays of shape (H, W), in [0, 1]
+        What the user drew.
+    config : FrtmConfig
+        The method's numbers.
+    """
+    generator = torch.Generator().manual_seed(config.seed)
+    initial = TargetModel.initial(features.shape[2], config.learning, generator)
+    models = [initial.to(features.device) for _ in losses]
+    weights = initial_weights(features.shape[1]).to(features).expand(len(models), -1)
+    fit_models(models, features, stacked(losses), weights)
+    started = []
+    for model, samples, loss, mask in zip(models, features, losses, masks, strict=True):
+        whitening = model.config.whitening
+        memory = SampleMemory(model.project(samples), loss, config.memory, whitening=whitening)
+        estimator = ConfidenceEstimator(config.variant.refines)
+        estimator.observe_annotation(mask)
+        started.append(TrackedObject(model, memory, estimator))
+    update_objects(started)
+    return started
+
+
+def update_objects(objects: Sequence[TrackedObject]) -> None:
+    """Optimise w2 of every object over its memory (algorithm 1, line 9), many at once."""
+    for numbers in groups(known.memory.sample_size for known in objects):
+        alike = [objects[i] for i in numbers]
+        most = max(1, _AT_ONCE // max(known.memory.bytes for known in alike))
+        for first in range(0, len(alike), most):
+            together = alike[first : first + most]
+            whitening = together[0].model.config.whitening
+            moments = torch.stack([o.memory.moments for o in together]) if whitening else None
+            samples = stacked_samples([known.memory for known in together])
+            update_models([known.model for known in together], *samples, moments)
 
 
 def objects_from_state(

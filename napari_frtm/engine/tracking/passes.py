@@ -28,19 +28,19 @@ class Pass:
 
     Attributes
     ----------
-    lessons : list of (int, set of int)
+    initial_keyframes : list of (int, set of int)
         Keyframes that are learned first, in this order, and the objects that each one teaches.
     frames : range
         The frames that are then segmented, in this order.
     """
 
-    lessons: list[tuple[int, frozenset[int]]]
+    initial_keyframes: list[tuple[int, frozenset[int]]]
     frames: range
 
     @cached_property
     def visits(self) -> list[int]:
         """Keyframes to learn, then frames."""
-        return [*(t for t, _ in self.lessons), *self.frames]
+        return [*(t for t, _ in self.initial_keyframes), *self.frames]
 
     @property
     def forward(self) -> bool:
@@ -149,16 +149,18 @@ class Plan:
         known = frozenset[int]().union(*behind) or frozenset[int]().union(*self.drawn.values())
         here = self.drawn.get(start, frozenset())
         missing = known - here
-        lessons: list[tuple[int, frozenset[int]]] = []
+        initial_keyframes: list[tuple[int, frozenset[int]]] = []
         for t in sorted(self._references, key=lambda t: abs(t - start)):
             teaches = self.drawn[t] & known
             useful = teaches or t in self.complete
-            if (useful and len(lessons) < MOST_REFERENCES) or teaches & missing:
-                lessons.append((t, teaches))
+            if (useful and len(initial_keyframes) < MOST_REFERENCES) or teaches & missing:
+                initial_keyframes.append((t, teaches))
                 missing -= teaches
-        if here and lessons:  # its own turn comes after them
-            return Pass([(start, here), *lessons], frames)
-        return Pass(lessons + lessons[:1] * (len(lessons) > 1), frames)
+        if here and initial_keyframes:  # its own turn comes after them
+            return Pass([(start, here), *initial_keyframes], frames)
+        return Pass(
+            initial_keyframes + initial_keyframes[:1] * (len(initial_keyframes) > 1), frames
+        )
 
 
 def check_request(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from napari_frtm.config import Direction
-from napari_frtm.engine.extensions.blend import Held, blend, hold, with_annotation
-from napari_frtm.engine.extensions.locality import working_scale
+from napari_frtm.engine.extensions.blend import StoredPrediction, blend, compress, with_annotation
+from napari_frtm.engine.extensions.search_region import working_scale
 from napari_frtm.engine.tracking.baseline import BaselineTracker
 from napari_frtm.engine.tracking.frames import as_video, contrast_for
 from napari_frtm.engine.tracking.passes import Plan, check_request
@@ -110,7 +110,7 @@ class Propagation:
             self.config = replace(config, locality=replace(config.locality, scale=scale))
         self._pass = self._position = 0
         self._tracker = self._new_tracker()
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, StoredPrediction] = {}
 
     @property
     def order(self) -> list[int]:
@@ -124,7 +124,9 @@ class Propagation:
         done = [(way, i) for way in passes[: self._pass] for i in way.frames]
         if self._pass < len(passes):
             way = passes[self._pass]
-            done += [(way, i) for i in way.frames[: max(0, self._position - len(way.lessons))]]
+            done += [
+                (way, i) for i in way.frames[: max(0, self._position - len(way.initial_keyframes))]
+            ]
         return sum(self._plan.final(way, i) for way, i in done)
 
     def chunks(self) -> Generator[list[Prediction], None, None]:
@@ -160,12 +162,12 @@ class Propagation:
         self._pass, self._position = int(state["pass"]), int(state["position"])
         self._tracker.load_state_dict(_below(state, "tracker."))
         indices = {int(name.split(".")[1]) for name in state if name.startswith("held.")}
-        self._held = {i: Held.from_state(_below(state, f"held.{i}.")) for i in indices}
+        self._held = {i: StoredPrediction.from_state(_below(state, f"held.{i}.")) for i in indices}
 
     def _step(self, way: Pass, frames: Iterator[Frame]) -> list[Prediction]:
         """Learn a keyframe, or segment some frames."""
-        if self._position < len(way.lessons):
-            index, ids = way.lessons[self._position]
+        if self._position < len(way.initial_keyframes):
+            index, ids = way.initial_keyframes[self._position]
             self._position += 1
             labels = (self.annotations | self.references)[index]
             labels = np.where(np.isin(labels, list(ids)), labels, 0)
@@ -192,7 +194,7 @@ class Propagation:
         """Say whether a prediction is due now; if it will be blended, hold it."""
         final = self._plan.final(way, prediction.index)
         if not final and self._pass == 0:
-            self._held[prediction.index] = hold(prediction)
+            self._held[prediction.index] = compress(prediction)
         return final
 
     def _finish(self, prediction: Prediction) -> Prediction:
@@ -204,7 +206,9 @@ class Propagation:
         ids = {*held.object_ids, *prediction.object_ids}
         shares = {i: self._plan.share(i, index) for i in ids}
         height, width = self.frames.shape[1:3]
-        blended = blend(held, prediction, shares, self._tracker.judges, (height, width))
+        blended = blend(
+            held, prediction, shares, self._tracker.confidence_estimators, (height, width)
+        )
         drawn = self.annotations.get(index)
         if drawn is None:
             return blended

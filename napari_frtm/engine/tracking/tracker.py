@@ -11,17 +11,24 @@ from torch import Tensor
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
-from napari_frtm.engine.extensions.locality import Search
-from napari_frtm.engine.tracking.annotated import Lesson
-from napari_frtm.engine.tracking.images import Geometry, flaw, to_images, to_masks
-from napari_frtm.engine.tracking.objects import objects_from_state
-from napari_frtm.engine.tracking.segmented import Seen, see, split
+from napari_frtm.engine.extensions.search_region import SearchRegions
+from napari_frtm.engine.tracking.annotation import AnnotatedFrame
+from napari_frtm.engine.tracking.images import Geometry, flaw, to_images
+from napari_frtm.engine.tracking.labels import DrawnMask, to_masks
+from napari_frtm.engine.tracking.objects import objects_from_state, update_objects
+from napari_frtm.engine.tracking.scoring import score_frames, score_windows, suspected_windows
+from napari_frtm.engine.tracking.segmentation import (
+    SegmentedFrame,
+    frame_of_windows,
+    split,
+    whole_frames,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.extensions.confidence import Judge
+    from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.tracking.objects import TrackedObject
@@ -69,14 +76,19 @@ class Tracker:
         return tuple(self._objects)
 
     @property
-    def judges(self) -> dict[int, Judge]:
+    def confidence_estimators(self) -> dict[int, ConfidenceEstimator]:
         """What says how sure the masks of the known objects are."""
-        return {i: known.judge for i, known in self._objects.items()}
+        return {i: known.confidence_estimator for i, known in self._objects.items()}
 
     @property
     def until_update(self) -> int:
         """How many frames can be segmented before the target models change."""
         return self.config.update_interval - self._since_update
+
+    @property
+    def _windowed(self) -> bool:
+        """Whether a frame is segmented in windows, which depend on the one before."""
+        return bool(self.config.locality or (self.config.windows and self.config.variant.refines))
 
     @property
     def _leap(self) -> float | None:
@@ -114,9 +126,10 @@ class Tracker:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
-        seen = self._see(index, features, geometry).with_masks(given, self.object_ids)
-        seen = seen.placed([index], self._objects, self._leap)
-        (prediction,) = seen.predictions([index], self.judges, geometry)
+        (segmented,) = self._segmented([index], features, geometry)
+        segmented.replace(given, self.object_ids)
+        segmented.drop_far(self._objects, self._leap)
+        prediction = segmented.prediction(self.confidence_estimators, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
     @torch.inference_mode()
@@ -155,13 +168,13 @@ class Tracker:
             batch = slice(first, first + size)
             images = self._images(indices[batch], frames[batch], geometry)
             features = self.network.features(images, refine=self.config.variant.refines)
-            at_once = 1 if self.config.locality else size  # a frame says where to look in the next
+            at_once = 1 if self._windowed else size  # a frame says where to look in the next
             for together, these in split(indices[batch], features, at_once):
-                seen = self._see(together[0], these, geometry)
-                seen = seen.placed(together, self._objects, self._leap)
-                predictions += seen.predictions(together, self.judges, geometry)
-                if self.config.variant.updates:
-                    self._remember(seen)
+                for segmented in self._segmented(together, these, geometry):
+                    segmented.drop_far(self._objects, self._leap)
+                    predictions.append(segmented.prediction(self.confidence_estimators, geometry))
+                    if self.config.variant.updates:
+                        self._remember(segmented, geometry)
         self._advance(len(frames))
         return predictions
 
@@ -179,7 +192,7 @@ class Tracker:
 
     def _learn(
         self, index: int, frame: Frame, labels: Labels, *, complete: bool
-    ) -> tuple[Features, dict[int, Tensor]]:
+    ) -> tuple[Features, dict[int, DrawnMask]]:
         """Start and correct objects; return the frame's features, and the masks given by id."""
         labels = np.asarray(labels)
         if labels.shape != frame.shape[:2]:
@@ -190,40 +203,61 @@ class Tracker:
         geometry = self._geometry(frame)
         image = self._images([index], [frame], geometry)
         features = self.network.features(image, refine=self.config.variant.refines)
-        masks = to_masks(labels, sorted(ids), geometry, self.network.device)
-        given = dict(zip(sorted(ids), masks, strict=True))
-        lesson = Lesson(index, geometry.crop(image)[0], features[TARGET_STRIDE].float(), given)
-        for object_id in given:
-            if known := self._objects.get(object_id):
-                lesson.correct(object_id, known, self.config)
-            else:
-                started = lesson.start(object_id, self.network, self.config)
-                self._objects[object_id] = started
+        given = to_masks(labels, sorted(ids), geometry)
+        deep = features[TARGET_STRIDE].float()
+        annotated = AnnotatedFrame(index, image[0], deep, given, geometry)
+        known = {i: self._objects[i] for i in given if i in self._objects}
+        new = [i for i in given if i not in self._objects]
+        annotated.correct(known, self.config)
+        self._objects |= annotated.start(new, self.network, self.config)
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
         return features, given
 
-    def _see(self, index: int, features: Features, geometry: Geometry) -> Seen:
-        """Scores and masks of frames, of which the first has this index."""
-        search = None
-        if self.config.locality:
-            places = [known.place(index) for known in self._objects.values()]
-            search = Search(places, index, self.config.locality, self.network.device)
+    def _segmented(
+        self, indices: Sequence[int], features: Features, geometry: Geometry
+    ) -> list[SegmentedFrame]:
+        """Scores and masks of B frames."""
+        objects = list(self._objects.values())
+        deep = features[TARGET_STRIDE].float()
         refine = self.config.variant.refines
-        return see(self.network, self._objects, features, geometry, refine=refine, search=search)
+        if not self._windowed:
+            scored = score_frames(objects, deep)
+            return whole_frames(self.network, indices, scored, features, geometry, refine=refine)
+        (index,) = indices
+        regions = None
+        if self.config.locality:
+            locations = [known.location(index) for known in objects]
+            sizes = geometry.working, geometry.padded
+            regions = SearchRegions(locations, index, self.config.locality, *sizes)
+            scores = score_windows(objects, deep, regions)
+            windows = regions.wide
+        else:
+            (scores,) = score_frames(objects, deep)
+            windows = suspected_windows(objects, scores.scores, index, self._leap)
+        return [
+            frame_of_windows(
+                self.network,
+                index,
+                scores,
+                features,
+                windows,
+                geometry,
+                refine=refine,
+                regions=regions,
+            )
+        ]
 
-    def _remember(self, seen: Seen) -> None:
-        """Extend every object's memory by the frames seen.
+    def _remember(self, segmented: SegmentedFrame, geometry: Geometry) -> None:
+        """Extend every object's memory by a frame.
 
         The label is the soft mask of S. Without S it is the mask itself: a target model has
         nothing to learn from its own scores, and more from what it would have to score.
         """
-        labels = seen.probabilities
-        if not self.config.variant.refines:
-            labels = (labels > 0.5).float()
-        for layer, (object_id, known) in enumerate(self._objects.items(), start=1):
-            window = None if seen.windows is None else seen.windows[:, layer - 1]
-            known.remember(seen.projected[object_id], labels[:, layer], windows=window)
+        losses = segmented.losses(self.config, geometry, self.network.device)
+        projected = segmented.scored.projected
+        for known, sample, loss in zip(self._objects.values(), projected, losses, strict=True):
+            known.remember(sample, loss)
 
     def _advance(self, frames: int) -> None:
         """Count frames, and update the target models every t_s of them (algorithm 1, line 8)."""
@@ -232,8 +266,7 @@ class Tracker:
             return
         self._since_update = 0
         if self.config.variant.updates:
-            for known in self._objects.values():
-                known.update()
+            update_objects(list(self._objects.values()))
 
     def _images(
         self, indices: Sequence[int], frames: Sequence[Frame], geometry: Geometry

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.target.augmentation import altered_copies
-from napari_frtm.engine.target.model import TargetModel
-from napari_frtm.engine.tracking.objects import TrackedObject
+from napari_frtm.engine.target.model import fit_models
+from napari_frtm.engine.tracking.objects import update_objects
 from napari_frtm.evaluation.davis import follow
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _LOOP: dict[str, list[Callable[..., Any]]] = {
     "features": [FrtmNetwork.features],
     "segmentation": [FrtmNetwork.refine],
-    "update": [TrackedObject.update],
+    "update": [update_objects],
 }
 _FIRST: dict[str, list[Callable[..., Any]]] = {
     "augmentation": [altered_copies],
     "features": [FrtmNetwork.features],
-    "target model": [TargetModel.fit, TrackedObject.update],
+    "target model": [fit_models, update_objects],
 }
 _LEAST_TOGETHER = 4  # frames of a chunk
 

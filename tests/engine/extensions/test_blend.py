@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_frtm.engine.extensions.blend import Held, blend, hold, with_annotation
-from napari_frtm.engine.extensions.confidence import Judge
+from napari_frtm.engine.extensions.blend import StoredPrediction, blend, compress, with_annotation
+from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
 from napari_frtm.types import Prediction
 
-JUDGES = {i: Judge(refined=True) for i in (1, 4)}
+ESTIMATORS = {i: ConfidenceEstimator(refined=True) for i in (1, 4)}
 
 
 def _prediction(**probabilities: float) -> Prediction:
@@ -34,7 +34,7 @@ def _prediction(**probabilities: float) -> Prediction:
 def test_log_odds_are_averaged(first: float, second: float, share: float, expected: float) -> None:
     """By the distance to the keyframes."""
     blended = blend(
-        hold(_prediction(_1=first)), _prediction(_1=second), {1: share}, JUDGES, (8, 12)
+        compress(_prediction(_1=first)), _prediction(_1=second), {1: share}, ESTIMATORS, (8, 12)
     )
 
     assert blended.probabilities[0, 0, 0] == pytest.approx(expected, abs=0.01)
@@ -45,7 +45,7 @@ def test_log_odds_are_averaged(first: float, second: float, share: float, expect
 def test_an_object_of_one_pass_is_taken_from_it() -> None:
     """Its scores are unknown if the other pass came last."""
     blended = blend(
-        hold(_prediction(_1=0.9)), _prediction(_4=0.05), {1: 0.5, 4: 0.5}, JUDGES, (4, 6)
+        compress(_prediction(_1=0.9)), _prediction(_4=0.05), {1: 0.5, 4: 0.5}, ESTIMATORS, (4, 6)
     )
 
     assert blended.object_ids == (1, 4)
@@ -59,7 +59,7 @@ def test_each_object_has_its_own_share() -> None:
     """One near its keyframe, one far from it."""
     first, second = _prediction(_1=0.4, _4=0.1), _prediction(_1=0.1, _4=0.4)
 
-    blended = blend(hold(first), second, {1: 0.0, 4: 1.0}, JUDGES, (4, 6))
+    blended = blend(compress(first), second, {1: 0.0, 4: 1.0}, ESTIMATORS, (4, 6))
 
     assert blended.probabilities[:, 0, 0] == pytest.approx([0.4, 0.4], abs=0.01)
 
@@ -94,8 +94,10 @@ def test_what_was_drawn_is_certain() -> None:
 
 def test_contradicting_passes_are_doubted() -> None:
     """One is sure that an object is there, the other that it is not."""
-    agreed = blend(hold(_prediction(_1=0.9)), _prediction(_1=0.9), {1: 0.5}, JUDGES, (4, 6))
-    contradicted = blend(hold(_prediction(_1=0.9)), _prediction(_1=0.1), {1: 0.5}, JUDGES, (4, 6))
+    agreed = blend(compress(_prediction(_1=0.9)), _prediction(_1=0.9), {1: 0.5}, ESTIMATORS, (4, 6))
+    contradicted = blend(
+        compress(_prediction(_1=0.9)), _prediction(_1=0.1), {1: 0.5}, ESTIMATORS, (4, 6)
+    )
 
     assert contradicted.confidence[0] < agreed.confidence[0]
 
@@ -107,7 +109,7 @@ def test_the_confidence_of_an_object_of_one_pass_is_that_passs() -> None:
         for name, sure in (("_1", 0.25), ("_4", 0.75))
     )
 
-    blended = blend(hold(one), other, {1: 0.5, 4: 0.5}, JUDGES, (4, 6))
+    blended = blend(compress(one), other, {1: 0.5, 4: 0.5}, ESTIMATORS, (4, 6))
 
     assert blended.confidence.tolist() == [0.25, 0.75]
 
@@ -116,9 +118,11 @@ def test_what_is_held_survives_saving() -> None:
     """Within 8 bits."""
     soft = np.random.default_rng(0).random((2, 4, 6), np.float32)
     sure = np.array([0.1, 0.9], np.float32)
-    held = hold(Prediction(0, (2, 5), np.zeros((4, 6), np.uint8), soft, np.zeros((2, 1, 1)), sure))
+    held = compress(
+        Prediction(0, (2, 5), np.zeros((4, 6), np.uint8), soft, np.zeros((2, 1, 1)), sure)
+    )
 
-    again = Held.from_state(held.state_dict())
+    again = StoredPrediction.from_state(held.state_dict())
 
     assert again == held
     assert np.abs(again.probabilities - soft).max() <= 0.5 / 255 + 1e-6

@@ -10,7 +10,11 @@ import pytest
 from masks import overlap
 
 from napari_frtm.config import Direction, Variant
-from napari_frtm.engine.extensions.confidence import Judge, certainty, wholeness
+from napari_frtm.engine.extensions.confidence import (
+    ConfidenceEstimator,
+    certainty,
+    largest_component_share,
+)
 from napari_frtm.engine.tracking.propagate import propagate
 from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.timeline import DOUBTFUL
@@ -66,16 +70,16 @@ def test_certainty(mask: NDArray[np.float32], expected: float) -> None:
 )
 def test_wholeness(squares: list[tuple[int, int, int]], expected: float) -> None:
     """Share of the largest piece."""
-    assert wholeness(soft(*squares) > 0.5) == pytest.approx(expected)
+    assert largest_component_share(soft(*squares) > 0.5) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1)])
 def test_the_smallest_images_have_a_confidence(shape: tuple[int, int]) -> None:
     """Of odd sizes."""
-    judge = Judge(refined=True)
+    estimator = ConfidenceEstimator(refined=True)
 
-    assert judge.confidence(np.ones(shape, np.float32), scores(1)) == 1
-    assert judge.confidence(np.zeros(shape, np.float32), scores(0)) == 1
+    assert estimator.confidence(np.ones(shape, np.float32), scores(1)) == 1
+    assert estimator.confidence(np.zeros(shape, np.float32), scores(0)) == 1
 
 
 @pytest.mark.parametrize(
@@ -92,24 +96,26 @@ def test_confidence_is_scaled(refined: bool, edge: float, expected: float) -> No
     """So that 0.6 is where doubt begins: certainty 0.92 of refined masks, 0.75 of others."""
     mask = soft((0, 0, 64), edge=edge)
 
-    assert Judge(refined).confidence(mask, scores(1)) == pytest.approx(expected, abs=1e-6)
+    assert ConfidenceEstimator(refined).confidence(mask, scores(1)) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_pieces_are_doubted_unless_the_user_drew_them() -> None:
     """By the root of the share of the largest one, against the least drawn; raw ones by more."""
     two, four = soft((0, 0, 32), (64, 64, 32)), soft(*[(0, c, 16) for c in (0, 32, 64, 96)])
-    judge = Judge(refined=True)
-    alone = judge.confidence(two, scores(1))
+    estimator = ConfidenceEstimator(refined=True)
+    alone = estimator.confidence(two, scores(1))
 
-    judge.learn(two)
-    judge.learn(soft((0, 0, 32)))
+    estimator.observe_annotation(two)
+    estimator.observe_annotation(soft((0, 0, 32)))
 
     assert alone == pytest.approx(DOUBTFUL * 0.5**0.5 / 0.92)
-    assert Judge(refined=False).confidence(two, scores(1)) == pytest.approx(
+    assert ConfidenceEstimator(refined=False).confidence(two, scores(1)) == pytest.approx(
         DOUBTFUL * 0.5**1.5 / 0.75
     )
-    assert judge.confidence(two, scores(1)) == 1
-    assert judge.confidence(four, scores(1)) == pytest.approx(alone)
+    assert estimator.confidence(two, scores(1)) == 1
+    assert estimator.confidence(four, scores(1)) == pytest.approx(alone)
 
 
 @pytest.mark.parametrize(
@@ -117,34 +123,38 @@ def test_pieces_are_doubted_unless_the_user_drew_them() -> None:
 )
 def test_an_empty_mask_is_believed_if_the_scores_are_low(peak: float, expected: float) -> None:
     """And only then."""
-    assert Judge(refined=True).confidence(soft(), scores(peak)) == pytest.approx(expected)
+    assert ConfidenceEstimator(refined=True).confidence(soft(), scores(peak)) == pytest.approx(
+        expected
+    )
 
 
 def test_a_sudden_disappearance_is_doubted_for_a_while() -> None:
     """A slow one is not; nor is what the user drew smaller."""
     large, small, none = soft((0, 0, 64)), soft((0, 0, 60)), soft()
-    judge = Judge(refined=True)
+    estimator = ConfidenceEstimator(refined=True)
 
-    assert judge.follow(large, scores(1)) == 1
-    assert judge.follow(small, scores(1)) == 1
-    vanished = [judge.follow(none, scores()) for _ in range(30)]
+    assert estimator.observe(large, scores(1)) == 1
+    assert estimator.observe(small, scores(1)) == 1
+    vanished = [estimator.observe(none, scores()) for _ in range(30)]
     assert vanished[0] == pytest.approx(256 / (3600 + 256) / 0.7)
     assert vanished[9] < DOUBTFUL
     assert vanished[-1] == 1
-    judge.follow(large, scores(1))
-    judge.learn(none)
-    assert judge.follow(none, scores()) == 1
+    estimator.observe(large, scores(1))
+    estimator.observe_annotation(none)
+    assert estimator.observe(none, scores()) == 1
 
 
 def test_what_is_known_survives_saving() -> None:
     """To the bit."""
-    judge = Judge(refined=False)
-    judge.learn(soft((0, 0, 32), (64, 64, 30)))
-    judge.follow(soft((0, 0, 61)), scores(1))
+    estimator = ConfidenceEstimator(refined=False)
+    estimator.observe_annotation(soft((0, 0, 32), (64, 64, 30)))
+    estimator.observe(soft((0, 0, 61)), scores(1))
 
-    again = Judge.from_state(judge.state_dict(), refined=False)
+    again = ConfidenceEstimator.from_state(estimator.state_dict(), refined=False)
 
-    assert again.follow(soft((0, 0, 9)), scores(1)) == judge.follow(soft((0, 0, 9)), scores(1))
+    assert again.observe(soft((0, 0, 9)), scores(1)) == estimator.observe(
+        soft((0, 0, 9)), scores(1)
+    )
 
 
 @pytest.mark.parametrize("variant", [Variant.D_ONLY, Variant.FULL])

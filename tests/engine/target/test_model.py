@@ -10,8 +10,11 @@ import torch
 from oracle import LiteralTarget, literal_pixel_weights
 
 from napari_frtm.config import MemoryConfig, TargetConfig
-from napari_frtm.engine.target.memory import SampleMemory, initial_weights
-from napari_frtm.engine.target.model import TargetModel, pixel_weights, sample_loss
+from napari_frtm.engine.target.loss import losses_in_boxes, pixel_weights, sample_loss
+from napari_frtm.engine.target.memory import SampleMemory, initial_weights, stacked_samples
+from napari_frtm.engine.target.model import TargetModel, fit_models, update_models
+from napari_frtm.engine.target.stencil import stacked
+from napari_frtm.types import Box
 
 PARITY = Path(__file__).parents[2] / "parity" / "target_a.npz"
 # a strong regularisation: with the paper's, rounding shows after a few steps, even in double
@@ -159,3 +162,59 @@ def test_a_model_is_the_same_for_the_same_seed() -> None:
 def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:
     """Norm of the difference over the norm of what is expected."""
     return float((found - expected).norm() / expected.norm().clamp(min=1e-12))
+
+
+@pytest.mark.parametrize("whitening", [False, True])
+def test_models_learn_together_what_they_learn_alone(whitening: bool) -> None:
+    """Fit and update of three objects with memories of different length, at once and in turn."""
+    generator = torch.Generator().manual_seed(0)
+    config = TargetConfig(channels=8, cg_steps=(3, 3), update_cg_steps=5, whitening=whitening)
+    features = torch.randn(3, 4, 16, 6, 7, generator=generator)
+    masks = (torch.rand(3, 4, 96, 112, generator=generator) > 0.7).float()
+    losses = [sample_loss(each, 0.1, (6, 7)) for each in masks]
+    weights = initial_weights(4).float()
+
+    def fresh() -> list[TargetModel]:
+        seeds = [torch.Generator().manual_seed(n) for n in range(3)]
+        return [TargetModel.initial(16, config, seed) for seed in seeds]
+
+    def memories(models: list[TargetModel]) -> list[SampleMemory]:
+        found = []
+        for count, model, each, loss in zip((4, 3, 2), models, features, losses, strict=True):
+            memory = MemoryConfig(capacity=8)
+            found.append(SampleMemory(model.project(each[:count]), loss[:count], memory))
+        return found
+
+    alone, together = fresh(), fresh()
+    for model, each, loss in zip(alone, features, losses, strict=True):
+        model.fit(each, loss, weights)
+    fit_models(together, features, stacked(losses), weights.expand(3, 4))
+    for model, memory in zip(alone, memories(alone), strict=True):
+        model.update(*memory.samples, memory.moments if whitening else None)
+    held = memories(together)
+    moments = torch.stack([memory.moments for memory in held]) if whitening else None
+    update_models(together, *stacked_samples(held), moments)
+
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one.projection, other.projection, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(one.taps, other.taps, rtol=1e-3, atol=1e-4)
+
+
+def test_a_loss_in_a_box_is_that_of_the_whole_frame() -> None:
+    """The mask is 0 elsewhere; one object fills its box, one is nowhere."""
+    box = Box(10, 20, 60, 90)
+    soft = torch.rand(50, 70, generator=torch.Generator().manual_seed(0))
+    whole = torch.zeros(3, 90, 120)
+    whole[0][box.slices], whole[1][box.slices] = soft, 1
+
+    found = losses_in_boxes(
+        [soft, torch.ones(50, 70), torch.zeros(0, 0)],
+        [box, box, Box(0, 0, 0, 0)],
+        (90, 120),
+        0.1,
+        (6, 8),
+    )
+
+    expected = sample_loss(whole, 0.1, (6, 8))
+    torch.testing.assert_close(found.stencil, expected.stencil, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(found.target, expected.target, rtol=1e-4, atol=1e-3)

@@ -14,7 +14,8 @@ from napari_frtm.config import FineTuningConfig, LocalityConfig, TargetConfig, V
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.target_encoder import TargetEncoder
 from napari_frtm.engine.target.fine_tuning import target_loss
-from napari_frtm.engine.target.model import TargetModel, pixel_weights, sample_loss
+from napari_frtm.engine.target.loss import pixel_weights, sample_loss
+from napari_frtm.engine.target.model import TargetModel
 from napari_frtm.engine.tracking.baseline import BaselineTracker
 from napari_frtm.engine.tracking.propagate import Propagation, propagate
 from napari_frtm.errors import FrtmError

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from napari_frtm.config import FrtmConfig
-from napari_frtm.engine.tracking.images import Geometry, to_images, to_labels, to_masks
+from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.tracking.labels import to_labels, to_masks
+from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.types import Box
 
 CPU = torch.device("cpu")
 
@@ -114,13 +117,36 @@ def test_thin_objects_survive_scaling_down() -> None:
     labels[500, 700] = 300
     labels[:401, :401] = 2
 
-    masks = to_masks(labels, [2, 300], _geometry((960, 960)), CPU)
+    masks = to_masks(labels, [2, 7, 300], _geometry((960, 960)))
 
-    assert masks.shape == (2, 480, 480)
-    assert masks[1, 250, 350] == 1
-    assert masks[1].sum() == 1
-    assert masks[0, 200, 100] == 0.5
-    assert masks[0, :200, :200].min() == 1
+    assert masks[300].box == Box(250, 350, 251, 351)
+    assert masks[300].soft.tolist() == [[1]]
+    assert masks[2].box == Box(0, 0, 201, 201)
+    assert masks[2].soft[200, 100] == 0.5
+    assert masks[2].soft[:200, :200].min() == 1
+    assert masks[7].soft.size == 0
+
+
+@pytest.mark.parametrize("working", [(31, 47), (64, 96), (96, 150)])
+def test_masks_are_scaled_by_area(working: tuple[int, int]) -> None:
+    """As torch scales the whole plane; each in its box."""
+    labels = np.random.default_rng(0).integers(0, 3, (64, 96))
+    labels[:, 60:] = 0
+
+    masks = to_masks(labels, [1, 2], Geometry((64, 96), working))
+
+    for object_id, mask in masks.items():
+        whole = torch.from_numpy(labels == object_id)[None, None].float()
+        expected = torch.nn.functional.interpolate(whole, working, mode="area")[0, 0]
+        found = mask.within(Box(0, 0, *working))
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+
+
+def _partition(probabilities: torch.Tensor) -> Partition:
+    """Return layers (N + 1, H, W), background first, as a partition."""
+    background, *parts = probabilities.numpy()
+    frame = Box(0, 0, *background.shape)
+    return Partition([frame] * len(parts), parts, frame, background, background.shape)
 
 
 def test_labels_take_the_likeliest_and_keep_ids() -> None:
@@ -128,8 +154,8 @@ def test_labels_take_the_likeliest_and_keep_ids() -> None:
     probabilities = torch.zeros(3, 4, 4)
     probabilities[0], probabilities[1, :2], probabilities[2, 2:, 2:] = 0.2, 0.8, 0.7
 
-    same = to_labels(probabilities, (3, 300), (4, 4))
-    larger = to_labels(probabilities, (3, 7), (8, 8))
+    same = to_labels(_partition(probabilities), (3, 300), (4, 4))
+    larger = to_labels(_partition(probabilities), (3, 7), (8, 8))
 
     assert same.dtype == np.uint16
     assert same.tolist() == [[3] * 4, [3] * 4, [0, 0, 300, 300], [0, 0, 300, 300]]
@@ -146,7 +172,7 @@ def test_the_largest_probability_wins_everywhere(size: tuple[int, int]) -> None:
     coarse[:, 2] = coarse[:, 0] - 0.1
     probabilities = torch.nn.functional.interpolate(coarse, (60, 90), mode="bilinear")[0].softmax(0)
 
-    labels = to_labels(probabilities, (3, 5, 300), size)
+    labels = to_labels(_partition(probabilities), (3, 5, 300), size)
 
     logits = probabilities.clamp(min=1e-6).log()[None]
     layers = torch.nn.functional.interpolate(logits, size, mode="bilinear")[0]

@@ -78,7 +78,7 @@ def test_references_teach_what_may_be_known(
     """The nearest first; objects that first appear ahead of the start are not invented."""
     (way,) = plan(direction, range(10, 20), drawn).passes
 
-    assert way.lessons == expected
+    assert way.initial_keyframes == expected
 
 
 def test_the_nearest_references_are_learned_and_no_object_is_forgotten() -> None:
@@ -87,7 +87,7 @@ def test_the_nearest_references_are_learned_and_no_object_is_forgotten() -> None
 
     (way,) = plan("forward", range(40, 50), drawn).passes
 
-    assert [t for t, _ in way.lessons] == [40, *range(39, 39 - MOST_REFERENCES, -1), 1]
+    assert [t for t, _ in way.initial_keyframes] == [40, *range(39, 39 - MOST_REFERENCES, -1), 1]
 
 
 def test_a_complete_reference_teaches_absence() -> None:
@@ -96,7 +96,7 @@ def test_a_complete_reference_teaches_absence() -> None:
 
     (way,) = plan("forward", range(10, 20), drawn, complete=(5,)).passes
 
-    assert way.lessons == [(5, set()), (3, {1}), (5, set())]
+    assert way.initial_keyframes == [(5, set()), (3, {1}), (5, set())]
 
 
 @pytest.mark.parametrize(

@@ -259,10 +259,13 @@ def test_no_frame_is_kept_after_its_chunk(
 
 
 def test_the_state_stops_growing(clip: Clip, network: FrtmNetwork, lite: FrtmConfig) -> None:
-    """Once the sample memory is full."""
+    """Once the sample memory is full, but for the last mask, which is as large as the object."""
     config = replace(lite, memory=replace(lite.memory, capacity=8), update_interval=4)
     run = Propagation(network, config, clip.frames, {0: clip.truth[0]})
 
-    sizes = [sum(t.numel() for t in run.state_dict().values()) for _ in run.chunks()]
+    sizes = [
+        sum(t.numel() for name, t in run.state_dict().items() if ".location." not in name)
+        for _ in run.chunks()
+    ]
 
     assert sizes[-1] == sizes[-2] == sizes[-3]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from napari_frtm.engine.networks.network import FrtmNetwork
-from napari_frtm.engine.tracking.objects import TrackedObject
+from napari_frtm.engine.tracking.objects import update_objects
 from napari_frtm.evaluation.davis import Sequence
 from napari_frtm.evaluation.reproduce.parts import first_frame, frame_loop
 from napari_frtm.io.labels import write_labels
@@ -63,17 +63,18 @@ def test_a_part_that_is_slow_is_found(
     samples: int,
     capacity: int,
 ) -> None:
-    """Per frame of the steady state: two objects' updates, every second frame."""
+    """Per frame of the steady state: both objects' update, every second frame."""
     config = replace(
         full,
         short_side=96,
         memory=replace(full.memory, capacity=capacity),
         augmentation=replace(full.augmentation, samples=samples),
     )
-    monkeypatch.setattr(TrackedObject, "update", _slow(TrackedObject.update, 0.1))
+    slow = _slow(update_objects, 0.2)
+    monkeypatch.setattr("napari_frtm.engine.tracking.tracker.update_objects", slow)
     monkeypatch.setattr(
         "napari_frtm.evaluation.reproduce.parts._LOOP",
-        {"features": [FrtmNetwork.features], "update": [TrackedObject.update]},
+        {"features": [FrtmNetwork.features], "update": [slow]},
     )
 
     parts = frame_loop(sequence, full_network, config)

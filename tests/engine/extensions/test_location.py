@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 
-from napari_frtm.engine.extensions.place import Place
+from napari_frtm.engine.extensions.location import Location
 from napari_frtm.engine.tracking.propagate import Propagation, propagate
 
 if TYPE_CHECKING:
@@ -31,14 +30,14 @@ def _soft(*squares: tuple[int, int, int]) -> NDArray[np.float32]:
     return mask
 
 
-PLACE = Place.drawn(torch.from_numpy(_soft((40, 20, 20))), 7)
+LOCATION = Location.from_annotation(_soft((40, 20, 20)), 7)
 
 
 def test_a_piece_far_from_the_last_mask_is_dropped_with_its_rim() -> None:
     """Its size is 20 pixels, so it may leap by 10."""
     soft = _soft((40, 26, 20), (40, 90, 10))
 
-    assert PLACE.drop_far(soft, 8, LEAP)
+    assert LOCATION.drop_far(soft, 8, LEAP)
 
     np.testing.assert_array_equal(soft, _soft((40, 26, 20)))
 
@@ -57,15 +56,15 @@ def test_what_can_be_the_object_stays(squares: list[tuple[int, int, int]], index
     """Nothing of the mask changes."""
     soft = _soft(*squares)
 
-    assert not PLACE.drop_far(soft, index, LEAP)
+    assert not LOCATION.drop_far(soft, index, LEAP)
 
     np.testing.assert_array_equal(soft, _soft(*squares))
 
 
 def test_pieces_that_were_drawn_far_apart_may_be_found_so() -> None:
     """Several cells may be one object; a slip of the brush is none of them."""
-    cells = Place.drawn(torch.from_numpy(_soft((10, 10, 10), (40, 50, 10))), 7)
-    slipped = Place.drawn(torch.from_numpy(_soft((40, 20, 20), (10, 100, 3))), 7)
+    cells = Location.from_annotation(_soft((10, 10, 10), (40, 50, 10)), 7)
+    slipped = Location.from_annotation(_soft((40, 20, 20), (10, 100, 3)), 7)
     soft = _soft((12, 12, 10), (40, 52, 10), (70, 90, 10))
 
     assert not cells.drop_far(soft, 8, LEAP)

@@ -10,28 +10,33 @@ import pytest
 import torch
 
 from napari_frtm.config import FrtmConfig, LocalityConfig
-from napari_frtm.engine.extensions.locality import Search, working_scale
-from napari_frtm.engine.extensions.place import Place
-from napari_frtm.engine.target.model import model as target
-from napari_frtm.engine.tracking import objects
+from napari_frtm.engine.extensions.location import Location
+from napari_frtm.engine.extensions.search_region import SearchRegions, working_scale
+from napari_frtm.engine.tracking import annotation, segmentation
 from napari_frtm.engine.tracking.propagate import Propagation, propagate
 from napari_frtm.engine.tracking.tracker import Tracker
+from napari_frtm.types import Box, SoftMasks
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_frtm.engine.networks.network import FrtmNetwork
 
 CONFIG = LocalityConfig(reach=2.0, growth=0.5)
+FRAME = Box(0, 0, 96, 128)
 
 
-def _square(top: int, left: int, side: int = 10, size: tuple[int, int] = (96, 128)) -> torch.Tensor:
-    mask = torch.zeros(size)
+def _square(
+    top: int, left: int, side: int = 10, size: tuple[int, int] = (96, 128)
+) -> NDArray[np.float32]:
+    mask = np.zeros(size, np.float32)
     mask[top : top + side, left : left + side] = 1
     return mask
 
 
 def test_a_window_is_one_near_the_mask_and_zero_beyond_its_reach() -> None:
     """The reach is twice the side of the square: 20 pixels; from 10 on the window falls."""
-    window = Place.drawn(_square(40, 50), 7).window(8, CONFIG)
+    window = Location.from_annotation(_square(40, 50), 7).window(8, CONFIG, FRAME)
 
     assert window[45, 55] == 1
     assert window[45, 59 + 10] == 1
@@ -42,19 +47,19 @@ def test_a_window_is_one_near_the_mask_and_zero_beyond_its_reach() -> None:
 
 def test_a_window_grows_while_the_object_is_not_seen() -> None:
     """By half of the reach with each frame, in both directions of time."""
-    place = Place.drawn(_square(40, 50), 7)
+    location = Location.from_annotation(_square(40, 50), 7)
 
-    widths = [int((place.window(t, CONFIG)[45] > 0).sum()) for t in (8, 9, 10, 4)]
+    widths = [int((location.window(t, CONFIG, FRAME)[45] > 0).sum()) for t in (8, 9, 10, 4)]
 
     assert widths[0] < widths[1] < widths[2] == widths[3]
 
 
 def test_an_empty_mask_leaves_the_place_where_it_was() -> None:
     """A new one moves it; the size stays the one that was drawn."""
-    place = Place.drawn(_square(40, 50), 7)
+    location = Location.from_annotation(_square(40, 50), 7)
 
-    assert place.moved(np.zeros((96, 128), np.float32), 8) is place
-    moved = place.moved(_square(42, 52, side=4).numpy(), 8)
+    assert location.moved(np.zeros((96, 128), np.float32), 8) is location
+    moved = location.moved(_square(42, 52, side=4), 8)
 
     assert (moved.index, moved.size) == (8, 10)
     assert moved.mask.sum() == 16
@@ -62,26 +67,44 @@ def test_an_empty_mask_leaves_the_place_where_it_was() -> None:
 
 def test_of_several_pieces_those_on_the_last_mask_are_kept() -> None:
     """If none is, the nearest one."""
-    place = Place.drawn(_square(40, 50), 0)
-    pieces = (_square(42, 52, 4) + _square(40, 70, 6)).numpy()
-    beside = (_square(40, 64, 4) + _square(40, 80, 6)).numpy()
+    location = Location.from_annotation(_square(40, 50), 0)
+    pieces = _square(42, 52, 4) + _square(40, 70, 6)
+    beside = _square(40, 64, 4) + _square(40, 80, 6)
 
     for soft in (pieces, beside):
-        place.cut(soft)
+        location.cut(soft)
 
     assert pieces.sum() == 16
     assert beside[40:44, 64:68].all()
     assert beside.sum() == 16
 
 
+def _regions(*masks: NDArray[np.float32]) -> SearchRegions:
+    locations = [Location.from_annotation(mask, 0) for mask in masks]
+    return SearchRegions(locations, 1, CONFIG, (96, 128), (96, 128))
+
+
+def test_a_window_holds_the_region_and_a_score_around_it() -> None:
+    """In steps of 32 pixels, inside the frame."""
+    near = _regions(_square(40, 50))
+    corner = SearchRegions(
+        [Location.from_annotation(_square(0, 0), 0)], 1, CONFIG, (90, 120), (96, 128)
+    )
+
+    assert near.windows == [Box(0, 0, 96, 128)]
+    assert corner.windows == [Box(0, 0, 64, 64)]
+    assert near.weights[0].shape == (96, 128)
+    assert corner.weights[0].shape == (64, 64)
+
+
 def test_scores_and_masks_outside_the_window_do_not_count() -> None:
     """Scores are at most 0 there, masks are 0."""
-    search = Search([Place.drawn(_square(40, 50), 0)], 1, CONFIG, torch.device("cpu"))
-    scores = torch.full((1, 1, 6, 8), 0.5)
-    scores[..., 0, 0] = -0.5
+    regions = _regions(_square(40, 50))
+    scores = torch.full((6, 8), 0.5)
+    scores[0, 0] = -0.5
 
-    limited = search.scores(scores)[0, 0]
-    masks = search.masks(torch.ones(1, 1, 96, 128))[0, 0]
+    limited = regions.scores(0, scores)
+    (masks,) = regions.limit([np.ones((96, 128), np.float32)])
 
     assert limited[2, 3] == 0.5
     assert limited[0, 7] == 0
@@ -92,27 +115,29 @@ def test_scores_and_masks_outside_the_window_do_not_count() -> None:
 
 def test_of_what_an_object_wins_of_another_only_the_main_part_is_its_own() -> None:
     """Both claim the right square; a stripe of it, that the left one wins, is left to the other."""
-    places = [Place.drawn(_square(40, 30, 12), 0), Place.drawn(_square(40, 42, 12), 0)]
-    search = Search(places, 1, CONFIG, torch.device("cpu"))
     left, right = _square(40, 30, 12), _square(40, 42, 12)
+    regions = _regions(left, right)
+    left, right = left.copy(), right.copy()
     left[40:52, 42:54] = 0.7
     right[:, 42:48] *= 0.9
     right[:, 48:54] *= 0.6
+    boxes = regions.boxes
 
-    masks = search.masks(torch.stack([left, right])[None])[0]
+    masks = regions.limit([left[boxes[0].slices], right[boxes[1].slices]])
+    masks = SoftMasks(boxes, masks, (96, 128))
 
-    assert (masks[0, 40:52, 30:42] == 1).all()
-    assert (masks[0, 40:52, 48:54] == 0).all()
-    assert (masks[1, 40:52, 42:54] > 0.5).all()
+    assert (masks[0][40:52, 30:42] == 1).all()
+    assert (masks[0][40:52, 48:54] == 0).all()
+    assert (masks[1][40:52, 42:54] > 0.5).all()
 
 
 def test_pieces_on_the_last_mask_stay_if_they_are_about_as_large() -> None:
     """Several cells may be one object."""
     drawn = _square(10, 10, 10) + _square(10, 40, 8) + _square(10, 60, 4)
-    place = Place.drawn(drawn, 0)
-    soft = drawn.numpy()
+    location = Location.from_annotation(drawn, 0)
+    soft = drawn.copy()
 
-    place.drop_fragments(soft, soft > 0.5)
+    location.drop_fragments(soft, soft > 0.5)
 
     assert soft[10:20, 10:20].all()
     assert soft[10:18, 40:48].all()
@@ -124,13 +149,13 @@ def test_an_object_learns_neither_from_afar_nor_from_other_objects(
 ) -> None:
     """On the annotated frame, on its altered copies, and on a correction."""
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-    loss = target.sample_loss
+    losses = annotation.region_losses
 
-    def spy(masks: torch.Tensor, kappa: float, size: tuple[int, int], windows: torch.Tensor):  # type: ignore[no-untyped-def]
-        seen.append((masks, windows))
-        return loss(masks, kappa, size, windows)
+    def spy(masks: torch.Tensor, counts: torch.Tensor, kappa: float, size: tuple[int, int]):  # type: ignore[no-untyped-def]
+        seen.append((masks, counts))
+        return losses(masks, counts, kappa, size)
 
-    monkeypatch.setattr(objects, "sample_loss", spy)
+    monkeypatch.setattr(annotation, "region_losses", spy)
     frames, truth = _twins()
     labels = truth[0]
     labels[36:60, 40:50] = 2  # six pixels beside object 1
@@ -138,14 +163,22 @@ def test_an_object_learns_neither_from_afar_nor_from_other_objects(
     for _ in range(2):
         tracker.annotate(0, frames[0], labels)
 
-    (masks, windows), (_, corrected) = seen[0], seen[2]
-    other = torch.from_numpy(labels == 2)
-    assert len(masks) == len(windows) == lite.augmentation.samples
-    for mask, window in zip(masks, windows, strict=True):
-        assert (window[mask > 0.5] == 1).all()
-        assert (window[other & (mask <= 0.5)] == 0).all()
-        assert (window > 0).float().mean() < 0.5
-    assert torch.equal(corrected[0], windows[0])
+    (masks, counts), (_, corrected) = seen[0], seen[2]
+    regions = _found_regions(tracker)
+    other = torch.from_numpy(labels == 2)[regions.boxes[0].slices]
+    assert len(masks) == len(counts) == lite.augmentation.samples
+    for mask, count in zip(masks, counts, strict=True):
+        assert count[mask > 0.5].all()
+        assert not count[other & (mask <= 0.5)].any()
+        assert count.float().sum() < 0.5 * labels.size
+    assert torch.equal(corrected[0], counts[0])
+
+
+def _found_regions(tracker: Tracker) -> SearchRegions:
+    """Return where the objects of a tracker are looked for in frame 0."""
+    locations = [known.location(0) for known in tracker._objects.values()]
+    near = LocalityConfig(reach=1.0, scale=1.0)
+    return SearchRegions(locations, 0, near, (96, 160), (96, 160))
 
 
 def test_objects_looked_for_locally_learn_slowly(network: FrtmNetwork, lite: FrtmConfig) -> None:
@@ -166,25 +199,31 @@ def test_objects_looked_for_locally_learn_slowly(network: FrtmNetwork, lite: Frt
 
 
 def test_an_object_does_not_learn_from_where_another_was_found(
-    network: FrtmNetwork, lite: FrtmConfig
+    network: FrtmNetwork, lite: FrtmConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their windows overlap, what they learn from does not."""
     frames, truth = _twins()
     labels = truth[0]
     labels[36:60, 40:50] = 2
     tracker = Tracker(network, replace(lite, locality=LocalityConfig(reach=1.0, scale=1.0)))
-    learned = []
-    remember = tracker._remember
-    tracker._remember = lambda seen: (learned.append(seen), remember(seen))  # type: ignore[method-assign,assign,func-returns-value]
+    learned: list[list[torch.Tensor]] = []
+    losses = segmentation.region_losses
 
+    def spy(masks: torch.Tensor, counts: torch.Tensor, kappa: float, size: tuple[int, int]):  # type: ignore[no-untyped-def]
+        learned.extend([mask, count] for mask, count in zip(masks, counts, strict=True))
+        return losses(masks, counts, kappa, size)
+
+    monkeypatch.setattr(segmentation, "region_losses", spy)
     tracker.annotate(0, frames[0], labels)
-    tracker.segment([1], frames[1:2])
+    (prediction,) = tracker.segment([1], frames[1:2])
 
-    (seen,) = learned
-    found = seen.probabilities[0, 1:] > 0.5
-    assert found.flatten(1).any(1).all()
-    assert not (seen.windows[0, 0] > 0)[found[1]].any()
-    assert not (seen.windows[0, 1] > 0)[found[0]].any()
+    masks = prediction.probabilities
+    found = [mask > 0.5 for mask in masks]
+    assert all(mask.any() for mask in found)
+    for number, other in ((0, 1), (1, 0)):
+        hard = masks.parts[number] > 0.5
+        (count,) = [c for mask, c in learned if np.array_equal(mask > 0.5, hard)]
+        assert not count[torch.from_numpy(found[other][masks.boxes[number].slices])].any()
 
 
 @pytest.mark.parametrize(

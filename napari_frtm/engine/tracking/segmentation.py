@@ -1,0 +1,246 @@
+"""Frames to scores and masks of all objects (paper, algorithm 1, lines 5-6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.extensions.windows import crop, groups
+from napari_frtm.engine.target.loss import losses_in_boxes, region_losses
+from napari_frtm.engine.tracking.labels import to_labels
+from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.types import Box, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torch import Tensor
+
+    from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
+    from napari_frtm.engine.extensions.search_region import SearchRegions
+    from napari_frtm.engine.networks.backbone import Features
+    from napari_frtm.engine.networks.network import FrtmNetwork
+    from napari_frtm.engine.target.stencil import Quadratic
+    from napari_frtm.engine.tracking.images import Geometry
+    from napari_frtm.engine.tracking.labels import DrawnMask
+    from napari_frtm.engine.tracking.objects import TrackedObject
+    from napari_frtm.engine.tracking.scoring import Scored
+
+_SUSPECTED = 0.25  # score from which S has a look
+
+
+_BATCH = 2**19
+"""Pixels that go through S at once: larger batches leave the caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentedFrame:
+    """What a tracker found in one frame.
+
+    Attributes
+    ----------
+    index : int
+        The frame.
+    scored : Scored
+        By the target models.
+    partition : Partition
+        The masks.
+    region : SearchRegions or None
+        Where the objects were looked for; None for everywhere.
+    """
+
+    index: int
+    scored: Scored
+    partition: Partition
+    region: SearchRegions | None
+
+    def replace(self, given: Mapping[int, DrawnMask], object_ids: Sequence[int]) -> None:
+        """Put the user's masks, by object, in the place of what was found."""
+        for object_id, mask in given.items():
+            number = object_ids.index(object_id)
+            self.partition.replace(number, mask.box, mask.soft.copy())
+
+    def drop_far(self, objects: Mapping[int, TrackedObject], leap: float | None) -> None:
+        """Drop what is too far from where the objects were, and tell them where they are now.
+
+        `leap` is how far an object can move with each frame, in its sizes; None for any distance.
+        """
+        masks = self.partition
+        for known, box, part in zip(objects.values(), masks.boxes, masks.parts, strict=True):
+            origin = box[:2]
+            far = leap and known.locations
+            if far and known.location(self.index).drop_far(part, self.index, leap or 0, origin):
+                masks.normalise(box)
+            known.move(part, self.index, origin)
+
+    def losses(
+        self, config: FrtmConfig, geometry: Geometry, device: torch.device
+    ) -> list[Quadratic]:
+        """Return what target models are to learn from the masks, by object."""
+        masks = self.partition.parts
+        if not config.variant.refines:
+            masks = [(mask > 0.5).astype(np.float32) for mask in masks]
+        parts = [torch.from_numpy(mask).to(device) for mask in masks]
+        kappa_min = config.target.kappa_min
+        if self.region is None:
+            boxes, size = self.partition.boxes, geometry.working
+            losses = losses_in_boxes(parts, boxes, size, kappa_min, geometry.scores)
+            return [losses[i : i + 1] for i in range(len(parts))]
+        counts = [
+            torch.from_numpy((weight > 0) & ~other).to(device)
+            for weight, other in zip(self.region.weights, self.partition.contested(), strict=True)
+        ]
+        found: dict[int, Quadratic] = {}
+        sizes = [projected.shape[1:] for projected in self.scored.projected]
+        for alike in groups((part.shape, size) for part, size in zip(parts, sizes, strict=True)):
+            soft, count = (torch.stack([each[i] for i in alike]) for each in (parts, counts))
+            h, w = sizes[alike[0]]
+            losses = region_losses(soft, count, kappa_min, (h, w))
+            found |= {i: losses[n : n + 1] for n, i in enumerate(alike)}
+        return [found[i] for i in range(len(parts))]
+
+    def prediction(
+        self, estimators: Mapping[int, ConfidenceEstimator], geometry: Geometry
+    ) -> Prediction:
+        """Return what is to be delivered; the estimators see one frame after the other."""
+        height, width = geometry.visible_scores
+        scores = self.scored.scores[:, :height, :width].cpu().numpy()
+        each = zip(estimators.values(), self.partition.parts, scores, strict=True)
+        sure = [estimator.observe(part, its_scores) for estimator, part, its_scores in each]
+        return Prediction(
+            index=self.index,
+            object_ids=tuple(estimators),
+            labels=to_labels(self.partition, tuple(estimators), geometry.video),
+            probabilities=self.partition.masks,
+            scores=scores,
+            confidence=np.array(sure, np.float32),
+        )
+
+
+def refine_windows(
+    network: FrtmNetwork, scores: Tensor, features: Features, windows: Sequence[Box]
+) -> list[Tensor]:
+    """Return soft masks of N objects in their windows of one frame, by S.
+
+    Parameters
+    ----------
+    network : FrtmNetwork
+        Has the segmentation network.
+    scores : Tensor of shape (N, h, w)
+        Coarse scores of the frame.
+    features : Features
+        Of the frame, a batch of one.
+    windows : sequence of Box
+        One for each object.
+    """
+    masks: dict[int, Tensor] = {}
+    for numbers in groups(window.size for window in windows):
+        for together in _portions(numbers, windows[numbers[0]]):
+            boxes = [windows[i] for i in together]
+            crops = {stride: crop(level, boxes, stride) for stride, level in features.items()}
+            coarse = [crop(scores[None, i : i + 1], [windows[i]], TARGET_STRIDE) for i in together]
+            logits = network.refine(torch.cat(coarse), crops)
+            masks |= zip(together, torch.sigmoid(logits[:, 0]), strict=True)
+    return [masks[i] for i in range(len(windows))]
+
+
+def frame_of_windows(
+    network: FrtmNetwork,
+    index: int,
+    scored: Scored,
+    features: Features,
+    windows: Sequence[Box],
+    geometry: Geometry,
+    *,
+    refine: bool,
+    regions: SearchRegions | None,
+) -> SegmentedFrame:
+    """Return the masks of N objects in one frame, each in its window.
+
+    Parameters
+    ----------
+    network : FrtmNetwork
+        Its segmentation network refines the scores.
+    index : int
+        The frame.
+    scored : Scored
+        The scores.
+    features : Features
+        Of the frame.
+    windows : sequence of Box
+        Where S has to look for each object.
+    geometry : Geometry
+        Of the frame.
+    refine : bool
+        Otherwise the scores are the masks.
+    regions : SearchRegions or None
+        Where the objects are looked for; None for everywhere.
+    """
+    if refine:
+        masks = refine_windows(network, scored.scores, features, windows)
+    else:
+        up = interpolate(
+            scored.scores[None], geometry.padded, mode="bilinear", align_corners=False
+        )[0]
+        masks = [
+            plane[window.slices].clamp(0, 1) for plane, window in zip(up, windows, strict=True)
+        ]
+    frame = Box(0, 0, *geometry.working)
+    boxes = regions.boxes if regions else [window.intersection(frame) for window in windows]
+    parts = [
+        mask[box.within(window)].cpu().numpy()
+        for mask, window, box in zip(masks, windows, boxes, strict=True)
+    ]
+    if regions:
+        parts = regions.limit(parts)
+    partition = Partition.merged(boxes, parts, geometry.working)
+    return SegmentedFrame(index, scored, partition, regions)
+
+
+def whole_frames(
+    network: FrtmNetwork,
+    indices: Sequence[int],
+    scored: Sequence[Scored],
+    features: Features,
+    geometry: Geometry,
+    *,
+    refine: bool,
+) -> list[SegmentedFrame]:
+    """Return the masks of N objects in B whole frames; for the parameters see above."""
+    scores = torch.stack([one.scores for one in scored])
+    if refine:
+        masks = torch.sigmoid(geometry.crop(network.refine(scores, features)))
+    else:
+        up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
+        masks = geometry.crop(up).clamp(0, 1)
+    boxes = [Box(0, 0, *geometry.working)] * scores.shape[1]
+    return [
+        SegmentedFrame(index, one, Partition.merged(boxes, list(parts), geometry.working), None)
+        for index, one, parts in zip(indices, scored, masks.cpu().numpy(), strict=True)
+    ]
+
+
+def split(
+    indices: Sequence[int], features: Features, count: int
+) -> Iterator[tuple[Sequence[int], Features]]:
+    """Yield `count` frames after the other: their indices, and their features."""
+    if count >= len(indices):
+        yield indices, features
+        return
+    for first in range(0, len(indices), count):
+        part = slice(first, first + count)
+        yield indices[part], {stride: level[part] for stride, level in features.items()}
+
+
+def _portions(numbers: list[int], window: Box) -> Iterator[list[int]]:
+    """Split the numbers of windows of one size so that a batch is not larger than a frame."""
+    height, width = window.size
+    most = max(1, _BATCH // (height * width))
+    for first in range(0, len(numbers), most):
+        yield numbers[first : first + most]

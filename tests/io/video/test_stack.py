@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -66,7 +67,10 @@ def test_tiff_stacks(
     assert data.dtype == np.dtype(np.uint16)
     np.testing.assert_array_equal(np.asarray(data).reshape(STACK.shape), STACK)
     assert (stack.axes, stack.rgb) == (axes, False)
-    assert stack.pixel_size == size
+    assert replace(stack.pixel_size, lengths={}) == replace(size, lengths={})
+    assert stack.pixel_size.lengths.keys() == size.lengths.keys()
+    for axis, (length, unit) in size.lengths.items():  # TIFF keeps fractions of whole numbers
+        assert stack.pixel_size.lengths[axis] == (pytest.approx(length), unit)
 
 
 def test_colour_and_single_images(tmp_path: Path) -> None:

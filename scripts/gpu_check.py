@@ -174,8 +174,8 @@ def checks(device: str) -> list[Check]:
     """Run everything; what raises counts as failed."""
     plain = preset("lite", Variant.D_ONLY)
     jobs = [
-        lambda: tests("-m", "gpu"),
-        lambda: tests("-k", "parity or authors"),
+        lambda: tests("-m", "gpu", "tests/engine"),
+        lambda: tests("-k", "parity or authors", "tests/engine", "tests/io/weights"),
         lambda: agreement("roto, full", preset("lite"), device),
         lambda: agreement("roto, d-only", plain, device),
         lambda: agreement("cells, local", replace(plain, locality=LocalityConfig()), device),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +107,8 @@ def follow(
 ) -> Generator[tuple[str, Prediction], None, None]:
     """Yield name and prediction of each frame, from the first label image of each object.
 
-    An object that appears in a later label image starts there, as in YouTube-VOS.
+    An object that appears in a later label image starts there, as in YouTube-VOS. The label images
+    are read at once, before the first frame is asked for: that is not a part of the method.
     """
     video = open_video(sequence.images)
     index = {name: t for t, name in enumerate(video.names)}
@@ -120,10 +122,16 @@ def follow(
             annotations[index[path.stem]] = np.where(np.isin(labels, new), labels, 0)
     if not annotations:
         raise FrtmError(f"The label images of the sequence '{sequence.name}' show no object.")
-    for prediction in propagate(
-        network, config, video.frames, annotations, contrast=video.contrast
-    ):
-        yield video.names[prediction.index], prediction
+    run = propagate(network, config, video.frames, annotations, contrast=video.contrast)
+    return _named(run, video.names)
+
+
+def _named(
+    predictions: Generator[Prediction, None, None], names: tuple[str, ...]
+) -> Generator[tuple[str, Prediction], None, None]:
+    with closing(predictions):
+        for prediction in predictions:
+            yield names[prediction.index], prediction
 
 
 def score(sequence: Sequence, masks: Path) -> dict[int, ObjectScores]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_frtm.types import Prediction
 
 FRAMES = 7
-MOST_WAITS = 60  # of the host, in a chunk of four frames, of which two are followed by an update
+MOST_WAITS = 8  # of the host, in a chunk of four frames: fetching masks, and two updates
 
 
 @pytest.fixture(scope="module")

@@ -163,3 +163,16 @@ def test_an_empty_list_is_refused(root: Path) -> None:
 
     with pytest.raises(FrtmError, match="is empty"):
         find_sequences(root, "none.txt")
+
+
+def test_label_images_are_read_before_the_first_frame(
+    root: Path, network: FrtmNetwork, lite: FrtmConfig
+) -> None:
+    """So that the time of the first frame is that of the method."""
+    (sequence,) = find_sequences(root, "val")
+
+    frames = follow(sequence, network, lite)
+    for path in sequence.truth:
+        path.unlink()
+
+    assert len(list(frames)) == 6

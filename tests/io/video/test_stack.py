@@ -67,10 +67,9 @@ def test_tiff_stacks(
     assert data.dtype == np.dtype(np.uint16)
     np.testing.assert_array_equal(np.asarray(data).reshape(STACK.shape), STACK)
     assert (stack.axes, stack.rgb) == (axes, False)
-    assert replace(stack.pixel_size, lengths={}) == replace(size, lengths={})
-    assert stack.pixel_size.lengths.keys() == size.lengths.keys()
-    for axis, (length, unit) in size.lengths.items():  # TIFF keeps fractions of whole numbers
-        assert stack.pixel_size.lengths[axis] == (pytest.approx(length), unit)
+    lengths = {axis: (pytest.approx(n), unit) for axis, (n, unit) in size.lengths.items()}
+    assert stack.pixel_size.lengths == lengths
+    assert stack.pixel_size.interval == size.interval
 
 
 def test_colour_and_single_images(tmp_path: Path) -> None:
@@ -174,3 +173,26 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(VideoError, match=message):
             open_stack(tmp_path / name)
+
+
+def test_sizes_that_no_file_has_are_refused(tmp_path: Path) -> None:
+    """A damaged header; to list the planes alone would fill memory."""
+    zarr.create_array(tmp_path / "a", shape=(10**9, 4, 5), dtype="u1", chunks=(1, 4, 5))
+    zarr.create_array(tmp_path / "b", shape=(2, 4, 10**8), dtype="u1", chunks=(1, 4, 5))
+
+    for name in ("a", "b"):
+        with pytest.raises(VideoError, match=r"says that it has .* planes of"):
+            open_stack(tmp_path / name)
+
+
+def test_planes_of_many_small_tiles_are_taken_by_more_of_them(tmp_path: Path) -> None:
+    """Dask is slow with millions of chunks."""
+    shape, chunks = (2, 100_000, 100_000), (1, 16, 16)
+    zarr.create_array(tmp_path / "a", shape=shape, dtype="u1", chunks=chunks)
+
+    (data,) = open_stack(tmp_path / "a").levels
+
+    assert data.npartitions < 2 * 5_000
+    assert data.chunksize[0] == 1
+    assert data.chunksize[1] % 16 == 0
+    assert not np.asarray(data[1, 5000:5010, 7:9]).any()

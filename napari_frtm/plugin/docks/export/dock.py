@@ -102,6 +102,9 @@ class Export(QWidget):  # type: ignore[misc]
     def look(self) -> None:
         """Show everything as it is now."""
         self.source.look()
+        masks = self._masks
+        if masks is not None:
+            self.form.propose(masks.folder, masks.name, soft=masks.are_soft)
         self._show_running()
 
     def _choose(self) -> None:
@@ -110,9 +113,7 @@ class Export(QWidget):  # type: ignore[misc]
         self._masks = None if choice is None else Masks.of(choice, self._view)
         for widget in (self.form, self.export_button, self.table_fold):
             widget.setEnabled(choice is not None)
-        if self._masks is not None:
-            self.form.propose(self._masks.folder, self._masks.name)
-        self._show_running()
+        self.look()
 
     def _chosen(self) -> Masks:
         if self._masks is None:

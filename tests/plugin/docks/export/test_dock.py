@@ -272,6 +272,33 @@ def test_edges_count_for_mattes_alone(desk: Desk, qtbot: QtBot, tmp_path: Path) 
     np.testing.assert_array_equal(hard, masks()[0])
 
 
+def test_hard_masks_are_said_before_a_matte(desk: Desk, tmp_path: Path) -> None:
+    """Until there are soft ones; hard formats have nothing to say."""
+    choose(desk, "png", tmp_path / "out")
+    assert desk.dock.form.needs.text() == ""
+    choose(desk, "matte-png", tmp_path / "out")
+    assert "There are no soft masks" in desk.dock.form.needs.text()
+
+    desk.view.session.store.probabilities = {1: np.zeros((FRAMES, 10, 15), np.uint8)}
+    desk.view.session.announce()
+
+    assert desk.dock.form.needs.text() == ""
+
+
+def test_the_place_is_proposed_until_one_is_named(desk: Desk) -> None:
+    """After the masks and the format."""
+    form = desk.dock.form
+    form.format.setCurrentIndex(list(FORMATS).index("npz"))
+    assert form.destination.text().endswith("cells_npz.npz")
+    form.format.setCurrentIndex(list(FORMATS).index("png"))
+    assert form.destination.text().endswith("cells_png")
+    form.destination.setText("mine")
+
+    form.format.setCurrentIndex(list(FORMATS).index("npz"))
+
+    assert form.destination.text() == "mine"
+
+
 def test_a_video_that_is_removed_ends_its_export(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
     """And the dock has nothing to export then."""
     choose(desk, "npz", tmp_path / "a.npz")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QThreadPool
 
 from napari_frtm.plugin.docks.export.dock import Export
@@ -41,9 +42,19 @@ def masks() -> np.ndarray:
 
 
 @pytest.fixture
-def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Desk]:
-    """Return a session whose masks are there, with frame 2 drawn, and the dock."""
-    viewer = make_napari_viewer()
+def desk(qtbot: QtBot) -> Iterator[Desk]:
+    """Return a session whose masks are there, with frame 2 drawn, and the dock; no window."""
+    yield from desk_in(ViewerModel(), qtbot)
+
+
+@pytest.fixture
+def window_desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Desk]:
+    """Return the same in a window."""
+    yield from desk_in(make_napari_viewer(), qtbot)
+
+
+def desk_in(viewer: Viewer | ViewerModel, qtbot: QtBot) -> Iterator[Desk]:
+    """Yield a desk; nothing runs after."""
     place = {
         "scale": (1, 0.5, 0.5),
         "units": ("pixel", "micrometer", "micrometer"),
@@ -60,7 +71,10 @@ def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Des
     view.show()
     view.go_to(0)
     dock = Export(viewer)
-    viewer.window.add_dock_widget(dock, name="Export", area="right")
+    if isinstance(viewer, ViewerModel) and not hasattr(viewer, "window"):
+        qtbot.addWidget(dock)
+    else:
+        viewer.window.add_dock_widget(dock, name="Export", area="right")
     yield Desk(viewer, dock, view)
     dock.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)

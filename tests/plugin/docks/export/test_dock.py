@@ -54,8 +54,11 @@ def hold_in_second_pass(desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatc
     return go_on
 
 
-def test_a_painted_correction_is_in_the_pngs(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_painted_correction_is_in_the_pngs(
+    window_desk: Desk, qtbot: QtBot, tmp_path: Path
+) -> None:
     """Bit by bit, with the numbers and names that are wanted; a stroke of just now too."""
+    desk = window_desk
     desk.view.go_to(3)
     desk.view.masks.brush_size = 5
     desk.view.masks.paint((3, 35, 10), 3)

@@ -50,8 +50,9 @@ def test_features_by_hand(desk: Desk, qtbot: QtBot) -> None:
     assert row["intensity_mean"] == pytest.approx(here.mean())
 
 
-def test_napari_shows_and_sorts_them(desk: Desk, qtbot: QtBot) -> None:
+def test_napari_shows_and_sorts_them(window_desk: Desk, qtbot: QtBot) -> None:
     """In its own table; at the cursor no row of another frame is shown."""
+    desk = window_desk
     desk.dock.measure()
     finish(desk, qtbot)
     desk.viewer.layers.selection.active = desk.view.masks

@@ -100,7 +100,7 @@ class TableBox(QWidget):  # type: ignore[misc]
     def _lay_out(self) -> None:
         self.measure_button.setToolTip(
             "Measure all objects and put the table into the features of the masks layer: napari "
-            "shows and sorts it in Layers > Visualize > Features table."
+            "shows and sorts it in Layers > Metadata > Features table widget."
         )
         self.tracks_button.setToolTip("Measure, and add the centroids as a Tracks layer.")
         self.measurement.setToolTip("What to plot.")

@@ -350,3 +350,40 @@ def test_nothing_to_export(make_napari_viewer: Callable[[], object], messages: l
     assert dock.source.currentText() == "mine"
     assert dock.export_button.isEnabled()
     assert dock.status.text() == ""
+
+
+def test_a_movie_over_the_pixels_of_the_layer(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
+    """At its rate, for a layer that came from no file."""
+    import av
+
+    choose(desk, "overlay", tmp_path / "a.mp4")
+    assert "Needs the pixels of the video" in desk.dock.form.needs.text()
+
+    desk.dock.start()
+    finish(desk, qtbot)
+
+    with av.open(str(tmp_path / "a.mp4")) as movie:
+        assert movie.streams.video[0].average_rate == 10
+        frames = [frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]
+    assert len(frames) == FRAMES
+    red, green, blue = frames[0][27, 40].astype(int)
+    assert max(red, green, blue) - min(red, green, blue) > 20  # the colour of object 3
+
+
+def test_overwrite_is_asked_for(
+    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path
+) -> None:
+    """A file that is there stays without."""
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"mine")
+    choose(desk, "npz", path)
+    desk.dock.start()
+    assert "is there already" in messages[0]
+    assert path.read_bytes() == b"mine"
+
+    desk.dock.form.overwrite.setChecked(True)
+    desk.dock.start()
+    finish(desk, qtbot)
+
+    with np.load(path) as archive:
+        np.testing.assert_array_equal(archive["labels"], masks())

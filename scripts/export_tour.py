@@ -98,7 +98,7 @@ def main() -> None:
     window = viewer.window._qt_window
     window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, table)
     window.resizeDocks([table], [330], Qt.Orientation.Vertical)
-    view.go_to(25)
+    view.go_to(10)
     take(viewer, folder / "export_table.jpg")
     viewer.close()
 

@@ -65,13 +65,17 @@ class Exporting(QObject):  # type: ignore[misc]
         self.error = ""
         self._steps = steps
         self._complete = False
+        self._changed: set[int] = set()
         self._job = Job("the export of masks (FRTM)")
         self._job.yielded.connect(self._take)
         self._job.failed.connect(self._fail)
-        self._job.ended.connect(self.ended)
+        self._job.ended.connect(self._finish)
 
     def start(self) -> None:
         """Begin."""
+        if self.session is not None:
+            self.session.announce()  # what was changed before is no change meanwhile
+            self.session.redrawn.connect(self._note)
         self._job.start(_to_the_end, self._steps)
 
     def cancel(self) -> None:
@@ -91,6 +95,11 @@ class Exporting(QObject):  # type: ignore[misc]
         if self.is_stopping and not self._complete:
             done = 0 if self.progress is None else self.progress.done
             return f"{self.name}: cancelled after {done} frames ({self.step or 'Starting'})."
+        if self._changed:
+            return (
+                f"{self.name}: done. {len(self._changed)} frames were changed meanwhile; do it "
+                "again for all frames as they are now."
+            )
         return f"{self.name}: done."
 
     def _take(self, item: object) -> None:
@@ -105,6 +114,14 @@ class Exporting(QObject):  # type: ignore[misc]
             self.step, self.progress = item.step, Progress(item.total)
         self.progress.reach(item.done)
         self.advanced.emit()
+
+    def _note(self, frames: set[int]) -> None:
+        self._changed |= frames
+
+    def _finish(self) -> None:
+        if self.session is not None:
+            self.session.redrawn.disconnect(self._note)
+        self.ended.emit()
 
     def _fail(self, text: str) -> None:
         self.error = text

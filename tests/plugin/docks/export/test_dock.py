@@ -335,6 +335,22 @@ def test_an_object_that_comes_meanwhile_is_no_silent_loss(
     assert not (tmp_path / "a.npz").exists()
 
 
+def test_frames_that_change_meanwhile_are_said(
+    desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Those of before the start are not: they are in it."""
+    choose(desk, "npz", tmp_path / "a.npz")
+    desk.view.session.touch(0, 1, 2)
+
+    go_on = hold_in_second_pass(desk, qtbot, monkeypatch)
+    desk.view.session.touch(4, 5)
+    desk.view.session.announce()
+    go_on.set()
+    finish(desk, qtbot)
+
+    assert "done. 2 frames were changed meanwhile" in desk.dock.status.text()
+
+
 def test_nothing_to_export(make_napari_viewer: Callable[[], object], messages: list[str]) -> None:
     """Is said; a layer that comes is offered."""
     from napari_frtm.plugin.docks.export.dock import Export

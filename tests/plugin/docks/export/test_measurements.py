@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
-from napari_frtm.io.session.objects import SessionObject, save_objects
+from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.docks.export.plot import MeasurementPlot
 from napari_frtm.plugin.docks.export.table_box import over_time
 from napari_frtm.plugin.source.axes import VideoAxes
@@ -150,12 +149,9 @@ def test_gaps_and_nothing(qtbot: QtBot) -> None:
     np.testing.assert_array_equal(over_time(table, "a")[1], [1, np.nan, 2, 2])
 
 
-def test_tracks_with_parents(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
+def test_tracks_with_parents(desk: Desk, qtbot: QtBot) -> None:
     """Centroids over the video; a daughter is joined to its parent."""
-    identity = VideoIdentity.of(desk.view.session.source.frames, None)
-    folder = SessionFolder.create(tmp_path / "cells.frtm", identity)
-    desk.view.session.store.keep_in(folder)
-    save_objects(folder.path, {3: SessionObject(name="daughter", parent=1)})
+    desk.view.session.store.set_objects({3: SessionObject(name="daughter", parent=1)})
 
     desk.dock.table.tracks_button.click()
     finish(desk, qtbot)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from qtpy.QtWidgets import QScrollArea
 
 from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
@@ -403,3 +404,17 @@ def test_overwrite_is_asked_for(
 
     with np.load(path) as archive:
         np.testing.assert_array_equal(archive["labels"], masks())
+
+
+def test_all_of_the_dock_is_in_sight_from_left_to_right(desk: Desk, qtbot: QtBot) -> None:
+    """However narrow it is made, also when more is unfolded."""
+    desk.dock.form.format.setCurrentIndex(list(FORMATS).index("matte-png"))
+    desk.dock.form.edges_fold.expand(animate=False)
+    desk.dock.table_fold.expand(animate=False)
+    desk.dock.resize(10, 400)
+    desk.dock.show()
+    qtbot.waitExposed(desk.dock)
+
+    area = desk.dock.findChild(QScrollArea)
+
+    assert area.widget().width() <= area.viewport().width()

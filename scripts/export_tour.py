@@ -86,7 +86,7 @@ def main() -> None:
         dock.form.edges.inputs["feather"].setValue(2)
         dock.form.edges_fold.expand(animate=False)
         dock.start()
-        wait(lambda: workspace.exporting is None or dock.bar.value() > 5, "some frames")
+        wait(lambda: workspace.exporting is None or "Writing" in dock.status.text(), "a frame")
         take(viewer, folder / "export_dock.jpg")
         wait(lambda: workspace.exporting is None, "the export")
     dock.form.edges_fold.collapse(animate=False)
@@ -97,7 +97,7 @@ def main() -> None:
     table, _ = viewer.window.add_plugin_dock_widget("napari", "Features table widget")
     window = viewer.window._qt_window
     window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, table)
-    window.resizeDocks([table], [330], Qt.Orientation.Vertical)
+    window.resizeDocks([table], [210], Qt.Orientation.Vertical)
     view.go_to(10)
     take(viewer, folder / "export_table.jpg")
     viewer.close()

@@ -11,7 +11,6 @@ import pint
 
 from napari_frtm.errors import LabelsError
 from napari_frtm.io.export.source import MaskSource
-from napari_frtm.io.session.objects import load_objects
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.video.opening import Video
 from napari_frtm.io.video.pixel_size import PixelSize
@@ -36,11 +35,6 @@ def of_session(view: SessionView) -> MaskSource:
 
     Keyframes, timeline and names are those of now; a frame of the masks is read when it is its
     turn. Strokes of just now are in it.
-
-    Raises
-    ------
-    FrtmError
-        If the names of the objects are damaged.
     """
     if view.painting is not None:
         view.painting.settle()
@@ -54,7 +48,7 @@ def of_session(view: SessionView) -> MaskSource:
         timeline=store.timeline_copy(),
         keyframes=dict(store.keyframes),
         complete=frozenset(store.complete),
-        objects={} if store.folder is None else load_objects(store.folder.path),
+        objects=dict(store.objects),
         video=Video(
             frames=cast("da.Array", source.frames),
             fps=video.metadata.get("fps"),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from napari_frtm.plugin.work.session import Session
 
+_END = object()
+
 
 class Exporting(QObject):  # type: ignore[misc]
     """Something that reads masks frame by frame, and says how far it is.
@@ -62,14 +64,19 @@ class Exporting(QObject):  # type: ignore[misc]
         self.progress: Progress | None = None
         self.error = ""
         self._steps = steps
+        self._complete = False
+        self._changed: set[int] = set()
         self._job = Job("the export of masks (FRTM)")
         self._job.yielded.connect(self._take)
         self._job.failed.connect(self._fail)
-        self._job.ended.connect(self.ended)
+        self._job.ended.connect(self._finish)
 
     def start(self) -> None:
         """Begin."""
-        self._job.start(self._steps)
+        if self.session is not None:
+            self.session.announce()  # what was changed before is no change meanwhile
+            self.session.redrawn.connect(self._note)
+        self._job.start(_to_the_end, self._steps)
 
     def cancel(self) -> None:
         """Stop after the frame that is being worked on."""
@@ -85,12 +92,20 @@ class Exporting(QObject):  # type: ignore[misc]
         """How it is or has ended, for the user."""
         if self.error:
             return f"{self.name} failed: {self.error}"
-        if self.is_stopping:
+        if self.is_stopping and not self._complete:
             done = 0 if self.progress is None else self.progress.done
-            return f"{self.name}: cancelled in frame {done} of '{self.step or 'starting'}'."
+            return f"{self.name}: cancelled after {done} frames ({self.step or 'Starting'})."
+        if self._changed:
+            return (
+                f"{self.name}: done. {len(self._changed)} frames were changed meanwhile; do it "
+                "again for all frames as they are now."
+            )
         return f"{self.name}: done."
 
     def _take(self, item: object) -> None:
+        if item is _END:
+            self._complete = True
+            return
         if not isinstance(item, Step):
             if not self.is_stopping:
                 self.made.emit(item)
@@ -100,6 +115,22 @@ class Exporting(QObject):  # type: ignore[misc]
         self.progress.reach(item.done)
         self.advanced.emit()
 
+    def _note(self, frames: set[int]) -> None:
+        self._changed |= frames
+
+    def _finish(self) -> None:
+        if self.session is not None:
+            self.session.redrawn.disconnect(self._note)
+        self.ended.emit()
+
     def _fail(self, text: str) -> None:
         self.error = text
         self.failed.emit(text)
+
+
+def _to_the_end(
+    steps: Callable[[], Generator[Any, None, None]],
+) -> Generator[Any, None, None]:
+    """Yield the steps, and say that they are all done: then it is too late to stop."""
+    yield from steps()
+    yield _END

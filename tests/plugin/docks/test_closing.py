@@ -54,7 +54,7 @@ def test_napari_closes_after_the_docks(api: str, name: str) -> None:
     environment = os.environ | {"QT_API": api, "QT_QPA_PLATFORM": "offscreen"}
 
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "Propagate", "Review", "Weights", "Keys"],
+        [sys.executable, "-c", SCRIPT, "Propagate", "Review", "Export", "Weights", "Keys"],
         capture_output=True,
         text=True,
         check=False,

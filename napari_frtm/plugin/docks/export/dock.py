@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidget
 from superqt import QCollapsible
 
 from napari_frtm.errors import FrtmError
@@ -16,6 +16,7 @@ from napari_frtm.plugin.docks.export.form import ExportForm
 from napari_frtm.plugin.docks.export.masks import Masks
 from napari_frtm.plugin.docks.export.source_combo import SourceCombo
 from napari_frtm.plugin.docks.export.table_box import TableBox
+from napari_frtm.plugin.docks.scrolling import scrollable
 from napari_frtm.plugin.view.measuring import Measuring, Tracking
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.exporting import Exporting
@@ -102,6 +103,9 @@ class Export(QWidget):  # type: ignore[misc]
     def look(self) -> None:
         """Show everything as it is now."""
         self.source.look()
+        masks = self._masks
+        if masks is not None:
+            self.form.propose(masks.folder, masks.name, soft=masks.are_soft)
         self._show_running()
 
     def _choose(self) -> None:
@@ -110,9 +114,7 @@ class Export(QWidget):  # type: ignore[misc]
         self._masks = None if choice is None else Masks.of(choice, self._view)
         for widget in (self.form, self.export_button, self.table_fold):
             widget.setEnabled(choice is not None)
-        if self._masks is not None:
-            self.form.propose(self._masks.folder, self._masks.name)
-        self._show_running()
+        self.look()
 
     def _chosen(self) -> Masks:
         if self._masks is None:
@@ -173,7 +175,7 @@ class Export(QWidget):  # type: ignore[misc]
         buttons = QGridLayout()
         buttons.addWidget(self.export_button, 0, 0)
         buttons.addWidget(self.cancel_button, 0, 1)
-        layout = QVBoxLayout(self)
+        layout = scrollable(self)
         layout.addWidget(self.source)
         layout.addWidget(self.form)
         layout.addLayout(buttons)

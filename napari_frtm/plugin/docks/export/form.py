@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _RANGE, _ALL = "In to Out", "All"
 _DEPTHS = {"as it fits": 0, "8 bits": 8, "16 bits": 16, "32 bits": 32}
 _KEPT = -1
+_HARD = "There are no soft masks (Propagate, Probabilities), so edges are hard ones, antialiased."
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class ExportForm(QWidget):  # type: ignore[misc]
         self.overwrite = QCheckBox("Overwrite")
         self.edges = EdgesBox()
         self.edges_fold = QCollapsible("Edges", expandedIcon="▾", collapsedIcon="▸")
-        self._folder, self._name = Path.home(), "masks"
+        self._folder, self._name, self._soft = Path.home(), "masks", True
         self._proposed = ""
         self._fill()
         self._lay_out()
@@ -123,10 +124,21 @@ class ExportForm(QWidget):  # type: ignore[misc]
         """Return the frames chosen, None for all, where In to Out is `span`."""
         return span if self.frames.currentText() == _RANGE else None
 
-    def propose(self, folder: Path, name: str) -> None:
-        """Let files be called after masks, in a folder, unless the user has named a place."""
-        self._folder, self._name = folder, name
-        self.look()
+    def propose(self, folder: Path, name: str, *, soft: bool) -> None:
+        """Let files be called after masks, in a folder, unless the user has named a place.
+
+        Parameters
+        ----------
+        folder : Path
+            Where they are written.
+        name : str
+            Of the masks.
+        soft : bool
+            Whether there are soft masks, too.
+        """
+        if (folder, name, soft) != (self._folder, self._name, self._soft):
+            self._folder, self._name, self._soft = folder, name, soft
+            self.look()
 
     def look(self) -> None:
         """Show what makes a difference to the format chosen, and what it needs."""
@@ -141,8 +153,9 @@ class ExportForm(QWidget):  # type: ignore[misc]
         for option, widgets in pairs.items():
             for widget in widgets:
                 self._show_row(widget, option in kind.uses)
-        video = "the pixels of the video are needed" if kind.needs_video else ""
-        self.needs.setText(". ".join(text for text in (self.missing, video) if text))
+        video = "Needs the pixels of the video." if kind.needs_video else ""
+        hard = "" if self._soft or "edges" not in kind.uses else _HARD
+        self.needs.setText("\n".join(text for text in (self.missing, video, hard) if text))
         self.needs.setVisible(bool(self.needs.text()))
         proposed = str(self._folder / f"{self._name}_{self.format.currentData()}{kind.suffix}")
         if self.destination.text() in ("", self._proposed):

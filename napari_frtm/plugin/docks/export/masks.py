@@ -103,6 +103,11 @@ class Masks:
         path = None if self.view is None else self.view.session.source.path
         return Path.home() if path is None else path.parent
 
+    @property
+    def are_soft(self) -> bool:
+        """Whether there are soft masks, too."""
+        return self.view is not None and bool(self.view.session.store.probabilities)
+
     def source(self) -> MaskSource:
         """Return the masks as an export reads them.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QBuffer, QIODevice, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtSvg import QSvgGenerator
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_frtm.errors import OutputError
-from napari_frtm.io.atomic import replacing
+from napari_frtm.io.atomic import write_bytes
 from napari_frtm.plugin.docks.review.object_table import in_figures
 from napari_frtm.plugin.docks.review.timescale import (
     MARGIN,
@@ -97,29 +97,29 @@ class MeasurementPlot(QWidget):  # type: ignore[misc]
         paper.setPalette(palette)
         paper.show_series(self._series, self._colours, self._title)
         paper.resize(SAVED)
-        with replacing(path) as temporary:
-            paper.print_on(temporary)
+        write_bytes(path, paper.picture(path.suffix.lower()))
 
-    def print_on(self, path: Path) -> None:
-        """Write what the widget shows to a file; the suffix says the kind."""
+    def picture(self, suffix: str) -> bytes:
+        """Return what the widget shows as a file of the kind that the suffix says."""
         device: Any
-        if path.suffix.lower() == ".svg":
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        if suffix == ".svg":
             device = QSvgGenerator()
-            device.setFileName(str(path))
+            device.setOutputDevice(buffer)
             device.setSize(self.size())
             device.setViewBox(QRect(0, 0, self.width(), self.height()))
             device.setTitle(self._title)
         else:
             device = QImage(self.size() * 2, QImage.Format.Format_RGB32)
             device.setDevicePixelRatio(2)
-        painter = QPainter()
-        if not painter.begin(device):
-            raise OutputError(f"{path.name} cannot be written. Choose another folder.")
+        painter = QPainter(device)
         painter.fillRect(QRect(0, 0, self.width(), self.height()), mixed(self, 0))
         self.draw(painter)
         painter.end()
-        if isinstance(device, QImage) and not device.save(str(path)):
-            raise OutputError(f"{path.name} cannot be written. Choose another folder.")
+        if isinstance(device, QImage):
+            device.save(buffer, "PNG")
+        return bytes(buffer.data().data())
 
     def sizeHint(self) -> QSize:
         """Twelve lines of text high."""

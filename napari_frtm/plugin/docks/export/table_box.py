@@ -43,6 +43,7 @@ class TableBox(QWidget):  # type: ignore[misc]
         self.measurement = QComboBox()
         self.plot = MeasurementPlot()
         self.save_button = QPushButton("Save plot…")
+        self._table: Any = None
         self._features: Mapping[str, Any] = {}
         self._colours: Mapping[int, QColor] = {}
         self._lay_out()
@@ -52,6 +53,9 @@ class TableBox(QWidget):  # type: ignore[misc]
     def show_layer(self, layer: Labels | None) -> None:
         """Show what is known of a layer's objects; nothing where nothing was measured."""
         table = {} if layer is None else layer.features
+        if table is self._table:  # napari gives a layer another one when it is set
+            return
+        self._table = table
         measured = layer is not None and {"frame", "object"} <= set(table)
         self._features = {name: np.asarray(table[name]) for name in table} if measured else {}
         self._colours = object_colours(layer, self._features) if layer is not None else {}
@@ -96,7 +100,7 @@ class TableBox(QWidget):  # type: ignore[misc]
     def _lay_out(self) -> None:
         self.measure_button.setToolTip(
             "Measure all objects and put the table into the features of the masks layer: napari "
-            "shows and sorts it in Layers > Visualize > Features table."
+            "shows and sorts it in Layers > Metadata > Features table widget."
         )
         self.tracks_button.setToolTip("Measure, and add the centroids as a Tracks layer.")
         self.measurement.setToolTip("What to plot.")

@@ -1,0 +1,200 @@
+"""Measurements in the features of a layer, the plot of them, and tracks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_frtm.io.session.objects import SessionObject
+from napari_frtm.plugin.docks.export.plot import MeasurementPlot
+from napari_frtm.plugin.docks.export.table_box import over_time
+from napari_frtm.plugin.source.axes import VideoAxes
+from napari_frtm.plugin.view.measuring import tracks_layer
+
+from .conftest import FRAMES, SIZE, masks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from .conftest import Desk
+
+
+def finish(desk: Desk, qtbot: QtBot) -> None:
+    """Wait for the end of what was started."""
+    assert desk.dock.workspace.exporting is not None
+    qtbot.waitUntil(lambda: desk.dock.workspace.exporting is None, timeout=60_000)
+
+
+def test_features_by_hand(desk: Desk, qtbot: QtBot) -> None:
+    """A square of 10 x 10 pixels of half a micrometre, 10 frames a second."""
+    desk.dock.table.measure_button.click()
+    finish(desk, qtbot)
+
+    table = desk.view.masks.features
+    assert len(table) == 2 * FRAMES
+    row = table[(table["frame"] == 4) & (table["object"] == 1)].iloc[0]
+    assert row["area_px"] == 100
+    assert row["area_um2"] == pytest.approx(25)
+    assert (row["centroid_y_px"], row["centroid_x_px"]) == (14.5, 29.5)
+    assert row["seconds"] == pytest.approx(0.4)
+    assert row["confidence"] == pytest.approx(0.9)
+    assert table["keyframe"].tolist() == [False] * 4 + [True] * 2 + [False] * 6
+    here = desk.view.session.source.frames[4][10:20, 25:35]
+    assert row["intensity_mean"] == pytest.approx(here.mean())
+
+
+def test_napari_shows_and_sorts_them(window_desk: Desk, qtbot: QtBot) -> None:
+    """In its own table; at the cursor no row of another frame is shown."""
+    desk = window_desk
+    desk.dock.measure()
+    finish(desk, qtbot)
+    desk.viewer.layers.selection.active = desk.view.masks
+
+    _, widget = desk.viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+
+    model = widget.table.model()
+    column = list(desk.view.masks.features).index("centroid_x_px") + 1  # after napari's own
+    model.sort(column)
+    shown = [float(model.data(model.index(row, column))) for row in range(model.rowCount())]
+    assert shown == sorted(desk.view.masks.features["centroid_x_px"])
+    at_cursor = desk.view.masks._get_properties(desk.view.masks.data_to_world((0, 12, 8)))
+    assert at_cursor == ["[No Properties]"]
+
+
+def test_the_plot_shows_all_objects(desk: Desk, qtbot: QtBot) -> None:
+    """In the colours of the layer; a click goes to the frame."""
+    desk.dock.measure()
+    finish(desk, qtbot)
+    box = desk.dock.table
+    assert box.measurement.currentText() == "area_px"
+    box.measurement.setCurrentText("centroid_x_px")
+    box.plot.resize(300, 150)
+
+    series = over_time(desk.view.masks.features, "centroid_x_px")
+    picture = box.plot.grab().toImage()
+    box.plot.picked.emit(box.plot.scale.at(box.plot.scale.x(4.5)).start)
+
+    np.testing.assert_array_equal(series[1], 9.5 + 5 * np.arange(FRAMES))
+    np.testing.assert_array_equal(series[3], [39.5] * FRAMES)
+    colours = {
+        picture.pixelColor(x, y).name()
+        for x in range(0, picture.width())
+        for y in range(0, picture.height())
+    }
+    for object_id in (1, 3):
+        assert _name(desk.view.masks.get_color(object_id)) in colours
+    assert desk.view.current == 4
+
+
+def _name(colour: np.ndarray) -> str:
+    return "#" + "".join(f"{round(float(c) * 255):02x}" for c in colour[:3])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_plot_is_saved(
+    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path, suffix: str
+) -> None:
+    """On white, large enough to print."""
+    desk.dock.measure()
+    finish(desk, qtbot)
+
+    desk.dock.table.save(tmp_path / f"plot{suffix}")
+
+    path = tmp_path / f"plot{suffix}"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert messages == [f"The plot was saved to {path}."]
+    if suffix == ".png":
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        assert pixels.shape == (900, 1800, 3)
+        assert tuple(pixels[0, -1]) == (255, 255, 255)
+        assert (pixels < 255).any()
+    else:
+        texts = "".join(ElementTree.parse(path).getroot().itertext())
+        assert "area px over frames" in texts
+
+
+def test_a_plot_that_cannot_be_saved_is_said(
+    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path
+) -> None:
+    """By its name, or its folder."""
+    desk.dock.measure()
+    finish(desk, qtbot)
+
+    desk.dock.table.save(tmp_path / "plot.gif")
+    desk.dock.table.save(tmp_path / "none" / "plot.png")
+
+    assert messages[0] == "plot.gif is no name for a plot: let it end in .png or .svg."
+    assert "its folder does not exist" in messages[1]
+
+
+def test_gaps_and_nothing(qtbot: QtBot) -> None:
+    """An object that is away has a gap; without values there is nothing to draw."""
+    plot = MeasurementPlot()
+    qtbot.addWidget(plot)
+    plot.resize(200, 100)
+    assert plot.is_empty
+    plot.grab()
+
+    plot.show_series({1: np.array([1, np.nan, 2, 2])}, {}, "a")
+
+    assert not plot.is_empty
+    plot.grab()
+    table = {"frame": [0, 2, 3], "object": [1, 1, 1], "a": [1.0, 2.0, 2.0]}
+    np.testing.assert_array_equal(over_time(table, "a")[1], [1, np.nan, 2, 2])
+
+
+def test_tracks_with_parents(desk: Desk, qtbot: QtBot) -> None:
+    """Centroids over the video; a daughter is joined to its parent."""
+    desk.view.session.store.set_objects({3: SessionObject(name="daughter", parent=1)})
+
+    desk.dock.table.tracks_button.click()
+    finish(desk, qtbot)
+
+    layer = desk.viewer.layers["cells tracks"]
+    assert layer.graph == {3: [1]}
+    np.testing.assert_allclose(layer.data[4], [1, 4, 14.5, 29.5])
+    np.testing.assert_allclose(layer.scale, desk.view.masks.scale)
+    assert len(layer.data) == 2 * FRAMES
+    assert set(desk.view.masks.features["name"]) == {"", "daughter"}
+
+
+def test_tracks_of_a_layer_with_channels(desk: Desk) -> None:
+    """Lie where its masks are."""
+    labels = desk.viewer.add_labels(
+        masks()[:, None], scale=(1, 4, 0.5, 0.25), translate=(0, 1, 2, 3), name="a masks"
+    )
+    table = {"object": [1, 1], "frame": [0, 1], "centroid_y_px": [5, 6], "centroid_x_px": [7, 8]}
+
+    layer = tracks_layer(table, labels, VideoAxes(time=0, extra=1, ndim=4))
+
+    np.testing.assert_array_equal(layer.data, [[1, 0, 0, 5, 7], [1, 1, 0, 6, 8]])
+    world = labels.data_to_world((1, 0, 6, 8))
+    np.testing.assert_allclose(layer.data_to_world(layer.data[1, 1:]), world)
+
+
+def test_nothing_to_measure(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
+    """Is said."""
+    layer = desk.viewer.add_labels(np.zeros((3, *SIZE), np.uint8), name="empty")
+    desk.dock.source.choose(layer)
+
+    desk.dock.measure()
+    finish(desk, qtbot)
+
+    assert "there is nothing to measure" in messages[-1]
+
+
+def test_masks_without_a_layer(desk: Desk, messages: list[str]) -> None:
+    """Have no features."""
+    desk.viewer.layers.remove(desk.view.masks)
+
+    desk.dock.measure()
+    desk.dock.track()
+
+    assert len(messages) == 2
+    assert "no masks layer that could hold a table" in messages[0]

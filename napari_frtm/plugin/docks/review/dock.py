@@ -178,6 +178,10 @@ class Review(QWidget):  # type: ignore[misc]
         if view is not None:
             view.go_to(frame)
 
+    def _set_span(self, span: range) -> None:
+        if self._session is not None:
+            self._session.set_span(span)
+
     def _choose_look(self, name: str) -> None:
         self._mattes.set_look(Look(name))
 
@@ -275,6 +279,7 @@ class Review(QWidget):  # type: ignore[misc]
         self.video.currentIndexChanged.connect(self._choose_video)
         self.look_box.currentTextChanged.connect(self._choose_look)
         self.strip.picked.connect(self._pick)
+        self.strip.span_dragged.connect(self._set_span)
         self.previous_button.clicked.connect(self._previous_doubtful)
         self.next_button.clicked.connect(self._next_doubtful)
         self.keyframe_button.clicked.connect(self._toggle_keyframe)

@@ -28,13 +28,13 @@ from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     import napari.viewer
-    from qtpy.QtGui import QResizeEvent
 
     from napari_frtm.plugin.view.session_view import SessionView
 
 _EMPTY = "Nothing to show yet: open a video and propagate masks (dock Propagate)."
 _STEPS = 4  # of the zoom, to twice the size
 _WIDEST = 30_000  # pixels that Qt can draw
+_HIGHEST = 160  # pixels that the strip is given by itself
 _SEEN = 60  # pixels around the displayed frame that are kept in sight
 
 
@@ -64,7 +64,8 @@ class Timeline(QWidget):  # type: ignore[misc]
         self.loop_button.clicked.connect(self._loop)
         self.zoom.valueChanged.connect(self._fit)
         self.area.viewport().installEventFilter(self)
-        playback.ended(self._viewer).connect(self._ended)
+        if (ended := playback.ended(self._viewer)) is not None:
+            ended.connect(self._ended)
         self._follow(True)
         keys.follow(viewer, self)
 
@@ -83,7 +84,10 @@ class Timeline(QWidget):  # type: ignore[misc]
         span = range(0) if session is None else session.span
         colours = {} if view is None else object_colours(view)
         self.strip.show_timeline(None if session is None else session.timeline, span, colours)
-        self.strip.setFixedHeight(self.strip.sizeHint().height())
+        height = self.strip.sizeHint().height()
+        self.strip.setFixedHeight(height)
+        bar = self.area.horizontalScrollBar().sizeHint().height()
+        self.area.setMinimumHeight(min(height + bar, _HIGHEST))
         if span:
             self.span.setText(f"In {span.start}, Out {span.stop - 1}: {len(span)} frames")
         self._look_at_frame()
@@ -95,15 +99,12 @@ class Timeline(QWidget):  # type: ignore[misc]
             QTimer.singleShot(0, self._settle_below)
         super().changeEvent(event)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fit the strip to the new width."""
-        super().resizeEvent(event)
-        self._fit()
-
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Zoom with the wheel and Ctrl; let every other event pass."""
+        """Follow the width; zoom with the wheel and Ctrl; let every other event pass."""
         control = Qt.KeyboardModifier.ControlModifier
-        if event.type() == QEvent.Type.Wheel and event.modifiers() & control:
+        if event.type() == QEvent.Type.Resize:
+            self._fit()
+        elif event.type() == QEvent.Type.Wheel and event.modifiers() & control:
             up = event.angleDelta().y() > 0
             self.zoom.setValue(self.zoom.value() + (1 if up else -1))
             return True

@@ -46,7 +46,9 @@ def is_playing(viewer: Viewer) -> bool:
 
 
 def ended(viewer: Viewer) -> Any:
-    """Return the signal that napari emits when it no longer plays."""
+    """Return the signal that napari emits when it no longer plays; None without a window."""
+    if not hasattr(viewer, "window"):
+        return None
     return _dims_widget(viewer)._animation_thread.finished
 
 

@@ -246,10 +246,11 @@ class Review(QWidget):  # type: ignore[misc]
         layout.addStretch()
         self.note.setWordWrap(True)
         self.video.setVisible(False)
-        self.video.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.video.setMinimumContentsLength(8)
+        for box in (self.video, self.look_box):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(8)
 
     def _describe(self) -> None:
         self.video.setToolTip("Which video to review.")
@@ -257,7 +258,7 @@ class Review(QWidget):  # type: ignore[misc]
         self.previous_button.setToolTip("Go to the doubtful frame before this one. (Shift-N)")
         self.next_button.setToolTip("Go to the worst frame of the next doubtful stretch. (N)")
         self.look_box.addItems([str(look) for look in Look])
-        self.look_box.setToolTip("How to look at the displayed frame. (B)")
+        self.look_box.setToolTip("How to look at the displayed frame. (W)")
         self.threshold.setRange(0, 1)
         self.threshold.setSingleStep(0.05)
         self.threshold.setValue(DOUBTFUL)

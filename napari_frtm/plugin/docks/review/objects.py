@@ -184,6 +184,10 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
 
     def _lay_out(self) -> None:
         self.operation.addItems([*map(str, Operation), _PARENT])
+        for box in (self.operation, self.frames):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
         self.operation.setToolTip("What to do to the object.")
         self.frames.addItems((_ONWARD, _RANGE, _HERE))
         self.frames.setToolTip("On which frames; a split follows the piece from this frame on.")
@@ -193,11 +197,8 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("What", self.operation)
-        pair = QHBoxLayout()
-        pair.addWidget(self.object_id, 1)
-        pair.addWidget(self._other_label)
-        pair.addWidget(self.other, 1)
-        form.addRow("Object", pair)
+        form.addRow("Object", self.object_id)
+        form.addRow(self._other_label, self.other)
         form.addRow("Frames", self.frames)
         row = QHBoxLayout()
         row.addWidget(self.apply_button)

@@ -87,7 +87,7 @@ class Timeline(QWidget):  # type: ignore[misc]
         height = self.strip.sizeHint().height()
         self.strip.setFixedHeight(height)
         bar = self.area.horizontalScrollBar().sizeHint().height()
-        self.area.setMinimumHeight(min(height + bar, _HIGHEST))
+        self.area.setMinimumHeight(min(height + bar + 4, _HIGHEST))
         if span:
             self.span.setText(f"In {span.start}, Out {span.stop - 1}: {len(span)} frames")
         self._look_at_frame()

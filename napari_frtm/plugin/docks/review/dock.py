@@ -250,7 +250,7 @@ class Review(QWidget):  # type: ignore[misc]
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-            box.setMinimumContentsLength(8)
+            box.setMinimumContentsLength(8 if box is self.video else 1)
 
     def _describe(self) -> None:
         self.video.setToolTip("Which video to review.")

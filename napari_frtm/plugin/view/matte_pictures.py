@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from napari_frtm.io.export.mattes.alpha import agreeing, antialiased, upsampled
+from napari_frtm.session.object_edits import relabelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +49,11 @@ def matte(store: Store, index: int) -> NDArray[np.float32]:
     """
     labels = store.labels(index)
     soft = store.soft_masks(index)
-    hard = np.where(np.isin(labels, sorted(soft)), 0, labels) if soft else labels
-    alpha = antialiased(hard > 0)
+    hard = relabelled(labels, dict.fromkeys(soft, 0)) > 0 if soft else labels > 0
+    alpha = np.zeros(labels.shape, np.float32)
+    if hard.any():
+        around = _box(hard, _BORDER)
+        alpha[around] = antialiased(hard[around])
     for object_id, levels in soft.items():
         mask = labels == object_id
         if not mask.any():
@@ -73,14 +77,20 @@ def over(image: NDArray[np.uint8], alpha: NDArray[np.float32], look: Look) -> ND
     else:
         background = np.empty_like(image)
         background[:] = _PLAIN[look]
-    return np.asarray(cv2.blendLinear(np.ascontiguousarray(image), background, alpha, 1 - alpha))
+    box = _box(alpha > 0, 0)  # all else is background
+    if alpha[box].size:
+        inside = np.ascontiguousarray(alpha[box])
+        parts = (np.ascontiguousarray(part[box]) for part in (image, background))
+        background[box] = cv2.blendLinear(*parts, inside, 1 - inside)
+    return background
 
 
 def checker(height: int, width: int) -> NDArray[np.uint8]:
     """Return squares of two greys, RGB of shape (height, width, 3)."""
-    rows, columns = (np.arange(n) // _TILE % 2 for n in (height, width))
-    grey = np.where(rows[:, None] ^ columns, 150, 100).astype(np.uint8)
-    return np.asarray(cv2.merge([grey] * 3))
+    tile = np.full((2 * _TILE, 2 * _TILE, 3), 100, np.uint8)
+    tile[:_TILE, _TILE:] = tile[_TILE:, :_TILE] = 150
+    down, across = (-(-n // (2 * _TILE)) for n in (height, width))
+    return np.tile(tile, (down, across, 1))[:height, :width].copy()
 
 
 def outlined(
@@ -108,8 +118,13 @@ def onion_skin(
     for labels, colour in ((before, BEFORE), (after, AFTER)):
         if labels is not None:
             inside = labels > 0
-            tint = np.array(colour, np.float32)
-            drawn[inside] = (0.65 * drawn[inside] + 0.35 * tint).astype(np.uint8)
+            if not inside.any():
+                continue
+            box = _box(inside, 0)
+            tint = np.empty_like(drawn[box])
+            tint[:] = colour
+            tinted = cv2.addWeighted(drawn[box], 0.65, tint, 0.35, 0)
+            drawn[box] = np.where(inside[box][..., None], tinted, drawn[box])
             drawn = outlined(drawn, inside.view(np.uint8), {1: colour})
     return outlined(drawn, (here > 0).view(np.uint8), {1: HERE})
 

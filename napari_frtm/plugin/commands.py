@@ -9,6 +9,7 @@ from napari.utils.notifications import show_info, show_warning
 from npe2 import PluginManager
 
 from napari_frtm.errors import FrtmError
+from napari_frtm.plugin.view.matte_view import matte_view
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
@@ -162,6 +163,14 @@ def redo(viewer: napari.viewer.Viewer) -> None:
     if name is None:
         raise FrtmError("There is no run or clean-up to redo.")
     show_info(f"Redone: {name}.")
+
+
+@_command
+def next_look(viewer: napari.viewer.Viewer) -> None:
+    """Look at the displayed frame otherwise: alpha, outline, over plain colours, onion skin."""
+    _with_work(viewer)
+    look = matte_view(viewer).next_look()
+    viewer.status = f"View: {look}."
 
 
 @_command

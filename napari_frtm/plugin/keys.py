@@ -62,6 +62,7 @@ KEYS = (
     Key(",", commands.previous_keyframe, "Go to the previous keyframe"),
     Key("N", commands.next_doubtful, "Go to the next doubtful frame"),
     Key("Shift-N", commands.previous_doubtful, "Go to the previous doubtful frame"),
+    Key("W", commands.next_look, "Next view: masks, alpha, outline, backgrounds, onion skin"),
     Key("H", commands.show_keys, "Show these keys, or hide them"),
 )
 

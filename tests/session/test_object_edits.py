@@ -35,7 +35,7 @@ SIZE = (4, 8, 12)
 
 @pytest.fixture
 def store() -> Store:
-    """Return a store whose frames hold object 1 in two pieces, and object 2, as a run leaves them."""
+    """Return a store as a run leaves it: object 1 in two pieces, and object 2, on all frames."""
     store = Store(SIZE)
     labels = np.zeros(SIZE[1:], np.uint8)
     labels[1:3, 1:3] = labels[5:7, 1:5] = 1

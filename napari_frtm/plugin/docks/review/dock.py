@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -16,11 +18,16 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
+from napari_frtm.errors import FrtmError
+from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin import commands, keys
 from napari_frtm.plugin.docks.review.clean_up import CleanUpBox
 from napari_frtm.plugin.docks.review.object_table import ObjectTable, object_colours
+from napari_frtm.plugin.docks.review.objects import ObjectsBox
 from napari_frtm.plugin.docks.review.timeline import TimeStrip
 from napari_frtm.plugin.docks.scrolling import scrollable
+from napari_frtm.plugin.view.matte_pictures import Look
+from napari_frtm.plugin.view.matte_view import matte_view
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.timeline import DOUBTFUL
 
@@ -47,6 +54,7 @@ class Review(QWidget):  # type: ignore[misc]
         self._viewer = viewer
         self._view = workspace_view(viewer)
         self.workspace = self._view.workspace
+        self._mattes = matte_view(viewer)
         self._session: Session | None = None
         self._offered: list[Session] = []
         self._follows = False
@@ -61,7 +69,10 @@ class Review(QWidget):  # type: ignore[misc]
         self.freeze_range_button = QPushButton("Freeze In to Out")
         self.undo_button = QPushButton("Undo")
         self.redo_button = QPushButton("Redo")
+        self.look_box = QComboBox()
         self.table = ObjectTable()
+        self.objects = ObjectsBox(self.workspace)
+        self.objects_fold = QCollapsible("Objects", expandedIcon="▾", collapsedIcon="▸")
         self.clean_up = CleanUpBox(self.workspace)
         self.clean_up_fold = QCollapsible("Clean up", expandedIcon="▾", collapsedIcon="▸")
         self._lay_out()
@@ -79,13 +90,15 @@ class Review(QWidget):  # type: ignore[misc]
         """Show everything as it is now."""
         view = self.session_view
         self.note.setVisible(view is None)
-        for widget in (self.strip, self.table, self._buttons, self.clean_up_fold):
+        folds = self.objects_fold, self.clean_up_fold
+        for widget in (self.strip, self.table, self._buttons, *folds):
             widget.setVisible(view is not None)
         colours = {} if view is None else object_colours(view)
         session = None if view is None else view.session
         timeline = None if session is None else session.timeline
         self.strip.show_timeline(timeline, session.span if session else range(0), colours)
         self.table.show_session(view, colours)
+        self.objects.set_view(view)
         self.clean_up.set_view(view)
         self.clean_up.show_running()
         self._look_at_frame()
@@ -165,11 +178,35 @@ class Review(QWidget):  # type: ignore[misc]
         if view is not None:
             view.go_to(frame)
 
+    def _set_span(self, span: range) -> None:
+        if self._session is not None:
+            self._session.set_span(span)
+
+    def _choose_look(self, name: str) -> None:
+        self._mattes.set_look(Look(name))
+
+    def _show_look(self) -> None:
+        with signals_blocked(self.look_box):
+            self.look_box.setCurrentText(str(self._mattes.look))
+
     def _select(self, object_id: int) -> None:
         view = self.session_view
         if view is not None and view.masks is not None:
             view.masks.selected_label = object_id
             self._look_at_frame()
+        self.objects.choose(object_id)
+
+    def _name(self, object_id: int, name: str) -> None:
+        if self._session is None:
+            return
+        known = self._session.store.objects.get(object_id, SessionObject())
+        if name == known.name:
+            return
+        try:
+            self._session.describe_object(object_id, replace(known, name=name))
+        except FrtmError as error:
+            show_warning(str(error))
+            self._session.touch()  # what it was called comes back
 
     def _previous_doubtful(self) -> None:
         commands.previous_doubtful(self._viewer)
@@ -195,28 +232,33 @@ class Review(QWidget):  # type: ignore[misc]
         grid.setContentsMargins(0, 0, 0, 0)
         first = (self.previous_button, self.next_button, self.threshold)
         second = (self.keyframe_button, self.freeze_button, self.freeze_range_button)
-        third = (self.undo_button, self.redo_button)
+        third = (self.undo_button, self.redo_button, self.look_box)
         for place, widget in enumerate(first + second + third):
             grid.addWidget(widget, place // 3, place % 3)
-        self.clean_up_fold.addWidget(self.clean_up)
-        self.clean_up_fold.layout().setContentsMargins(0, 0, 0, 0)
+        folds = ((self.objects_fold, self.objects), (self.clean_up_fold, self.clean_up))
+        for fold, box in folds:
+            fold.addWidget(box)
+            fold.layout().setContentsMargins(0, 0, 0, 0)
         layout = scrollable(self)
-        shown = (self.video, self.note, self.strip, self._buttons, self.table, self.clean_up_fold)
-        for widget in shown:
+        shown = (self.video, self.note, self.strip, self._buttons, self.table)
+        for widget in (*shown, self.objects_fold, self.clean_up_fold):
             layout.addWidget(widget, int(widget is self.table))
         layout.addStretch()
         self.note.setWordWrap(True)
         self.video.setVisible(False)
-        self.video.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.video.setMinimumContentsLength(8)
+        for box in (self.video, self.look_box):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(8 if box is self.video else 1)
 
     def _describe(self) -> None:
         self.video.setToolTip("Which video to review.")
         self.strip.setToolTip("Click to go to a frame.")
         self.previous_button.setToolTip("Go to the doubtful frame before this one. (Shift-N)")
         self.next_button.setToolTip("Go to the worst frame of the next doubtful stretch. (N)")
+        self.look_box.addItems([str(look) for look in Look])
+        self.look_box.setToolTip("How to look at the displayed frame. (W)")
         self.threshold.setRange(0, 1)
         self.threshold.setSingleStep(0.05)
         self.threshold.setValue(DOUBTFUL)
@@ -236,7 +278,9 @@ class Review(QWidget):  # type: ignore[misc]
     def _connect(self) -> None:
         self.threshold.valueChanged.connect(self._doubt)
         self.video.currentIndexChanged.connect(self._choose_video)
+        self.look_box.currentTextChanged.connect(self._choose_look)
         self.strip.picked.connect(self._pick)
+        self.strip.span_dragged.connect(self._set_span)
         self.previous_button.clicked.connect(self._previous_doubtful)
         self.next_button.clicked.connect(self._next_doubtful)
         self.keyframe_button.clicked.connect(self._toggle_keyframe)
@@ -246,6 +290,7 @@ class Review(QWidget):  # type: ignore[misc]
         self.redo_button.clicked.connect(self._redo)
         self.table.chosen.connect(self._select)
         self.table.frame_wanted.connect(self._pick)
+        self.table.named.connect(self._name)
         self._follow(True)
 
     def _follow(self, follows: bool) -> None:
@@ -258,10 +303,12 @@ class Review(QWidget):  # type: ignore[misc]
             (self.workspace.run_changed, self._changed),
             (self.workspace.session_changed, self._changed),
             (self._view.moved, self._look_at_frame),
+            (self._mattes.changed, self._show_look),
         )
         for signal, slot in pairs:
             signal.connect(slot) if follows else signal.disconnect(slot)
         if follows:
+            self._show_look()
             self._reload()
         else:
             self.clean_up.preview.setChecked(False)

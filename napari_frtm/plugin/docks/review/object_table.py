@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.docks.review.timescale import draw_cursor, mixed, runs, time_scale
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ _COLUMNS = {
     "Area": "Area on the displayed frame.",
     "Mean": "Mean confidence over all frames, from 0 to 1.",
     "Lowest": "Lowest confidence, and the frame that has it. Double-click to go there.",
+    "Name": "What it is called, in files as well. Double-click to change it.",
 }
+_NAME = 4
 
 
 class ObjectTable(QWidget):  # type: ignore[misc]
@@ -41,6 +44,7 @@ class ObjectTable(QWidget):  # type: ignore[misc]
 
     chosen = Signal(int)
     frame_wanted = Signal(int)
+    named = Signal(int, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,10 +52,12 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         self.plot = AreaPlot()
         self._ids: list[int] = []
         self._timeline: Timeline | None = None
+        self._objects: Mapping[int, SessionObject] = {}
         self._lay_out()
         self.table.cellClicked.connect(self._choose)
         self.table.currentCellChanged.connect(self._choose)
         self.table.cellDoubleClicked.connect(self._go)
+        self.table.itemChanged.connect(self._name)
 
     def show_session(self, view: SessionView | None, colours: Mapping[int, QColor]) -> None:
         """Show the objects of a session at its displayed frame; None for no session."""
@@ -64,11 +70,15 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         self.table.setCurrentCell(self._ids.index(selected) if selected in self._ids else -1, 0)
         self.table.blockSignals(False)
         self._fit()
+        self._objects = {} if session is None else session.store.objects
         if view is None or session is None:
             self.plot.show_area(None, 0, "")
             return
-        for row, object_id in enumerate(self._ids):
-            self._fill(row, session.timeline, object_id, colours.get(object_id))
+        if self.table.state() != QAbstractItemView.State.EditingState:  # a name is being typed
+            self.table.blockSignals(True)
+            for row, object_id in enumerate(self._ids):
+                self._fill(row, session.timeline, object_id, colours.get(object_id))
+            self.table.blockSignals(False)
         self.show_frame(view)
 
     def show_frame(self, view: SessionView) -> None:
@@ -78,7 +88,9 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         for row, object_id in enumerate(self._ids):
             area = session.timeline.area.get(object_id)
             value = np.nan if area is None else area[here]
-            self.table.item(row, 1).setText(_area_text(value * factor, unit))
+            item = self.table.item(row, 1)
+            if item is not None:  # not yet, while a name is being typed
+                item.setText(_area_text(value * factor, unit))
         self.table.resizeColumnsToContents()  # once: Qt's own way takes seconds for 200 rows
         selected = self.selected
         area = None if selected is None else session.timeline.area.get(selected)
@@ -92,14 +104,19 @@ class ObjectTable(QWidget):  # type: ignore[misc]
 
     def _fill(self, row: int, timeline: Timeline, object_id: int, colour: QColor | None) -> None:
         known = timeline.confidence.get(object_id)
-        texts = [str(object_id), "", "", ""]
+        described = self._objects.get(object_id, SessionObject())
+        texts = [str(object_id), "", "", "", described.name]
         if known is not None and not np.isnan(known).all():
             worst = int(np.nanargmin(known))
             texts[2] = f"{np.nanmean(known):.2f}"
             texts[3] = f"{known[worst]:.2f} @ {worst}"
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+            editable = Qt.ItemFlag.ItemIsEditable if column == _NAME else Qt.ItemFlag.NoItemFlags
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | editable)
+            if column == 0 and described.parent is not None:
+                item.setText(f"{object_id} (of {described.parent})")
+                item.setToolTip(f"It came from object {described.parent} by a division.")
             if column == 0 and colour is not None:
                 swatch = QPixmap(10, 10)
                 swatch.fill(colour)
@@ -110,7 +127,13 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         if 0 <= row < len(self._ids):
             self.chosen.emit(self._ids[row])
 
+    def _name(self, item: QTableWidgetItem) -> None:
+        if item.column() == _NAME and item.row() < len(self._ids):
+            self.named.emit(self._ids[item.row()], item.text().strip())
+
     def _go(self, row: int, column: int) -> None:
+        if column == _NAME:
+            return
         known = None if self._timeline is None else self._timeline.confidence.get(self._ids[row])
         if known is not None and not np.isnan(known).all():
             self.frame_wanted.emit(int(np.nanargmin(known)))

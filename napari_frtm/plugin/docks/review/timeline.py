@@ -33,15 +33,25 @@ _CONFIDENCE = (0.0, 0.6, 0.75, 1.0)
 _COLOURS = ((190, 50, 0), (245, 165, 40), (150, 170, 190), (60, 120, 175))
 _FROZEN = QColor(80, 160, 220)
 _GAP = 2
+_GRIP = 6  # pixels around the marks of In and Out that take hold of them
 _MARKS = 1  # row of the frames, where keyframes are marked
 _ABOVE = 2  # rows over those of the objects: frame numbers and frames
 _MOST = 10  # objects that have a row; of more, those that are least sure
 
 
 class TimeStrip(QWidget):  # type: ignore[misc]
-    """What is known of each frame, from left to right; click or drag to go to a frame."""
+    """What is known of each frame, from left to right; click or drag to go to a frame.
+
+    Attributes
+    ----------
+    picked : Signal
+        With the frame to go to.
+    span_dragged : Signal
+        With the range from In to Out, while one of their marks is dragged.
+    """
 
     picked = Signal(int)
+    span_dragged = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +61,8 @@ class TimeStrip(QWidget):  # type: ignore[misc]
         self._ids: list[int] = []
         self._current = 0
         self._picture: QPixmap | None = None
+        self._dragged: str | None = None  # which end of the range
+        self.setMouseTracking(True)  # the cursor says what can be dragged
         self.setMinimumWidth(120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -126,12 +138,25 @@ class TimeStrip(QWidget):  # type: ignore[misc]
         return bool(super().event(event))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the frame under the mouse."""
-        self._pick(event)
+        """Take hold of In or Out, or go to the frame under the mouse."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._dragged = self._end_at(event.position())
+        if self._dragged is None:
+            self._pick(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follow the mouse while its button is down."""
+        if self._dragged is not None:
+            self._drag(event.position().x())
+            return
+        over_end = not event.buttons() and self._end_at(event.position()) is not None
+        shape = Qt.CursorShape.SizeHorCursor if over_end else Qt.CursorShape.ArrowCursor
+        self.setCursor(shape)
         self._pick(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go of In or Out."""
+        self._dragged = None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the frames to the new width."""
@@ -152,6 +177,27 @@ class TimeStrip(QWidget):  # type: ignore[misc]
     def _redraw(self) -> None:
         self._picture = None
         self.update()
+
+    def _end_at(self, place: QPointF) -> str | None:
+        """Return which mark, of In or Out, is at a position of the ruler."""
+        if self._timeline is None or place.y() >= self.row or not self._span:
+            return None
+        ends = {"in": self.scale.x(self._span.start), "out": self.scale.x(self._span.stop)}
+        nearest = min(ends, key=lambda end: abs(ends[end] - place.x()))
+        return nearest if abs(ends[nearest] - place.x()) <= _GRIP else None
+
+    def _drag(self, x: float) -> None:
+        """Move the end of the range that is held."""
+        scale, span = self.scale, self._span
+        edge = round((x - scale.left) * scale.length / scale.width)
+        if self._dragged == "in":
+            span = range(min(max(0, edge), span.stop - 1), span.stop)
+        else:
+            span = range(span.start, min(max(span.start + 1, edge), scale.length))
+        if span != self._span:
+            self._span = span
+            self._redraw()
+            self.span_dragged.emit(span)
 
     def _pick(self, event: QMouseEvent) -> None:
         if self._timeline is None or not event.buttons() & Qt.MouseButton.LeftButton:
@@ -190,6 +236,7 @@ class TimeStrip(QWidget):  # type: ignore[misc]
         for outside in (range(self._span.start), range(self._span.stop, timeline.length)):
             left, right = scale.x(outside.start), scale.x(outside.stop)
             painter.fillRect(QRectF(left, row, right - left, self.height()), shade)
+        _draw_ends(painter, self, self._span)
         painter.end()
         return picture
 
@@ -201,6 +248,19 @@ def confidence_colours(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:
     channels = [np.interp(values, _CONFIDENCE, c) for c in zip(*_COLOURS, strict=True)]
     colours = np.stack([*reversed(channels), np.full(len(values), 255)], axis=1)
     return np.where(known[:, None], colours, 0).round().astype(np.uint8)
+
+
+def _draw_ends(painter: QPainter, strip: TimeStrip, span: range) -> None:
+    """Draw the marks of In and Out, at the foot of the ruler."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(mixed(strip, 1))
+    foot = strip.row - 1
+    for frame, side in ((span.start, 1), (span.stop, -1)):
+        x = strip.scale.x(frame)
+        corners = ((x, foot - _GRIP - 2), (x + side * _GRIP, foot), (x, foot))
+        painter.drawPolygon(QPolygonF([QPointF(*corner) for corner in corners]))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
 def _draw_columns(painter: QPainter, band: QRect, colours: NDArray[np.uint8]) -> None:

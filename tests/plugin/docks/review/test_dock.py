@@ -183,7 +183,8 @@ def test_frames_are_frozen_and_made_keyframes(desk: Desk, qtbot: QtBot) -> None:
 def test_nothing_is_cut_off_in_a_narrow_dock(desk: Desk) -> None:
     """300 pixels wide, of a laptop's height, with many objects and videos of long names."""
     open_video(desk.viewer, "a movie with a rather long name, as cameras give them.mp4")
-    desk.review.clean_up_fold.expand(animate=False)
+    for fold in (desk.review.objects_fold, desk.review.clean_up_fold):
+        fold.expand(animate=False)
     desk.view.session.timeline.record(0, dict.fromkeys(range(1, 61), 0.9), {})
     desk.view.session.changed.emit()
 

@@ -35,7 +35,7 @@ def _view(unit: str = "pixel", scale: float = 1.0) -> SimpleNamespace:
         sure = 0.25 if frame == 4 else 0.85
         timeline.record(frame, {1: 0.9, 7: sure}, {1: 100 * frame, 7: 20000 - frame})
     video = SimpleNamespace(units=("pixel", unit, unit), scale=np.array([1, scale, scale]))
-    session = SimpleNamespace(timeline=timeline)
+    session = SimpleNamespace(timeline=timeline, store=SimpleNamespace(objects={}))
     return SimpleNamespace(session=session, current=2, video=video)
 
 

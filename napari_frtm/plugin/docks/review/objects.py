@@ -1,0 +1,211 @@
+"""Box *Objects* of the *Review* dock: swap, merge, renumber, split and delete; parents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_frtm.errors import FrtmError
+from napari_frtm.io.session.objects import SessionObject
+from napari_frtm.plugin.view.clicked import OneClick
+from napari_frtm.session.object_edits import (
+    LARGEST_ID,
+    ObjectEdit,
+    Operation,
+    free_id,
+    piece_at,
+)
+
+if TYPE_CHECKING:
+    from napari_frtm.plugin.view.session_view import SessionView
+    from napari_frtm.plugin.work.workspace import Workspace
+
+_PARENT = "Parent"
+_ONWARD, _RANGE, _HERE = "From here on", "In to Out", "This frame"
+_OTHER = {
+    Operation.SWAP: ("with", "The object that it changes places with."),
+    Operation.MERGE: ("into", "The object that it becomes a part of."),
+    Operation.RENUMBER: ("to", "Its new number, which must be free."),
+    Operation.SPLIT: ("as", "The number of the piece, which must be free."),
+    Operation.DELETE: ("", "Nothing to set."),
+    _PARENT: ("is", "The object that it came from by a division; 0 for none."),
+}
+
+
+class ObjectsBox(QWidget):  # type: ignore[misc]
+    """Choose an object and what to do to it, on which frames."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self.operation = QComboBox()
+        self.object_id, self.other = QSpinBox(), QSpinBox()
+        self.frames = QComboBox()
+        self.apply_button, self.stop_button = QPushButton("Apply"), QPushButton("Stop")
+        self.note = QLabel()
+        self._other_label = QLabel()
+        self._workspace = workspace
+        self._view: SessionView | None = None
+        self._click: OneClick | None = None
+        self._lay_out()
+        self.operation.currentTextChanged.connect(self._offer)
+        self.object_id.valueChanged.connect(self._offer)
+        self.apply_button.clicked.connect(self.apply)
+        self.stop_button.clicked.connect(self.stop)
+        self._offer()
+
+    def set_view(self, view: SessionView | None) -> None:
+        """Change the objects of another session."""
+        if view is not self._view:
+            self._forget_click()
+            self._view = view
+        self.setEnabled(view is not None)
+        busy = view is not None and view.session.edits.is_busy
+        self.apply_button.setEnabled(not busy and self._click is None)
+        self.stop_button.setEnabled(busy or self._click is not None)
+        if not busy and self._click is None:
+            self.note.clear()
+        self.note.setVisible(bool(self.note.text()))
+
+    def choose(self, object_id: int) -> None:
+        """Let an object be the one that is changed."""
+        self.object_id.setValue(object_id)
+
+    def apply(self) -> None:
+        """Do what is chosen, as one step that can be undone; a split waits for a click."""
+        if self._view is None:
+            return
+        try:
+            if self.operation.currentText() == Operation.SPLIT:
+                self._edit()  # refuses bad numbers before the click
+                self._wait_for_click(self._view)
+            elif self.operation.currentText() == _PARENT:
+                self._set_parent(self._view)
+            else:
+                self._begin(self._view, self._edit())
+        except FrtmError as error:
+            show_warning(str(error))
+
+    def split_at(self, row: int, column: int) -> None:
+        """Split off the connected piece at a pixel of the displayed frame."""
+        self._forget_click()
+        view = self._view
+        if view is None:
+            return
+        try:
+            labels = view.session.store.labels(view.current)
+            piece = piece_at(labels, row, column)
+            with_id = replace(self._edit(), object_id=int(labels[row, column]))
+            self._begin(view, with_id, piece)
+        except FrtmError as error:
+            show_warning(str(error))
+        self.set_view(view)
+
+    def stop(self) -> None:
+        """Wait for no click any more; leave the frames that are not done as they are."""
+        self._forget_click()
+        if self._view is not None:
+            self._view.session.edits.stop()
+        self.set_view(self._view)
+
+    def _edit(self) -> ObjectEdit:
+        return ObjectEdit(
+            operation=Operation(self.operation.currentText()),
+            object_id=self.object_id.value(),
+            other=self.other.value(),
+        )
+
+    def _begin(self, view: SessionView, edit: ObjectEdit, piece: object = None) -> None:
+        if self._workspace.is_busy:
+            raise FrtmError("Masks are being changed. Wait until that is done, or cancel it.")
+        session, here = view.session, view.current
+        frames = {
+            _ONWARD: range(here, session.source.size[0]),
+            _RANGE: session.span,
+            _HERE: range(here, here + 1),
+        }[self.frames.currentText()]
+        if edit.operation is Operation.SPLIT:  # the piece was found on this frame
+            frames = range(here, max(frames.stop, here + 1))
+        frozen = session.edit_objects(edit, frames, piece)  # type: ignore[arg-type]
+        if frozen:
+            show_info(f"{frozen} frozen frames were left alone. Unfreeze them to change them.")
+        self.note.setText("Changing masks…")
+        self.set_view(view)
+
+    def _set_parent(self, view: SessionView) -> None:
+        session, object_id, parent = view.session, self.object_id.value(), self.other.value()
+        for each in {object_id, parent} - {0}:
+            if each not in session.timeline.object_ids:
+                raise FrtmError(f"There is no object {each}.")
+        known = session.store.objects.get(object_id, SessionObject())
+        session.describe_object(object_id, replace(known, parent=parent or None))
+
+    def _wait_for_click(self, view: SessionView) -> None:
+        if view.masks is None:
+            raise FrtmError("There is no masks layer to click on. Propagate masks first.")
+        self._forget_click()
+        self._click = OneClick(view, self.split_at)
+        self.note.setText("Click on the piece in the picture.")
+        self.set_view(view)
+
+    def _forget_click(self) -> None:
+        click, self._click = self._click, None
+        if click is not None:
+            click.forget()
+        self.note.clear()
+
+    def _offer(self) -> None:
+        """Ask for what the operation takes; propose a free number, or the parent as it is."""
+        what = self.operation.currentText()
+        word, tip = _OTHER[what]
+        self._other_label.setText(word)
+        self.other.setToolTip(tip)
+        self.other.setEnabled(bool(word))
+        self.frames.setEnabled(what != _PARENT)
+        if self._view is None:
+            return
+        store = self._view.session.store
+        if what in (Operation.RENUMBER, Operation.SPLIT):
+            self.other.setValue(free_id(store))
+        elif what == _PARENT:
+            known = store.objects.get(self.object_id.value(), SessionObject())
+            self.other.setValue(known.parent or 0)
+
+    def _lay_out(self) -> None:
+        self.operation.addItems([*map(str, Operation), _PARENT])
+        for box in (self.operation, self.frames):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+        self.operation.setToolTip("What to do to the object.")
+        self.frames.addItems((_ONWARD, _RANGE, _HERE))
+        self.frames.setToolTip("On which frames; a split follows the piece from this frame on.")
+        self.object_id.setRange(1, LARGEST_ID)
+        self.object_id.setToolTip("The object; click one in the table.")
+        self.other.setRange(0, LARGEST_ID)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("What", self.operation)
+        form.addRow("Object", self.object_id)
+        form.addRow(self._other_label, self.other)
+        form.addRow("Frames", self.frames)
+        row = QHBoxLayout()
+        row.addWidget(self.apply_button)
+        row.addWidget(self.stop_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(row)
+        layout.addWidget(self.note)
+        self.note.setWordWrap(True)

@@ -65,7 +65,7 @@ def test_crops_of_one_size_become_a_batch() -> None:
 
 
 def test_windows_change_little() -> None:
-    """With the embedded weights, on the bundled clip; S knows no synthetic squares out of context."""
+    """With the embedded weights, on the bundled clip."""
     samples = files("napari_frtm") / "sample_data"
     frames = np.asarray(open_video(str(samples / "roto.mp4")).frames[:4])
     mask = read_labels(Path(str(samples / "roto_mask.png")))

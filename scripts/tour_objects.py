@@ -26,6 +26,7 @@ from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.view.matte_pictures import Look
 from napari_frtm.plugin.view.matte_view import matte_view
 from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.plugin.work.object_work import describe_object
 from napari_frtm.session.store import areas
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ def main() -> None:
         review.objects.other.setValue(object_id + 1)
         review.objects.apply()
         wait(lambda: not session.edits.is_busy, "the new number")
-        session.describe_object(object_id, SessionObject(name="koi"))
-        session.describe_object(object_id + 1, SessionObject(name="koi, later", parent=object_id))
+        describe_object(session, object_id, SessionObject(name="koi"))
+        describe_object(session, object_id + 1, SessionObject(name="koi, later", parent=object_id))
         take(viewer, out / "objects.jpg")
         review.objects_fold.collapse(animate=False)
         view.masks.visible = False

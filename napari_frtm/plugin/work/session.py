@@ -10,20 +10,16 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.work.edits import Edits
-from napari_frtm.session.object_edits import check_edit, edits_of, with_object
+from napari_frtm.plugin.work.imported import ImportedKeyframes
 from napari_frtm.session.request import Request
 from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from numpy.typing import NDArray
-
-    from napari_frtm.io.session.objects import SessionObject
     from napari_frtm.plugin.source.video import VideoSource
     from napari_frtm.session.coverage import Scope
     from napari_frtm.session.history import FrameState, History, Packed
-    from napari_frtm.session.object_edits import ObjectEdit
     from napari_frtm.session.request import Settings
     from napari_frtm.session.store import Store
     from napari_frtm.timeline import Timeline
@@ -78,14 +74,13 @@ class Session(QObject):  # type: ignore[misc]
         self.runs: list[dict[str, Any]] = []
         self.edits = Edits(store)
         self.before_painting: dict[int, FrameState] = {}
-        self._imported: set[int] = set()
-        self._own: set[int] = set()  # keyframes that no layer of the user's is asked about again
+        self._imported = ImportedKeyframes()
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.announce)
         self.edits.changed.connect(self._edited)
-        self.edits.taken_over.connect(self.let_own)
+        self.edits.taken_over.connect(self._taken_over)
         store.saver.on_failure = self.unsaved.emit
         self._closed = False
 
@@ -121,7 +116,7 @@ class Session(QObject):  # type: ignore[misc]
         chosen = self.form.get("range")
         self.span = range(*chosen) if chosen else range(self.source.size[0])
         self.before_painting.clear()
-        self._own.clear()
+        self._imported = ImportedKeyframes()
         self._stale.update(np.flatnonzero(self.timeline.filled).tolist())
         self.announce()
 
@@ -194,61 +189,9 @@ class Session(QObject):  # type: ignore[misc]
         self.timeline.frozen[list(frames)] = frozen
         self.touch()
 
-    def edit_objects(
-        self, edit: ObjectEdit, frames: range, piece: NDArray[np.bool_] | None = None
-    ) -> int:
-        """Change objects on frames, as one step, little by little; see `edits_of`.
-
-        A run that was broken off cannot go on afterwards: it follows the objects of before.
-
-        Returns
-        -------
-        int
-            How many frozen frames are left alone.
-
-        Raises
-        ------
-        FrtmError
-            If there is nothing to do, the new id is in use, or masks are being changed.
-        """
-        store = self.store
-        check_edit(store, edit, frames)
-        self.edits.restate(edits_of(store, edit, frames, piece), edit.name)
-        if self.has_unfinished_run:
-            store.end_run()
-        return int(np.count_nonzero(self.timeline.frozen[frames.start : frames.stop]))
-
-    def describe_object(self, object_id: int, known: SessionObject) -> None:
-        """Give an object a name and a parent, as one step.
-
-        Raises
-        ------
-        FrtmError
-            If it would be its own ancestor, or masks are being changed.
-        """
-        objects = with_object(self.store.objects, object_id, known)
-        self.edits.set_objects(objects, f"Name or parent of object {object_id}")
-        self.touch()
-
-    def let_own(self, frame: int) -> None:
-        """Let what is drawn on a frame be the session's own, whatever a layer says later on."""
-        self.before_painting.pop(frame, None)
-        self._own.add(frame)
-
     def import_keyframes(self, painted: Mapping[int, Labels], looked_at: Iterable[int]) -> None:
-        """Take keyframes from a layer of the user's; frames looked at and not painted have none.
-
-        Keyframes that were drawn on the masks themselves stay.
-        """
-        store = self.store
-        on_masks = store.complete | set(self.before_painting) | self._own
-        for frame in self._imported & set(looked_at) - set(painted) - on_masks:
-            store.drop_keyframe(frame)
-        self._imported -= set(looked_at)
-        for frame in set(painted) - on_masks:
-            self._imported.add(frame)
-            if not np.array_equal(store.keyframes.get(frame, ()), painted[frame]):
-                store.set_keyframe(frame, painted[frame], complete=False, shown=False)
+        """Take keyframes from a layer of the user's; see `ImportedKeyframes.take`."""
+        self._imported.take(self.store, painted, looked_at, drawn_here=set(self.before_painting))
         self.touch()
 
     def touch(self, *frames: int) -> None:
@@ -268,6 +211,10 @@ class Session(QObject):  # type: ignore[misc]
         self._closed = True
         self._timer.stop()
         self.store.close()
+
+    def _taken_over(self, frame: int) -> None:
+        self.before_painting.pop(frame, None)
+        self._imported.give_up(frame)
 
     def _edited(self, frames: tuple[int, ...]) -> None:
         self.touch(*frames)

@@ -49,7 +49,7 @@ _TRACKED = [v for v in Variant if v not in (Variant.BASE_NET, Variant.FINE_TUNIN
 def test_chunks_equal_frame_by_frame(
     clip: Clip, full_network: FrtmNetwork, lite: FrtmConfig, variant: Variant
 ) -> None:
-    """All variants with a target model D: the frames between two updates at once, or one at a time."""
+    """All variants with a target model: frames between updates at once, or one at a time."""
     config = replace(lite, variant=variant, update_interval=5)
     chunked = list(propagate(full_network, config, clip.frames[:14], {0: clip.truth[0]}))
 

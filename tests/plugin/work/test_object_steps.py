@@ -11,6 +11,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.plugin.work.object_work import describe_object, edit_objects
 from napari_frtm.session.object_edits import ObjectEdit, Operation
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def test_a_swap_is_one_step(session: Session, qtbot: QtBot) -> None:
     """From a frame on; undone and redone as a whole, with areas and confidence."""
     session.freeze([4], True)
 
-    frozen = session.edit_objects(SWAP, range(2, T))
+    frozen = edit_objects(session, SWAP, range(2, T))
     qtbot.waitUntil(lambda: _idle(session))
 
     assert frozen == 1
@@ -71,7 +72,7 @@ def test_a_swap_is_one_step(session: Session, qtbot: QtBot) -> None:
 
 def test_deleted_objects_are_no_longer_listed(session: Session, qtbot: QtBot) -> None:
     """But come back with an undo."""
-    session.edit_objects(ObjectEdit(operation=Operation.DELETE, object_id=2), range(T))
+    edit_objects(session, ObjectEdit(operation=Operation.DELETE, object_id=2), range(T))
     qtbot.waitUntil(lambda: _idle(session))
     assert session.timeline.object_ids == [1]
 
@@ -83,9 +84,9 @@ def test_deleted_objects_are_no_longer_listed(session: Session, qtbot: QtBot) ->
 
 def test_names_and_parents_are_undone_and_redone(session: Session) -> None:
     """As steps of their own; what does not change is none."""
-    session.describe_object(2, SessionObject(name="calf"))
-    session.describe_object(2, SessionObject(name="calf", parent=1))
-    session.describe_object(2, SessionObject(name="calf", parent=1))
+    describe_object(session, 2, SessionObject(name="calf"))
+    describe_object(session, 2, SessionObject(name="calf", parent=1))
+    describe_object(session, 2, SessionObject(name="calf", parent=1))
 
     session.edits.undo()
     assert session.store.objects == {2: SessionObject(name="calf")}
@@ -98,7 +99,7 @@ def test_names_and_parents_are_undone_and_redone(session: Session) -> None:
 def test_a_refused_change_leaves_everything_free(session: Session) -> None:
     """Another one may begin at once."""
     with pytest.raises(FrtmError, match="no object 7"):
-        session.edit_objects(ObjectEdit(operation=Operation.DELETE, object_id=7), range(T))
+        edit_objects(session, ObjectEdit(operation=Operation.DELETE, object_id=7), range(T))
 
     assert _idle(session)
     assert session.history.last is None
@@ -109,7 +110,7 @@ def test_keyframes_of_a_layer_keep_their_new_ids(session: Session, qtbot: QtBot)
     drawn = np.where(_masks() == 1, 1, 0).astype(np.uint8)
     session.import_keyframes({0: drawn}, range(T))
 
-    session.edit_objects(SWAP, range(T))
+    edit_objects(session, SWAP, range(T))
     qtbot.waitUntil(lambda: _idle(session))
     session.import_keyframes({0: drawn}, range(T))
 

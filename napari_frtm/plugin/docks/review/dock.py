@@ -29,6 +29,7 @@ from napari_frtm.plugin.docks.scrolling import scrollable
 from napari_frtm.plugin.view.matte_pictures import Look
 from napari_frtm.plugin.view.matte_view import matte_view
 from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.plugin.work.object_work import describe_object
 from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class Review(QWidget):  # type: ignore[misc]
         if name == known.name:
             return
         try:
-            self._session.describe_object(object_id, replace(known, name=name))
+            describe_object(self._session, object_id, replace(known, name=name))
         except FrtmError as error:
             show_warning(str(error))
             self._session.touch()  # what it was called comes back

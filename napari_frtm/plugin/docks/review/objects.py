@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.view.clicked import OneClick
+from napari_frtm.plugin.work.object_work import describe_object, edit_objects
 from napari_frtm.session.object_edits import (
     LARGEST_ID,
     ObjectEdit,
@@ -137,7 +138,7 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
         }[self.frames.currentText()]
         if edit.operation is Operation.SPLIT:  # the piece was found on this frame
             frames = range(here, max(frames.stop, here + 1))
-        frozen = session.edit_objects(edit, frames, piece)  # type: ignore[arg-type]
+        frozen = edit_objects(session, edit, frames, piece)  # type: ignore[arg-type]
         if frozen:
             show_info(f"{frozen} frozen frames were left alone. Unfreeze them to change them.")
         self.note.setText("Changing masks…")
@@ -149,7 +150,7 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
             if each not in session.timeline.object_ids:
                 raise FrtmError(f"There is no object {each}.")
         known = session.store.objects.get(object_id, SessionObject())
-        session.describe_object(object_id, replace(known, parent=parent or None))
+        describe_object(session, object_id, replace(known, parent=parent or None))
 
     def _wait_for_click(self, view: SessionView) -> None:
         if view.masks is None:

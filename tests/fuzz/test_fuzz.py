@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -76,13 +77,20 @@ class Damage:
             content[match.start() : match.end()] = NUMBERS[self.number % len(NUMBERS)].encode()
 
 
-DAMAGE = st.builds(
-    Damage,
-    what=st.sampled_from(("flip", "extreme", "number", "cut", "delete", "zeros", "repeat")),
-    # headers matter most
-    place=st.floats(0, 1) | st.floats(0, 0.1),
-    number=st.integers(0, 2**31),
-)
+WHAT = ("flip", "extreme", "number", "zeros", "delete", "repeat", "cut")
+OFTEN = (8, 8, 4, 2, 1, 1, 1)
+
+
+def damages_of(seed: int) -> list[Damage]:
+    """Return one to three damages, most of them small; half of them near the beginning."""
+    chance = random.Random(seed)
+    return [
+        Damage(what, chance.random() ** chance.choice((1, 4)), chance.randrange(2**31))
+        for what in chance.choices(WHAT, OFTEN, k=chance.choice((1, 1, 2, 3)))
+    ]
+
+
+DAMAGES = st.integers(0, 2**64).map(damages_of)
 
 
 class Reader:
@@ -170,7 +178,7 @@ def test_damaged_files_do_no_harm(
     @given(
         source=st.sampled_from(whole[kind]),
         part=st.integers(0, 999),
-        damages=st.lists(DAMAGE, min_size=1, max_size=4),
+        damages=DAMAGES,
     )
     def check(source: Path, part: int, damages: list[Damage]) -> None:
         nonlocal most

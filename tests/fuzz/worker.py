@@ -58,12 +58,11 @@ def mask(path: Path) -> None:
 
 
 def session(path: Path) -> None:
-    """Open a session, and look at all that is in it."""
+    """Open a session with its arrays and its run; frames are read by whoever shows them."""
     folder = SessionFolder.open(path)
     try:
-        for array in (folder.masks(), folder.scores()):
-            if array is not None:
-                np.asarray(array[1])
+        folder.masks()
+        folder.scores()
         folder.load_run()
     finally:
         folder.release()

@@ -201,7 +201,7 @@ def _keys(
 def is_movie(path: Path) -> bool:
     """Whether a file holds pictures of a movie, judged by what is in it."""
     try:
-        with av.open(f"file:{path.absolute()}", options=_OPTIONS) as container:
+        with av.open(f"file:{path.absolute()}", container_options=_OPTIONS) as container:
             return bool(container.streams.video)
     except (av.FFmpegError, OSError):
         return False
@@ -214,7 +214,7 @@ def open_container(path: Path, damaged: bool = False) -> InputContainer:
     the bad ones is chance.
     """
     # a plain path would be taken for a URL if it has a colon
-    container = av.open(f"file:{path.absolute()}", options=_OPTIONS)
+    container = av.open(f"file:{path.absolute()}", container_options=_OPTIONS)
     if not container.streams.video:
         container.close()
         raise VideoError(f"{path.name} has no pictures, only sound or data. Choose a movie.")

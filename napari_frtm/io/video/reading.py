@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 LARGEST = 2**30
 """Bytes that one frame may take."""
+MOST = 4_000_000
+"""Planes that a file may have: time by channels by depth."""
+LONGEST = 2**20
+"""Pixels that the side of a plane may have."""
 
 
 def check_size(shape: Sequence[int], itemsize: int, name: str) -> None:
@@ -30,6 +34,31 @@ def check_size(shape: Sequence[int], itemsize: int, name: str) -> None:
         raise VideoError(
             f"{name} says that a frame has {size}: more than {LARGEST / 2**30:g} GiB. If it is not "
             "damaged, scale it down or cut it into tiles."
+        )
+
+
+def check_extent(shape: Sequence[int], plane: int, name: str) -> None:
+    """Refuse what no file has: to list its planes or tiles alone would fill memory.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of all axes.
+    plane : int
+        How many of them, the last ones, are of a plane.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    VideoError
+        If there are more than `MOST` planes, or a side is longer than `LONGEST`.
+    """
+    count = math.prod(shape[:-plane])
+    if count > MOST or max(shape[-plane:]) > LONGEST:
+        raise VideoError(
+            f"{name} says that it has {count} planes of {tuple(shape[-plane:])} values; there may be "
+            f"{MOST}, and {LONGEST} along a side. If it is not damaged, cut it into parts."
         )
 
 

@@ -10,7 +10,7 @@ import dask.array as da
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.numpy_file import NUMPY, open_numpy
-from napari_frtm.io.video.reading import reading
+from napari_frtm.io.video.reading import check_extent, reading
 from napari_frtm.io.video.stored import StoredArray, WithoutLastAxis
 from napari_frtm.io.video.tiff import open_tiff
 from napari_frtm.io.video.tiff_colour import TIFF
@@ -95,6 +95,7 @@ def open_stack(path: str | Path) -> Stack:
     if len(shape) < 2:
         raise VideoError(f"{path.name} has the shape {shape}; an image has height and width.")
     rgb = len(shape) > 2 and shape[-1] in (3, 4) and axes[-1] in ("", "c", "s")
+    check_extent(shape, 3 if rgb else 2, path.name)
     names = _names(axes[:-1] if rgb else axes)
     return Stack(path, arrays, names, rgb, content.pixel_size, content.remarks)
 

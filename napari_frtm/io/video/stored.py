@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+
+_PIECES = 4_096  # chunks of a plane that dask can list in a moment
 
 
 class Array(Protocol):
@@ -75,7 +79,8 @@ class StoredArray:
         self.shape = tuple(array.shape)
         self.ndim = len(self.shape)
         self.dtype = array.dtype.newbyteorder("=")
-        self.chunks: tuple[int, ...] = getattr(array, "chunks", None) or _by_plane(self.shape)
+        chunks: tuple[int, ...] = getattr(array, "chunks", None) or _by_plane(self.shape)
+        self.chunks = _coarse(chunks, self.shape)
         self._path, self._array, self._exclusive = path, array, exclusive
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
@@ -95,7 +100,23 @@ class WithoutLastAxis:
         return self._array[(*key, 0)]
 
 
+def _coarse(chunks: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return chunks so large that a plane has not too many of them; multiples of those stored."""
+    axes = _plane(shape)
+    sizes = list(zip(shape[-axes:], chunks[-axes:], strict=True))
+    pieces = math.prod(-(-size // max(1, chunk)) for size, chunk in sizes)
+    if pieces <= _PIECES:
+        return chunks
+    factor = math.ceil((pieces / _PIECES) ** 0.5)
+    return (*chunks[:-axes], *(min(size, chunk * factor) for size, chunk in sizes))
+
+
 def _by_plane(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return chunks of one plane each, colour included."""
-    plane = 3 if len(shape) > 2 and shape[-1] in (3, 4) else 2
-    return (*(1 for _ in shape[:-plane]), *shape[-plane:])
+    axes = _plane(shape)
+    return (*(1 for _ in shape[:-axes]), *shape[-axes:])
+
+
+def _plane(shape: tuple[int, ...]) -> int:
+    """Return how many axes a plane has: the colour's, too."""
+    return min(len(shape), 3 if len(shape) > 2 and shape[-1] in (3, 4) else 2)

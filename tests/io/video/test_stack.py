@@ -174,3 +174,26 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(VideoError, match=message):
             open_stack(tmp_path / name)
+
+
+def test_sizes_that_no_file_has_are_refused(tmp_path: Path) -> None:
+    """A damaged header; to list the planes alone would fill memory."""
+    zarr.create_array(tmp_path / "a", shape=(10**9, 4, 5), dtype="u1", chunks=(1, 4, 5))
+    zarr.create_array(tmp_path / "b", shape=(2, 4, 10**8), dtype="u1", chunks=(1, 4, 5))
+
+    for name in ("a", "b"):
+        with pytest.raises(VideoError, match="says that it has .* planes of"):
+            open_stack(tmp_path / name)
+
+
+def test_planes_of_many_small_tiles_are_taken_by_more_of_them(tmp_path: Path) -> None:
+    """Dask is slow with millions of chunks."""
+    shape, chunks = (2, 100_000, 100_000), (1, 16, 16)
+    zarr.create_array(tmp_path / "a", shape=shape, dtype="u1", chunks=chunks)
+
+    (data,) = open_stack(tmp_path / "a").levels
+
+    assert data.npartitions < 2 * 5_000
+    assert data.chunksize[0] == 1
+    assert data.chunksize[1] % 16 == 0
+    assert not np.asarray(data[1, 5000:5010, 7:9]).any()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.types import Labels
 
+_ID_BYTES = 4
 LIMITS = {".png": 255, ".tif": 65534, ".tiff": 65534}  # 65535 alone reads as a mask
 
 
@@ -140,6 +141,7 @@ def _pixels(path: Path) -> tuple[NDArray[Any], bool]:
     if kind == ".exr":
         return read_exr(path), False
     with Image.open(path) as image:
+        check_size((image.height, image.width), _ID_BYTES, path.name)
         lossy = image.format in ("JPEG", "MPO")
         frames = int(getattr(image, "n_frames", 1))
         if frames > 1 and not lossy:
@@ -151,6 +153,7 @@ def _one_frame(array: NDArray[Any], name: str) -> NDArray[Any]:
     """Return an array of shape (H, W) from (1, H, W) or (H, W, 1)."""
     if array.ndim == 3 and array.shape[0] > 1 and array.shape[2] > 1:
         _refuse_frames(name, len(array))
+    check_size(array.shape[-2:], _ID_BYTES, name)
     if array.ndim != 3:
         return array
     return array[0] if array.shape[0] == 1 else array[..., 0]
@@ -169,7 +172,7 @@ def _tiff(path: Path) -> NDArray[Any]:
             shape = (look.samples, *shape) if look.planar else (*shape, look.samples)
         if series.size != math.prod(shape):
             _refuse_frames(path.name, series.size // math.prod(shape))
-        check_size((height, width, look.samples), series.dtype.itemsize, path.name)
+        check_size((height, width, look.samples), _ID_BYTES, path.name)
         plane = series.asarray().reshape(shape)
     with_alpha = look.photometric == RGB and look.samples == 4 and not look.planar
     return np.asarray(plane if look.plain or with_alpha else look.apply(plane))

@@ -15,6 +15,7 @@ from napari_frtm.io.video.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from fractions import Fraction
     from pathlib import Path
 
     from av.container import InputContainer
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _SEEK_BY_PTS = ("mov", "matroska")
 
 
+_RAW = ("h264", "hevc", "m4v", "mpegvideo", "mjpeg")  # no times: FFmpeg says 25 of them
+_OTHER_RATE = 0.1
 _FORMATS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "asf"),
     *("flv", "mxf", "ogg", "nut", "dv", "yuv4mpegpipe", "h264", "hevc", "m4v", "mpegvideo"),
@@ -57,6 +60,8 @@ class MovieIndex:
         Height and width of the pictures as shown, pixels.
     fps : float or None
         Mean frames per second.
+    pixel_aspect : float
+        Width of a pixel over its height.
     times : tuple of int
         Presentation time of each frame, in the stream's time base; in order of presentation.
     keys : tuple of Key
@@ -71,6 +76,7 @@ class MovieIndex:
 
     size: tuple[int, int]
     fps: float | None
+    pixel_aspect: float
     times: tuple[int, ...]
     keys: tuple[Key, ...]
     seekable: bool
@@ -102,7 +108,10 @@ def scan(path: Path) -> MovieIndex:
         with open_container(path) as container:
             entries, damaged = _entries(container)
             trusted = not damaged and _reliable(entries, container)
-            rate = video_stream(container).average_rate
+            stream = video_stream(container)
+            rates = stream.average_rate, stream.guessed_rate
+            raw = container.format.name in _RAW
+            base, aspect = stream.time_base, stream.sample_aspect_ratio
             by_pts = container.format.name.startswith(_SEEK_BY_PTS)
         with open_container(path, damaged) as container:
             first_key = next((e.pts for e in entries if e.key), None) if trusted else None
@@ -115,15 +124,28 @@ def scan(path: Path) -> MovieIndex:
         times += [time for time in rest if time > last]
     known = [time for time in times if time is not None]
     seekable = len(known) == len(times) == len(set(known))
+    span = (known[-1] - known[0]) * (base or 0) if seekable and known else 0
     return MovieIndex(
         size=size,
-        fps=float(rate) if rate else None,
+        fps=_frames_per_second(rates[::-1] if raw else rates, len(times) - 1, float(span)),
+        pixel_aspect=float(aspect) if aspect else 1.0,
         times=tuple(known) if seekable else tuple(range(len(times))),
         keys=_keys(entries, known, trusted, by_pts) if seekable else (),
         seekable=seekable,
         damaged=damaged,
         matrix=matrix,
     )
+
+
+def _frames_per_second(
+    rates: Sequence[Fraction | None], steps: int, seconds: float
+) -> float | None:
+    """Return the first rate that is known, or the mean one, if it is clearly another."""
+    rate = next((float(rate) for rate in rates if rate), None)
+    mean = steps / seconds if seconds > 0 else None
+    if rate is None or mean is None:
+        return rate or mean
+    return mean if abs(mean / rate - 1) > _OTHER_RATE else rate
 
 
 def _entries(container: InputContainer) -> tuple[list[_Entry], bool]:
@@ -239,6 +261,8 @@ def packets(container: InputContainer) -> Iterator[Packet[VideoStream]]:
 
 def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame] | None:
     """Return the frames that `packet` completes; None if it is damaged."""
+    if not packet.size and packet.pts is not None:  # Theora: the picture before once more
+        return ()
     # What a decoder makes of half a packet is chance. MPEG streams only say that a bit was lost.
     streamed = packet.stream.container.format.name.startswith("mpeg")
     try:

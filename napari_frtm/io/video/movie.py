@@ -57,6 +57,8 @@ class Movie:
     def __init__(self, path: Path, index: MovieIndex) -> None:
         self.path = path
         self.fps = index.fps
+        upright = index.matrix[0] or index.matrix[3]
+        self.pixel_aspect = index.pixel_aspect if upright else 1 / index.pixel_aspect
         self.shape = (len(index.times), *index.size, 3)
         self.dtype: np.dtype[np.generic] = np.dtype(np.uint8)
         self.names = tuple(f"{i:05d}" for i in range(len(index.times)))

@@ -57,6 +57,8 @@ class Video:
         ``("t", "y", "x")``, and ``"c"`` in colour.
     remarks : tuple of str
         What the user should know: images left out, numbers missing. They are logged, too.
+    pixel_aspect : float
+        Width of a pixel over its height, to be shown with; frames are as stored.
     """
 
     frames: da.Array
@@ -65,6 +67,7 @@ class Video:
     contrast: tuple[float, float]
     axes: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    pixel_aspect: float = 1.0
 
 
 def open_video(path: str | Path, section: Section | None = None) -> Video:
@@ -105,6 +108,7 @@ def open_video(path: str | Path, section: Section | None = None) -> Video:
         contrast=robust_contrast(frames),
         axes=("t", "y", "x", "c")[: len(source.shape)],
         remarks=source.remarks,
+        pixel_aspect=getattr(source, "pixel_aspect", 1.0),
     )
 
 

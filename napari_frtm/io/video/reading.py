@@ -57,8 +57,8 @@ def check_extent(shape: Sequence[int], plane: int, name: str) -> None:
     count = math.prod(shape[:-plane])
     if count > MOST or max(shape[-plane:]) > LONGEST:
         raise VideoError(
-            f"{name} says that it has {count} planes of {tuple(shape[-plane:])} values; there may be "
-            f"{MOST}, and {LONGEST} along a side. If it is not damaged, cut it into parts."
+            f"{name} says that it has {count} planes of {tuple(shape[-plane:])} values. There may "
+            f"be {MOST}, and {LONGEST} along a side. If it is not damaged, cut it into parts."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +55,35 @@ def test_movies_of_ffmpeg(tmp_path: Path, name: str, options: tuple[str, ...]) -
     assert video.frames.shape[0] == 10
     expected = read_image(tmp_path / "7.png").astype(int)
     assert np.abs(np.asarray(video.frames[6]) - expected).mean() < 2
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("rate", ["24000/1001", "25", "30"])
+@pytest.mark.parametrize("name", ["a.ogv", "a.264", "a.mpg", "a.mkv", "a.mp4"])
+def test_frames_per_second(tmp_path: Path, name: str, rate: str) -> None:
+    """Also where the container has no times, or Theora leaves out what repeats."""
+    codec = {".ogv": "libtheora", ".mpg": "mpeg2video"}.get(name[-4:], "libx264")
+    source = ("-f", "lavfi", "-i", f"mandelbrot=s=160x120:r={rate},trim=end_frame=30")
+    ffmpeg(*source, "-c:v", codec, *(("-f", "h264") if name == "a.264" else ()), tmp_path / name)
+
+    video = open_video(tmp_path / name)
+
+    assert video.fps == pytest.approx(float(Fraction(rate)), rel=0.001)
+    assert 28 <= video.frames.shape[0] <= 30
+    np.asarray(video.frames[-1])
+
+
+@needs_ffmpeg
+def test_pixels_may_not_be_square(tmp_path: Path) -> None:
+    """Frames are as stored; how wide a pixel is shown is said."""
+    ffmpeg(*SOURCE, "-vf", "setsar=16/11", "-c:v", "libx264", tmp_path / "a.mp4")
+    ffmpeg(*SOURCE, "-c:v", "libx264", tmp_path / "b.mp4")
+
+    wide, square = open_video(tmp_path / "a.mp4"), open_video(tmp_path / "b.mp4")
+
+    assert wide.pixel_aspect == pytest.approx(16 / 11)
+    assert wide.frames.shape == square.frames.shape
+    assert square.pixel_aspect == 1
 
 
 def test_suffixes_of_movies_are_known() -> None:

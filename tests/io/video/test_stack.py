@@ -182,7 +182,7 @@ def test_sizes_that_no_file_has_are_refused(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "b", shape=(2, 4, 10**8), dtype="u1", chunks=(1, 4, 5))
 
     for name in ("a", "b"):
-        with pytest.raises(VideoError, match="says that it has .* planes of"):
+        with pytest.raises(VideoError, match=r"says that it has .* planes of"):
             open_stack(tmp_path / name)
 
 

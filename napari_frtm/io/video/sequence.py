@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_LOOKED_AT = 4
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSequence:
@@ -55,8 +57,10 @@ class ImageSequence:
         """
         path = self.paths[index]
         image = read_image(path)
-        if image.ndim == 2 and len(self.shape) == 4:  # some writers save gray pictures as gray
+        if image.ndim == 2 and len(self.shape) == 4:
             image = np.repeat(image[..., None], 3, axis=2)
+        if image.ndim == 3 and len(self.shape) == 3 and (image == image[..., :1]).all():
+            image = image[..., 0]
         if image.shape != self.shape[1:]:
             raise VideoError(
                 f"{path.name} is {_size(image.shape)}, but {self.paths[0].name} is "
@@ -82,7 +86,22 @@ def open_sequence(path: Path) -> ImageSequence:
     found = find_sequence(path)
     first = read_image(found.paths[0])
     shape = (len(found.paths), *first.shape)
+    if first.ndim == 2 and any(_is_colour(found.paths[i]) for i in _spread(len(found.paths))):
+        shape = (*shape, 3)  # some writers save what has no colour as gray
     return ImageSequence(found.paths, shape, first.dtype, found.remarks)
+
+
+def _spread(count: int) -> list[int]:
+    """Return where to look for colour: some images all over a sequence, but for the first."""
+    return sorted({round(i * (count - 1) / _LOOKED_AT) for i in range(1, _LOOKED_AT + 1)} - {0})
+
+
+def _is_colour(path: Path) -> bool:
+    """Whether an image is in colour; one that cannot be read is told when its turn comes."""
+    try:
+        return read_image(path).ndim == 3
+    except VideoError:
+        return False
 
 
 def _size(shape: Sequence[int]) -> str:

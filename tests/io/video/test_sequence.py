@@ -155,6 +155,24 @@ def test_gray_images_in_a_colour_sequence_become_colour(tmp_path: Path) -> None:
     assert np.array_equal(sequence.read(1), np.dstack([GRAY] * 3))
 
 
+def test_a_sequence_that_begins_in_gray_is_in_colour_if_others_are(tmp_path: Path) -> None:
+    """A fade from black; what is gray in a sequence of grays may be saved as RGB."""
+    for index in range(9):
+        Image.fromarray(GRAY if index < 3 else COLOUR).save(tmp_path / f"{index}.png")
+    (tmp_path / "gray").mkdir()
+    for index in range(9):
+        gray = np.dstack([GRAY] * 3) if index == 3 else GRAY
+        Image.fromarray(gray).save(tmp_path / "gray" / f"{index}.png")
+
+    colour, gray = open_sequence(tmp_path), open_sequence(tmp_path / "gray")
+
+    assert colour.shape == (9, *SHAPE, 3)
+    assert np.array_equal(colour.read(0), np.dstack([GRAY] * 3))
+    assert np.array_equal(colour.read(5), COLOUR)
+    assert gray.shape == (9, *SHAPE)
+    assert np.array_equal(gray.read(3), GRAY)
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

@@ -15,7 +15,7 @@ from napari_frtm.plugin.docks.propagate.run_panel import RunPanel
 from napari_frtm.plugin.docks.scrolling import scrollable
 from napari_frtm.plugin.source import layers
 from napari_frtm.plugin.view.workspace_view import workspace_view
-from napari_frtm.plugin.work.workspace import Run
+from napari_frtm.plugin.work.running import Run
 from napari_frtm.session.coverage import Scope
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import psutil
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from napari_frtm.plugin.work.workspace import Run
+    from napari_frtm.plugin.work.running import Run
     from napari_frtm.session.request import Started
 
 _KINDS = {True: "refined masks", False: "coarse masks (target model only)"}

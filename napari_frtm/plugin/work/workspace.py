@@ -12,7 +12,6 @@ from napari_frtm.plugin.run.job import Job
 from napari_frtm.plugin.run.preload import prepare_for_torch
 from napari_frtm.plugin.run.prepare import Prepared, prepare
 from napari_frtm.plugin.run.progress import Progress
-from napari_frtm.plugin.work.running import Run
 from napari_frtm.plugin.work.session import Session
 from napari_frtm.session.carry_out import NetworkCache, carry_out
 from napari_frtm.session.provenance import provenance
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from napari_frtm.plugin.source.video import VideoSource
     from napari_frtm.plugin.work.cleaning import Cleaning
     from napari_frtm.plugin.work.exporting import Exporting
+    from napari_frtm.plugin.work.running import Run
     from napari_frtm.session.request import Request
 
 _PATIENCE = 10_000  # milliseconds that a closing viewer waits for the frames being computed

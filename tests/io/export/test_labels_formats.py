@@ -21,7 +21,7 @@ from napari_frtm.io.export.settings import ExportSettings
 from napari_frtm.io.export.source import MaskSource
 from napari_frtm.io.labels import davis_palette
 from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.stack import open_hyperstack
+from napari_frtm.io.video.stack import open_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +166,7 @@ def test_pixel_sizes_are_kept(tmp_path: Path, form: str, name: str) -> None:
         pass
 
     image = tmp_path / name / "labels" / "masks" if form == "zarr" else tmp_path / name
-    assert open_hyperstack(image).pixel_size == size
+    assert open_stack(image).pixel_size == size
     if form == "zarr":
         ome = zarr.open_group(image, mode="r").attrs["ome"]
         (scale,) = ome["multiscales"][0]["datasets"][1]["coordinateTransformations"]

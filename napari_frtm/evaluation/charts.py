@@ -18,6 +18,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 44
 _STYLE = "font-family='sans-serif' font-size='11'"
 _TICKS = 5
 _MANY = 8
+_LEGEND_ROW = 0.07
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ def _axes(chart: Chart) -> tuple[_Axis, _Axis]:
     found = np.concatenate(values)
     found = found[np.isfinite(found)]
     bottom, top = chart.limits or _around(found)
+    if chart.stacked and chart.limits is None:
+        top *= 1 + _LEGEND_ROW * len(chart.series)  # room for the names above the bars
     if low == high:
         low, high = low - 0.5, high + 0.5
     across = _Axis(low, high, _LEFT + 6 * (not chart.stacked), _WIDTH - _RIGHT - 6)

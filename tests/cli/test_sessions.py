@@ -326,8 +326,8 @@ def test_a_run_that_is_killed_at_once_goes_on(
     out = tmp_path / "masks"
     killed = """
 import os
-from napari_frtm.cli import job
-job._introduce = lambda *_: os._exit(9)
+from napari_frtm.cli import follow
+follow._introduce = lambda *_: os._exit(9)
 """
     start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, *FRAMES, *FAST)
     code = finish(process(start, killed)).code

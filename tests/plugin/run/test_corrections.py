@@ -155,6 +155,7 @@ def test_frames_painted_in_mid_run_stay(desk: Desk, qtbot: QtBot, clip: Clip) ->
     widget.toggle_pause()
     qtbot.waitUntil(lambda: widget.workspace.run.job.is_paused, timeout=SECONDS)
     view = workspace_view(desk.viewer).open(desk.video)
+    qtbot.waitUntil(lambda: view.masks is not None, timeout=SECONDS)
     _correct(view, 11, clip.truth[11])
 
     widget.toggle_pause()

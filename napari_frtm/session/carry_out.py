@@ -81,15 +81,33 @@ def carry_out(
         If nothing is painted, weights are missing, a frame cannot be read or written, or there is
         no run to go on with.
     """
+    state = None
+    if continues:
+        request, state = _unfinished(request)
+    run, started = _begin(request, networks, state)
+    yield started
+    store, settings = request.store, request.settings
+    only = None if settings.objects is None else frozenset(settings.objects)
+    with _kept(run, request, description(request, started.contrast)) as save:
+        yield Advanced([], run.finished)  # from now on, the run can go on after a kill
+        for chunk in run.chunks():
+            written = [
+                store.write(p, drawn=request.keyframes, soft=settings.soft, only=only)
+                for p in chunk
+            ]
+            save()
+            yield Advanced([frame for frame in written if frame is not None], run.finished)
+
+
+def _begin(
+    request: Request, networks: NetworkCache, state: Mapping[str, Tensor] | None
+) -> tuple[Propagation, Started]:
+    """Return a run, put where it was broken off if there is a state, and what it is to do."""
     from napari_frtm.engine.tracking.propagate import Propagation
     from napari_frtm.io.video.contrast import robust_contrast
     from napari_frtm.io.weights.checkpoint import available_variant
 
-    state = None
-    if continues:
-        request, state = _unfinished(request)
-    settings, store = request.settings, request.store
-    drawn = _followed(request)
+    settings, drawn = request.settings, _followed(request)
     covered = coverage(request.scope, settings.direction, request.span, drawn, request.here)
     contrast = request.contrast or robust_contrast(request.frames)
     config = settings.config
@@ -108,7 +126,7 @@ def carry_out(
     )
     if state is not None:
         _go_on(run, state)
-    yield Started(
+    return run, Started(
         total=len(run.order),
         done=run.finished,
         coverage=covered,
@@ -119,16 +137,6 @@ def carry_out(
         contrast=contrast,
         scope=request.scope,
     )
-    only = None if settings.objects is None else frozenset(settings.objects)
-    with _kept(run, request, description(request, contrast)) as save:
-        yield Advanced([], run.finished)  # from now on, the run can go on after a kill
-        for chunk in run.chunks():
-            written = [
-                store.write(p, drawn=request.keyframes, soft=settings.soft, only=only)
-                for p in chunk
-            ]
-            save()
-            yield Advanced([frame for frame in written if frame is not None], run.finished)
 
 
 def description(request: Request, contrast: tuple[float, float]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.run.worker import start_worker
+from napari_frtm.plugin.run.worker import guarded, start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -65,7 +66,7 @@ class Job(QObject):  # type: ignore[misc]
             "paused": self.paused.emit,
             "resumed": self.resumed.emit,
         }
-        self._worker = start_worker(func, self.name, connect, *args, **kwargs)
+        self._worker = start_worker(_answering, self.name, connect, guarded(func, *args, **kwargs))
 
     def pause(self) -> None:
         """Wait at the next ``yield``."""
@@ -84,7 +85,10 @@ class Job(QObject):  # type: ignore[misc]
             self._worker.quit()
 
     def _yielded(self, item: object) -> None:
-        self.yielded.emit(item)
+        if isinstance(item, _Failure):
+            self._errored(item.error)
+        else:
+            self.yielded.emit(item)
 
     def _errored(self, error: Exception) -> None:
         text = str(error)
@@ -96,3 +100,21 @@ class Job(QObject):  # type: ignore[misc]
     def _finished(self) -> None:
         self._worker = None
         self.ended.emit()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """The last word of a generator that has failed."""
+
+    error: Exception
+
+
+def _answering(generator: Generator[Any, Any, Any]) -> Generator[Any, Any, None]:
+    """Run a generator, and yield what it raises.
+
+    napari's own slots for the errors of workers raise a `TypeError` with PySide6.
+    """
+    try:
+        yield from generator
+    except Exception as error:  # noqa: BLE001 - told to the user, whatever it is
+        yield _Failure(error)

@@ -43,7 +43,7 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
     assert held_out not in [dataset.split for dataset in config.datasets]
 
 
-def test_the_recipe_of_the_embedded_weights_has_a_selection_set() -> None:
+def test_the_recipe_of_clips_keeps_a_selection_set_aside() -> None:
     """Sixteen videos and every tenth image, on which it does not train."""
     selection = (RECIPES[0].parent / "selection.txt").read_text().split()
 

@@ -192,6 +192,8 @@ def test_damaged_files_do_no_harm(
 
     check()
 
+    assert counts
+    assert counts.keys() <= {"opened", "refused"}
     sys.stdout.write(f"\n{kind}: {counts}, at most {most / 2**20:.0f} MB\n")
 
 

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_frtm.errors import OutputError
-from napari_frtm.session.arrays import fits_in_memory, new_array
+from napari_frtm.session.frame_values import areas, largest_scores, over_others, soft_levels
 from napari_frtm.session.history import FrameState, Packed
+from napari_frtm.session.result_arrays import ResultArrays
 from napari_frtm.session.saving import Saver
 from napari_frtm.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.io.session.folder import SessionFolder
@@ -52,12 +53,6 @@ class Store:
 
     Attributes
     ----------
-    masks : array of shape (T, H, W), of integers, or None
-        Object ids; None before anything is written.
-    scores : array of shape (T, h, w), float16, or None
-        The largest coarse score of all objects, one per 16 x 16 pixels of the working size.
-    probabilities : dict of int to array of shape (T, h, w), uint8
-        Soft masks at the working size, 255 for certain, by object.
     working_size : tuple of int or None
         The size (h, w) that the last run worked at, pixels; None before a run.
     timeline : Timeline
@@ -68,29 +63,22 @@ class Store:
         Keyframes whose labels say everything: an object that is not drawn there is absent.
     objects : mapping of int to SessionObject
         Names and parents, by id. Replaced by `set_objects`, never changed in place.
-    folder : SessionFolder or None
-        Where everything is kept as well.
     saver : Saver
-        Writes what is small to it.
+        Writes what is small to the folder.
     """
 
     def __init__(self, size: tuple[int, int, int], *, in_memory: bool = True) -> None:
         self.size = size
-        self.in_memory = in_memory
-        self.masks: Any = None
-        self.scores: Any = None
-        self.probabilities: dict[int, Any] = {}
         self.working_size: tuple[int, int] | None = None
         self.timeline = Timeline.empty(size[0])
         self.keyframes: dict[int, Labels] = {}
         self.complete: set[int] = set()
         self.objects: Mapping[int, SessionObject] = {}
-        self.folder: SessionFolder | None = None
         self.saver = Saver()
         self._lock = RLock()
+        self._arrays = ResultArrays(size, self.saver, self._lock, in_memory=in_memory)
         self._released = Condition(self._lock)
         self._held: Collection[int] = ()
-        self._in_folder = False  # whether `masks` is the folder's own array
 
     @classmethod
     def of_folder(cls, folder: SessionFolder, *, in_memory: bool = True) -> Store:
@@ -104,23 +92,43 @@ class Store:
             Whether arrays that are small are held in memory as well.
         """
         store = cls(folder.video.shape, in_memory=in_memory)
-        store.folder = folder
         store.timeline = folder.timeline
         store.keyframes = dict(folder.keyframes)
         store.complete = set(folder.complete)
         store.objects = dict(folder.objects)
         store.timeline.keyframes = set(store.keyframes)
-        store._load()
+        store._arrays.load(folder, np.flatnonzero(store.timeline.filled))
         for frame in sorted(store.complete):  # a kill may have come between the two
             if not np.array_equal(store.labels(frame), store.keyframes[frame]):
                 store.put(frame, store.keyframes[frame])
         return store
 
+    @property
+    def masks(self) -> Any:
+        """Object ids, of shape (T, H, W); None before anything is written."""
+        return self._arrays.masks
+
+    @property
+    def scores(self) -> Any:
+        """The largest coarse score of all objects, float16 of shape (T, h, w), or None.
+
+        There is one for each 16 x 16 pixels of the working size; NaN where none is known.
+        """
+        return self._arrays.scores
+
+    @property
+    def probabilities(self) -> Mapping[int, Any]:
+        """Soft masks at the working size by object, uint8 of shape (T, h, w), 255 for certain."""
+        return self._arrays.probabilities
+
+    @property
+    def folder(self) -> SessionFolder | None:
+        """Where everything is kept as well."""
+        return self._arrays.folder
+
     def labels(self, index: int) -> NDArray[Any]:
         """Return a copy of the masks of a frame, of shape (H, W)."""
-        if self.masks is None:
-            return np.zeros(self.size[1:], np.uint8)
-        return np.array(self.masks[index])
+        return self._arrays.labels(index)
 
     def soft_masks(self, index: int) -> dict[int, NDArray[np.uint8]]:
         """Return the soft masks of the objects that a run has followed on a frame."""
@@ -130,22 +138,11 @@ class Store:
 
     def make_room(self, largest_id: int) -> None:
         """Make masks that can hold an object id; wider ones in place of those that cannot."""
-        dtype = np.dtype(np.uint8 if largest_id < 256 else np.uint16)
         with self._lock:
-            if self.masks is not None and largest_id <= np.iinfo(self.masks.dtype).max:
+            if self._arrays.has_room(largest_id):
                 return
-            before = self.masks
-            if self.folder is not None and (
-                self._in_folder or not self._in_memory(self.size, dtype)
-            ):
-                self.masks, self._in_folder = self.folder.masks(dtype), True
-                return
-            masks = new_array(self.size, dtype)
-            if before is not None:
-                filled = np.flatnonzero(self.timeline.filled).tolist()
-                for index in {*filled, *self.keyframes, *self._held}:
-                    masks[index] = before[index]
-            self.masks = masks
+            filled = np.flatnonzero(self.timeline.filled).tolist()
+            self._arrays.make_room(largest_id, {*filled, *self.keyframes, *self._held})
 
     def put(self, index: int, labels: Labels) -> None:
         """Replace the masks of a frame, and nothing else.
@@ -157,7 +154,7 @@ class Store:
         """
         self.make_room(int(labels.max(initial=0)))
         with self._lock:
-            self._write_frame(index, np.asarray(labels, self.masks.dtype), None, {})
+            self._arrays.write(index, np.asarray(labels, self.masks.dtype), None, {})
 
     def replace(self, index: int, labels: Labels) -> None:
         """Replace the masks of a frame and what is known of them; a keyframe stays one.
@@ -211,11 +208,11 @@ class Store:
             before = self.state(index)
             labels: Labels = prediction.labels
             if only is not None:
-                labels = _among(self.labels(index), labels, only)
+                labels = over_others(self.labels(index), labels, only)
             self.working_size = prediction.probabilities.shape[1:]
-            levels = _levels(prediction) if soft else {}
+            levels = soft_levels(prediction) if soft else {}
             masks = np.asarray(labels, self.masks.dtype)
-            self._write_frame(index, masks, _largest(prediction.scores), levels)
+            self._arrays.write(index, masks, largest_scores(prediction.scores), levels)
             confidence = zip(prediction.object_ids, prediction.confidence.tolist(), strict=True)
             self.timeline.record(index, dict(confidence), areas(labels, prediction.object_ids))
         return WrittenFrame(index, before)
@@ -315,7 +312,7 @@ class Store:
         if not levels:
             return
         with self._lock:
-            self._write_frame(index, self.labels(index), None, levels)
+            self._arrays.write(index, self.labels(index), None, levels)
 
     def set_objects(self, objects: Mapping[int, SessionObject]) -> None:
         """Replace the names and parents of all objects."""
@@ -326,7 +323,7 @@ class Store:
     def adopt(self, masks: Any) -> None:
         """Let another array of shape (T, H, W) hold the masks; its frames are as they were."""
         with self._lock:
-            self.masks, self._in_folder = masks, False
+            self._arrays.adopt(masks)
 
     def keep_in(self, folder: SessionFolder) -> None:
         """Keep everything in a folder from now on, what is there already included.
@@ -337,12 +334,7 @@ class Store:
             If the folder cannot be written.
         """
         with self._lock:
-            for index in np.flatnonzero(self.timeline.filled).tolist():
-                folder.write_frame(index, self.labels(index), *self._soft_of(index))
-            self.folder = folder
-            if self.masks is not None and not self._in_memory(self.size, self.masks.dtype):
-                self.masks, self._in_folder = folder.masks(self.masks.dtype), True
-            self._look_up()
+            self._arrays.keep_in(folder, np.flatnonzero(self.timeline.filled))
             for index, labels in list(self.keyframes.items()):
                 self._save_keyframe(index, labels, shown=index in self.complete)
         if self.objects:
@@ -376,7 +368,7 @@ class Store:
             folder.save_timeline(self.timeline_copy())  # first: the frames of the state are in it
             folder.save_run(description, state)
         except OutputError:
-            if self._in_folder:
+            if self._arrays.in_folder:
                 raise
             self.saver.submit("run", lambda: folder.save_run(description, state))
 
@@ -395,7 +387,7 @@ class Store:
             folder.save_timeline(self.timeline_copy())
             folder.end_run()
         except OutputError:
-            if self._in_folder:
+            if self._arrays.in_folder:
                 raise
             self.save_timeline()
             self.saver.submit("run", folder.end_run)
@@ -415,99 +407,6 @@ class Store:
         if folder is not None:
             folder.release()
 
-    def _load(self) -> None:
-        """Take what the folder holds of the frames that are filled."""
-        assert self.folder is not None
-        filled = np.flatnonzero(self.timeline.filled)
-        if not filled.size:
-            return
-        saved = self.folder.masks()
-        self.masks = self._loaded(saved, filled)
-        self._in_folder = self.masks is saved
-        if (scores := self.folder.scores()) is not None:
-            self.scores = self._loaded(scores, filled, np.nan)
-        for object_id in self.folder.probability_ids():
-            self.probabilities[object_id] = self.folder.probabilities(object_id)
-
-    def _loaded(self, saved: Any, filled: NDArray[np.intp], fill: float = 0) -> Any:
-        """Return an array of the folder, in memory if it is to be there."""
-        if not self._in_memory(saved.shape, saved.dtype):
-            return saved
-        array = new_array(saved.shape, saved.dtype, fill)
-        for index in filled:
-            array[index] = saved[int(index)]
-        return array
-
-    def _in_memory(self, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
-        """Whether an array is held in memory, or in a temporary folder if there is no other."""
-        return self.folder is None or (self.in_memory and fits_in_memory(shape, dtype))
-
-    def _write_frame(
-        self,
-        index: int,
-        labels: NDArray[Any],
-        scores: NDArray[np.float16] | None,
-        levels: Mapping[int, NDArray[np.uint8]],
-    ) -> None:
-        """Replace the results of a frame, in memory and in the folder."""
-        if not self._in_folder:
-            self.masks[index] = labels
-        if scores is not None and self._holds(self.scores, scores):
-            self._score_array(scores.shape)[index] = scores
-        for object_id, values in levels.items():
-            if self._holds(self.probabilities.get(object_id), values):
-                self._soft_array(object_id, values.shape)[index] = values
-        if self.folder is None:
-            return
-        if self.saver.has_unsaved("frame") and not self._in_folder:
-            self._save_frame_later(index)
-            return
-        try:
-            self.folder.write_frame(index, labels, scores, levels)
-        except OutputError:
-            if self._in_folder:
-                raise
-            self._save_frame_later(index)
-        self._look_up()
-
-    def _holds(self, array: Any, values: NDArray[Any]) -> bool:
-        """Whether an array of such frames is held here; the folder's own is written anyway."""
-        if self.folder is None or array is None:
-            return self._in_memory((self.size[0], *values.shape), values.dtype)
-        return isinstance(array, np.ndarray)
-
-    def _save_frame_later(self, index: int) -> None:
-        """Write a frame to the folder when that is possible again."""
-        folder = self.folder
-        assert folder is not None
-
-        def save() -> None:
-            with self._lock:
-                labels, soft = self.labels(index), self._soft_of(index)
-            folder.write_frame(index, labels, *soft)
-
-        self.saver.submit(("frame", index), save)
-
-    def _soft_of(
-        self, index: int
-    ) -> tuple[NDArray[np.float16] | None, dict[int, NDArray[np.uint8]]]:
-        """Return the scores of a frame, if there are any, and its soft masks."""
-        scores = None if self.scores is None else np.asarray(self.scores[index])
-        if scores is not None and np.isnan(scores).all():
-            scores = None
-        return scores, {i: np.asarray(each[index]) for i, each in self.probabilities.items()}
-
-    def _look_up(self) -> None:
-        """Take the arrays of the folder for those that are not held here."""
-        folder = self.folder
-        assert folder is not None
-        if not isinstance(self.scores, np.ndarray):
-            self.scores = folder.scores()
-        for object_id in folder.probability_ids():
-            known, soft = self.probabilities.get(object_id), folder.probabilities(object_id)
-            if known is not soft and not isinstance(known, np.ndarray):
-                self.probabilities = self.probabilities | {object_id: soft}
-
     def _save_keyframe(self, index: int, labels: Labels, *, shown: bool) -> None:
         self.keyframes[index] = labels
         self.timeline.keyframes.add(index)
@@ -521,40 +420,3 @@ class Store:
                 folder.write_frame(index, labels, None, None)
 
         self.saver.submit(("keyframe", index), save)
-
-    def _score_array(self, shape: tuple[int, ...]) -> Any:
-        if self.scores is None or self.scores.shape[1:] != shape:
-            self.scores = new_array((self.size[0], *shape), np.float16, np.nan)
-        return self.scores
-
-    def _soft_array(self, object_id: int, shape: tuple[int, ...]) -> Any:
-        known = self.probabilities.get(object_id)
-        if known is None or known.shape[1:] != shape:
-            known = new_array((self.size[0], *shape), np.uint8)
-            self.probabilities = self.probabilities | {object_id: known}
-        return known
-
-
-def areas(labels: Labels, object_ids: Iterable[int]) -> dict[int, float]:
-    """Return the area of each object in labels of shape (H, W), pixels."""
-    ids = list(object_ids)
-    if len(ids) < 4:
-        return {i: float(np.count_nonzero(labels == i)) for i in ids}
-    counts = np.bincount(labels.ravel(), minlength=max(ids) + 1)
-    return {i: float(counts[i]) for i in ids}
-
-
-def _among(old: Labels, new: Labels, followed: frozenset[int]) -> Labels:
-    """Return new masks of some objects over the old ones of the others."""
-    others = np.isin(old, sorted(followed), invert=True)
-    return np.where((new == 0) & others, old, new)
-
-
-def _largest(scores: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Return the largest score of all objects, of shape (h, w); NaN where none is known."""
-    return np.asarray(np.fmax.reduce(scores, axis=0), np.float16)
-
-
-def _levels(prediction: Prediction) -> dict[int, NDArray[np.uint8]]:
-    levels = (prediction.probabilities * 255).round().astype(np.uint8)
-    return dict(zip(prediction.object_ids, levels, strict=True))

@@ -14,8 +14,7 @@ import pytest
 from napari_frtm.config import preset
 from napari_frtm.errors import OutputError
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
-from napari_frtm.session import arrays
-from napari_frtm.session import store as store_module
+from napari_frtm.session import arrays, result_arrays
 from napari_frtm.session.carry_out import NetworkCache, carry_out
 from napari_frtm.session.coverage import Scope
 from napari_frtm.session.request import Request, Settings
@@ -127,7 +126,7 @@ def test_a_large_array_is_written_once(
 ) -> None:
     """To the folder; there is no temporary one beside it, also of scores and soft masks."""
     monkeypatch.setattr(arrays, "IN_MEMORY", 10)
-    monkeypatch.setattr(store_module, "new_array", None)
+    monkeypatch.setattr(result_arrays, "new_array", None)
     store = in_folder(tmp_path / "a.frtm", in_memory=in_memory)
 
     for index in range(3):

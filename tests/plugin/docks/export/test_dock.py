@@ -283,7 +283,7 @@ def test_hard_masks_are_said_before_a_matte(desk: Desk, tmp_path: Path) -> None:
     choose(desk, "matte-png", tmp_path / "out")
     assert "There are no soft masks" in desk.dock.form.needs.text()
 
-    desk.view.session.store.probabilities = {1: np.zeros((FRAMES, 10, 15), np.uint8)}
+    desk.view.session.store.put_soft(0, {1: np.zeros((10, 15), np.uint8)})
     desk.view.session.announce()
 
     assert desk.dock.form.needs.text() == ""

@@ -279,7 +279,7 @@ def two_channels(camera: Camera) -> None:
             assert view.session.source.axes.take == channel
             ids = np.unique(labels)[1:3]
             view.masks.data[0, 0] = np.where(np.isin(labels, ids), labels, 0)
-            view.session.painted(0, None)
+            view.session.keyframes.paint(0, None)
             propagate.start()
             wait(lambda: not propagate.running, f"channel {channel}")
             assert view.session.timeline.filled.all()

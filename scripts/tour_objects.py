@@ -75,7 +75,7 @@ def open_sample(movie: Path) -> SessionView:
         sure = dict.fromkeys(ids, 0.9 - 0.4 * (abs(frame - len(truth) / 2) < 3))
         view.session.timeline.record(frame, sure, areas(labels, ids))
     for frame in (0, len(truth) - 1):
-        view.session.make_keyframe(frame)
+        view.session.keyframes.make(frame)
     viewer.reset_view()
     return view
 

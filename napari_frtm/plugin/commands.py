@@ -104,7 +104,7 @@ def toggle_keyframe(viewer: napari.viewer.Viewer) -> None:
     """Let the masks of the displayed frame count as drawn by the user, or no longer."""
     view = _with_work(viewer)
     frame = view.current
-    drawn = view.session.toggle_keyframe(frame)
+    drawn = view.session.keyframes.toggle(frame)
     what = "a keyframe" if drawn else "no longer a keyframe"
     viewer.status = f"Frame {frame} is {what}."
 

@@ -147,7 +147,7 @@ def test_frozen_on_and_off(work: SessionView) -> None:
 def test_from_keyframe_to_keyframe(work: SessionView) -> None:
     """Round and round, both ways."""
     for frame in (2, 6, 9):
-        work.session.make_keyframe(frame)
+        work.session.keyframes.make(frame)
 
     assert _visit(commands.next_keyframe, work, 4) == [2, 6, 9, 2]
     assert _visit(commands.previous_keyframe, work, 4) == [9, 6, 2, 9]

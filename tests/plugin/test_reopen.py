@@ -48,7 +48,7 @@ def _work(viewer: Viewer, video: Image, qtbot: QtBot) -> SessionView:
         view.session.store.put(frame, labels)
         view.session.timeline.record(frame, {2: 0.5}, {2: 100.0 + 10 * frame})
     view.show()
-    view.session.make_keyframe(4)
+    view.session.keyframes.make(4)
     view.session.freeze([3], True)
     return view
 

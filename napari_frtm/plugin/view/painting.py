@@ -76,7 +76,7 @@ class Painting(QObject):  # type: ignore[misc]
         for frame in sorted(before):
             labels = before[frame]
             self._undone.pop(frame, None)
-            self._session.painted(frame, Packed.of(labels) if labels.any() else None)
+            self._session.keyframes.paint(frame, Packed.of(labels) if labels.any() else None)
         if before:
             self._recent = set(before)
         else:
@@ -118,12 +118,12 @@ class Painting(QObject):  # type: ignore[misc]
             labels = store.labels(frame)
             if frame in self._undone:
                 if not _same(labels, self._undone[frame]):
-                    self._session.painted(frame, self._undone.pop(frame))
+                    self._session.keyframes.paint(frame, self._undone.pop(frame))
                 continue
-            before = self._session.before_painting.get(frame)
+            before = self._session.keyframes.before_painting.get(frame)
             if before is not None and _same(labels, before.masks):
                 self._undone[frame] = before.masks
-                self._session.drop_keyframe(frame)
+                self._session.keyframes.drop(frame)
 
 
 def painted_frames_of(atom: Any, time: int) -> list[int]:

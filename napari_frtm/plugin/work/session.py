@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.work.edits import Edits
-from napari_frtm.plugin.work.imported import ImportedKeyframes
+from napari_frtm.plugin.work.keyframes import Keyframes
 from napari_frtm.session.request import Request
 from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from napari_frtm.plugin.source.video import VideoSource
     from napari_frtm.session.coverage import Scope
-    from napari_frtm.session.history import FrameState, History, Packed
+    from napari_frtm.session.history import History
     from napari_frtm.session.request import Settings
     from napari_frtm.session.store import Store
     from napari_frtm.timeline import Timeline
-    from napari_frtm.types import Labels
 
 _ANNOUNCE = 100  # milliseconds between two updates of what is shown
 
@@ -50,8 +48,8 @@ class Session(QObject):  # type: ignore[misc]
         How the masks were made, run by run.
     edits : Edits
         Changes that can be undone.
-    before_painting : dict of int to FrameState
-        What was known of frames before the user painted on them, for those painted on since.
+    keyframes : Keyframes
+        What the user has drawn.
     changed : Signal
         Something that docks show has changed; at most ten times a second.
     redrawn : Signal
@@ -73,14 +71,13 @@ class Session(QObject):  # type: ignore[misc]
         self.form: dict[str, Any] = {}
         self.runs: list[dict[str, Any]] = []
         self.edits = Edits(store)
-        self.before_painting: dict[int, FrameState] = {}
-        self._imported = ImportedKeyframes()
+        self.keyframes = Keyframes(self.edits)
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.announce)
         self.edits.changed.connect(self._edited)
-        self.edits.taken_over.connect(self._taken_over)
+        self.keyframes.changed.connect(self._edited)
         store.saver.on_failure = self.unsaved.emit
         self._closed = False
 
@@ -115,8 +112,7 @@ class Session(QObject):  # type: ignore[misc]
         self.form = settings.get("form", {})
         chosen = self.form.get("range")
         self.span = range(*chosen) if chosen else range(self.source.size[0])
-        self.before_painting.clear()
-        self._imported = ImportedKeyframes()
+        self.keyframes.forget()
         self._stale.update(np.flatnonzero(self.timeline.filled).tolist())
         self.announce()
 
@@ -140,58 +136,9 @@ class Session(QObject):  # type: ignore[misc]
             contrast=self.source.contrast,
         )
 
-    def painted(self, frame: int, before: Packed | None) -> None:
-        """Note that the user has painted on the masks of a frame, which showed `before`.
-
-        Where there were masks, all of the frame counts as drawn: what is not there is absent.
-        Where there were none, objects that were not drawn may be there still.
-        """
-        store = self.store
-        self.before_painting.setdefault(frame, replace(store.state(frame), masks=before))
-        known = frame in store.keyframes
-        complete = frame in store.complete if known else bool(self.timeline.filled[frame])
-        self.make_keyframe(frame, complete=complete)
-
-    def make_keyframe(self, frame: int, *, complete: bool = True) -> None:
-        """Let the masks of a frame count as drawn by the user."""
-        self.store.set_keyframe(frame, self.store.labels(frame), complete=complete)
-        self.history.discard(frame)
-        self.touch(frame)
-
-    def drop_keyframe(self, frame: int) -> None:
-        """Let a frame be predicted again; what it showed before it was painted on comes back."""
-        self.store.drop_keyframe(frame)
-        before = self.before_painting.pop(frame, None)
-        if before is not None:
-            self.store.restore(frame, before)
-        self.touch(frame)
-
-    def toggle_keyframe(self, frame: int) -> bool:
-        """Let the masks of a frame count as drawn, or no longer; return which.
-
-        Raises
-        ------
-        FrtmError
-            If the frame has no masks.
-        """
-        if frame in self.store.keyframes:
-            self.drop_keyframe(frame)
-            return False
-        if not self.timeline.filled[frame]:
-            raise FrtmError(
-                f"Frame {frame} has no masks yet. Paint on it, or propagate to it first."
-            )
-        self.make_keyframe(frame)
-        return True
-
     def freeze(self, frames: Iterable[int], frozen: bool) -> None:
         """Accept frames, so that nothing overwrites them, or give them free again."""
         self.timeline.frozen[list(frames)] = frozen
-        self.touch()
-
-    def import_keyframes(self, painted: Mapping[int, Labels], looked_at: Iterable[int]) -> None:
-        """Take keyframes from a layer of the user's; see `ImportedKeyframes.take`."""
-        self._imported.take(self.store, painted, looked_at, drawn_here=set(self.before_painting))
         self.touch()
 
     def touch(self, *frames: int) -> None:
@@ -211,10 +158,6 @@ class Session(QObject):  # type: ignore[misc]
         self._closed = True
         self._timer.stop()
         self.store.close()
-
-    def _taken_over(self, frame: int) -> None:
-        self.before_painting.pop(frame, None)
-        self._imported.give_up(frame)
 
     def _edited(self, frames: tuple[int, ...]) -> None:
         self.touch(*frames)

@@ -180,7 +180,7 @@ class Workspace(QObject):  # type: ignore[misc]
                 run.session.take_up(prepared.store)
                 self.taken_up.emit(run.session)
             if layer is not None:
-                run.session.import_keyframes(prepared.painted, layer.frames)
+                run.session.keyframes.take(prepared.painted, layer.frames)
                 imported(prepared.painted)
 
         def read() -> None:

@@ -52,7 +52,7 @@ def view(make_napari_viewer: Callable[[], Viewer]) -> Iterator[SessionView]:
     for frame in range(T):
         view.session.store.put(frame, _masks())
         view.session.timeline.record(frame, {1: 0.9}, {1: 256})
-    view.session.make_keyframe(0)
+    view.session.keyframes.make(0)
     view.show()
     view.go_to(1)
     yield view

@@ -108,10 +108,10 @@ def test_a_refused_change_leaves_everything_free(session: Session) -> None:
 def test_keyframes_of_a_layer_keep_their_new_ids(session: Session, qtbot: QtBot) -> None:
     """Even if the layer is read again, which has the old ones."""
     drawn = np.where(_masks() == 1, 1, 0).astype(np.uint8)
-    session.import_keyframes({0: drawn}, range(T))
+    session.keyframes.take({0: drawn}, range(T))
 
     edit_objects(session, SWAP, range(T))
     qtbot.waitUntil(lambda: _idle(session))
-    session.import_keyframes({0: drawn}, range(T))
+    session.keyframes.take({0: drawn}, range(T))
 
     np.testing.assert_array_equal(session.store.keyframes[0], drawn * 2)

@@ -92,7 +92,7 @@ def test_a_dropped_keyframe_shows_its_prediction_again(view: SessionView) -> Non
     _paint(view, 3)
     _paint(view, 3)
 
-    view.session.drop_keyframe(3)
+    view.session.keyframes.drop(3)
 
     assert not view.session.store.keyframes
     np.testing.assert_array_equal(view.session.store.labels(3), _square(1))
@@ -228,7 +228,7 @@ def test_a_brush_that_reaches_through_time_makes_every_frame_a_keyframe(view: Se
     touched = sorted(t for t in range(T) if (view.session.store.labels(t) == 2).any())
     assert len(touched) > 1
     assert sorted(view.session.store.keyframes) == touched
-    view.session.drop_keyframe(touched[0])
+    view.session.keyframes.drop(touched[0])
     np.testing.assert_array_equal(view.session.store.labels(touched[0]), _square(1))
 
 

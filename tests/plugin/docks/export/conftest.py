@@ -67,7 +67,7 @@ def desk_in(viewer: Viewer | ViewerModel, qtbot: QtBot) -> Iterator[Desk]:
     for frame, labels in enumerate(masks()):
         view.session.store.put(frame, labels)
         view.session.timeline.record(frame, {1: 0.9, 3: 0.8}, {1: 100, 3: 100})
-    view.session.make_keyframe(2)
+    view.session.keyframes.make(2)
     view.show()
     view.go_to(0)
     dock = Export(viewer)

@@ -22,7 +22,7 @@ def test_a_clean_up_is_one_step(desk: Desk, qtbot: QtBot) -> None:
     before = desk.view.masks.data.copy()
     desk.view.session.set_span(range(2, 10))
     desk.view.session.freeze([3], True)
-    desk.view.session.make_keyframe(4)
+    desk.view.session.keyframes.make(4)
     choose(desk, "Drop specks", 5)
 
     _clean(desk, qtbot)
@@ -38,7 +38,7 @@ def test_a_clean_up_is_one_step(desk: Desk, qtbot: QtBot) -> None:
 
 def test_keyframes_are_cleaned_up_if_wanted(desk: Desk, qtbot: QtBot) -> None:
     """And stay keyframes."""
-    desk.view.session.make_keyframe(4)
+    desk.view.session.keyframes.make(4)
     desk.review.clean_up.keyframes.setChecked(True)
     desk.view.go_to(4)
     desk.review.clean_up.frames.setCurrentText("This frame")
@@ -56,7 +56,7 @@ def test_what_the_user_draws_meanwhile_stays(desk: Desk, qtbot: QtBot) -> None:
     choose(desk, "Drop specks", 5)
 
     desk.review.clean_up.apply()
-    desk.view.session.make_keyframe(9)
+    desk.view.session.keyframes.make(9)
     qtbot.waitUntil(lambda: not desk.review.clean_up.running, timeout=60_000)
 
     assert desk.view.masks.data[9, 2, 50] == 1
@@ -81,7 +81,7 @@ def test_the_preview_shows_what_apply_does(desk: Desk, qtbot: QtBot) -> None:
 
 def test_the_preview_leaves_alone_what_apply_does(desk: Desk) -> None:
     """A keyframe is shown as it is, until keyframes are wanted too."""
-    desk.view.session.make_keyframe(0)
+    desk.view.session.keyframes.make(0)
     choose(desk, "Grow or shrink", -2)
     desk.review.clean_up.preview.setChecked(True)
     np.testing.assert_array_equal(desk.viewer.layers[PREVIEW].data, masks())

@@ -141,7 +141,7 @@ def propagate_all(
     wait(lambda: workspace.run.progress.done > done, "the run, which needs no dock")
     _, propagate = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
     propagate.panel.pause_button.click()
-    wait(lambda: workspace.run.job.is_paused, "the pause")
+    wait(lambda: workspace.run.is_paused, "the pause")
     view.go_to(last)
     paint(view.masks, last, truth[last])
     wait(lambda: last in view.session.store.keyframes, "the keyframe painted meanwhile")

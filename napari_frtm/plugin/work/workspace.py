@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QThreadPool, Signal
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import is_session
 from napari_frtm.plugin.run.job import Job
-from napari_frtm.plugin.run.preload import prepare_for_torch
 from napari_frtm.plugin.run.prepare import Prepared, prepare
-from napari_frtm.plugin.run.progress import Progress
 from napari_frtm.plugin.work.session import Session
-from napari_frtm.session.carry_out import NetworkCache, carry_out
-from napari_frtm.session.provenance import provenance
-from napari_frtm.session.request import Advanced, Started
+from napari_frtm.session.carry_out import NetworkCache
 from napari_frtm.session.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from napari_frtm.plugin.run.prepare import PaintedLayer
     from napari_frtm.plugin.source.video import VideoSource
     from napari_frtm.plugin.work.cleaning import Cleaning
     from napari_frtm.plugin.work.exporting import Exporting
     from napari_frtm.plugin.work.running import Run
-    from napari_frtm.session.request import Request
 
 _PATIENCE = 10_000  # milliseconds that a closing viewer waits for the frames being computed
 
@@ -142,26 +135,8 @@ class Workspace(QObject):  # type: ignore[misc]
             self.current = session
             self.changed.emit()
 
-    def start(
-        self,
-        run: Run,
-        *,
-        folder: Path | None = None,
-        layer: PaintedLayer | None = None,
-        imported: Callable[[dict[int, Any]], None] = lambda painted: None,
-    ) -> None:
+    def start(self, run: Run) -> None:
         """Start a run; what goes wrong comes as `trouble`.
-
-        Parameters
-        ----------
-        run : Run
-            What to do.
-        folder : Path, optional
-            Where to save the session; if there is a session of the video, it is taken up.
-        layer : PaintedLayer, optional
-            The user's layer, if there are frames on it that have to be read.
-        imported : callable
-            Told the painted frames that were found there.
 
         Raises
         ------
@@ -173,43 +148,18 @@ class Workspace(QObject):  # type: ignore[misc]
         if self.is_busy:
             raise FrtmError("Masks are still being changed. Try again in a moment.")
         self.run = run
+        run.changed.connect(self.run_changed)
+        run.taken_up.connect(self._run_taken_up)
+        run.writing.connect(self._run_writes)
+        run.failed.connect(self.trouble)
+        run.ended.connect(self._run_ended)
         self.run_changed.emit()
-
-        def take(prepared: Prepared) -> None:
-            if prepared.store is not None:
-                run.session.take_up(prepared.store)
-                self.taken_up.emit(run.session)
-            if layer is not None:
-                run.session.keyframes.take(prepared.painted, layer.frames)
-                imported(prepared.painted)
-
-        def read() -> None:
-            store, source = run.session.store, run.session.source
-            run.job.start(prepare, source, store, folder, create=True, layer=layer)
-
-        run.job = Job("reading what is painted (FRTM)")
-        run.job.yielded.connect(take)
-        run.job.failed.connect(self._fail)
-        run.job.ended.connect(self._launch)
-        opening = self._opening.get(run.session)
-        read() if opening is None else opening.ended.connect(read)
-
-    def pause(self) -> None:
-        """Let the run wait after the frames that are being computed."""
-        if self.run is not None:
-            self.run.job.pause()
-
-    def resume(self) -> None:
-        """Let the run go on."""
-        if self.run is not None:
-            self.run.job.resume()
-            if self.run.progress is not None:
-                self.run.progress.restart()
+        run.start(self._networks, self._opening.get(run.session))
 
     def toggle_pause(self) -> None:
-        """Pause the run, or let it go on."""
+        """Let the run wait after the frames that are being computed, or go on."""
         if self.run is not None:
-            self.resume() if self.run.job.is_paused else self.pause()
+            self.run.resume() if self.run.is_paused else self.run.pause()
 
     def clean_up(self, cleaning: Cleaning) -> None:
         """Start a clean-up; what goes wrong comes as `trouble`.
@@ -246,9 +196,7 @@ class Workspace(QObject):  # type: ignore[misc]
     def cancel(self) -> None:
         """Stop the run after the frames that are being computed; finished frames stay."""
         if self.run is not None:
-            self.run.stopping = True
-            self.run.job.cancel()
-            self.run_changed.emit()
+            self.run.cancel()
 
     def end(self, session: Session) -> None:
         """End a session: its video is gone. Its run is stopped, and can go on another time."""
@@ -321,80 +269,28 @@ class Workspace(QObject):  # type: ignore[misc]
         self.exporting = None
         self.run_changed.emit()
 
-    def _launch(self) -> None:
-        """Start the run itself, once all is read."""
-        run = self.run
-        if run is None:
-            return
-        if run.stopping or run.error:
-            self._finish()
-            return
-        try:
-            request = run.session.request(run.settings, run.scope, run.here)
-            largest = max((int(v.max(initial=0)) for v in request.keyframes.values()), default=0)
-            run.session.store.make_room(largest)  # here: painting goes on in the same array
-            run.session.edits.begin("Propagate")
-        except (FrtmError, OSError, MemoryError) as error:
-            self._fail(str(error))
-            self._finish()
-            return
-        run.job = Job("the propagation of masks (FRTM)")
-        run.job.yielded.connect(self._receive)
-        run.job.failed.connect(self._fail)
-        run.job.paused.connect(self.run_changed)
-        run.job.resumed.connect(self.run_changed)
-        run.job.ended.connect(self._finish)
-        run.job.start(_carried_out, request, self._networks, run.continues)
-
-    def _receive(self, item: Started | Advanced) -> None:
-        run = self.run
-        if run is None or (run.stopping and run.started is None):
-            return
-        if isinstance(item, Started):
-            frames = item.coverage.frames
-            run.started = item
-            run.progress = Progress(item.total, item.done)
-            run.session.edits.rename(f"Propagate {frames.start}-{frames.stop - 1}")
-            run.session.runs.append(provenance(item))
-            run.session.save_settings()
-            self.started.emit(run.session)
-        elif run.progress is not None:
-            run.progress.reach(item.done)
-            for written in item.frames:
-                run.session.edits.note(written)
-                run.newest = written.index
-            run.session.touch(*(written.index for written in item.frames))
-        self.run_changed.emit()
-
-    def _fail(self, text: str) -> None:
+    def _run_taken_up(self) -> None:
         if self.run is not None:
-            self.run.error = text
-        self.trouble.emit(text)
+            self.taken_up.emit(self.run.session)
 
-    def _finish(self) -> None:
-        """Come to rest; the last signal of the thread, after an error too."""
+    def _run_writes(self) -> None:
+        if self.run is not None:
+            self.started.emit(self.run.session)
+
+    def _run_ended(self) -> None:
         run, self.run = self.run, None
         if run is None:
             return
-        session = run.session
-        session.edits.end()
-        if session in self._ending:
-            self._ending.remove(session)
-            session.close()
+        if run.session in self._ending:
+            self._ending.remove(run.session)
+            run.session.close()
         else:
             if run.stopping:
-                session.store.end_run()
-            session.announce()
+                run.session.store.end_run()
+            run.session.announce()
         self.run_changed.emit()
         self.ended.emit(run.outcome)
 
     def _say_unsaved(self, reason: str) -> None:
         if reason:
             self.trouble.emit(f"Your work cannot be saved now, but is still here: {reason}")
-
-
-def _carried_out(
-    request: Request, networks: NetworkCache, continues: bool
-) -> Generator[Started | Advanced, None, None]:
-    prepare_for_torch()
-    yield from carry_out(request, networks, continues=continues)

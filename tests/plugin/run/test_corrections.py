@@ -136,7 +136,7 @@ def test_pause_and_resume(desk: Desk, qtbot: QtBot) -> None:
     widget.start()
     qtbot.waitUntil(lambda: widget.panel.bar.value() > 0, timeout=SECONDS)
     widget.toggle_pause()
-    qtbot.waitUntil(lambda: widget.workspace.run.job.is_paused, timeout=SECONDS)
+    qtbot.waitUntil(lambda: widget.workspace.run.is_paused, timeout=SECONDS)
     paused = widget.workspace.run.progress.done
     qtbot.wait(300)
 
@@ -153,7 +153,7 @@ def test_frames_painted_in_mid_run_stay(desk: Desk, qtbot: QtBot, clip: Clip) ->
     widget.start()
     qtbot.waitUntil(lambda: widget.panel.bar.value() > 0, timeout=SECONDS)
     widget.toggle_pause()
-    qtbot.waitUntil(lambda: widget.workspace.run.job.is_paused, timeout=SECONDS)
+    qtbot.waitUntil(lambda: widget.workspace.run.is_paused, timeout=SECONDS)
     view = workspace_view(desk.viewer).open(desk.video)
     qtbot.waitUntil(lambda: view.masks is not None, timeout=SECONDS)
     _correct(view, 11, clip.truth[11])
@@ -175,7 +175,7 @@ def test_other_docks_know_in_and_out(desk: Desk, qtbot: QtBot) -> None:
     desk.widget.start()
     qtbot.waitUntil(lambda: desk.widget.workspace.run.started is not None, timeout=SECONDS)
     desk.widget.toggle_pause()
-    qtbot.waitUntil(lambda: desk.widget.workspace.run.job.is_paused, timeout=SECONDS)
+    qtbot.waitUntil(lambda: desk.widget.workspace.run.is_paused, timeout=SECONDS)
     with pytest.raises(FrtmError, match="still being changed"):
         view.session.edits.undo()
     desk.widget.toggle_pause()

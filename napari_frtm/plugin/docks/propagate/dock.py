@@ -128,8 +128,17 @@ class Propagate(QWidget):  # type: ignore[misc]
             raise FrtmError(form.missing)
         self._show_span()  # the keys may have set it just now
         session.form = form.state()
-        run = Run(session, form.settings, scope, here, continues)
-        self.workspace.start(run, folder=form.folder.path, layer=unread, imported=read)
+        run = Run(
+            session,
+            form.settings,
+            scope,
+            here,
+            continues=continues,
+            folder=form.folder.path,
+            layer=unread,
+            imported=read,
+        )
+        self.workspace.start(run)
 
     def _choose_video(self) -> None:
         """Let the video of the form be the current one; its work is taken up."""

@@ -59,7 +59,7 @@ class RunPanel(QWidget):  # type: ignore[misc]
     def show_run(self, run: Run) -> None:
         """Say where and how a run is carried out, and how far it is."""
         self.show_busy()
-        stopping, paused = run.stopping, run.job.is_paused
+        stopping, paused = run.stopping, run.is_paused
         self.cancel_button.setEnabled(not stopping)
         self.pause_button.setEnabled(not stopping and run.started is not None)
         self.pause_button.setText("Resume" if paused else "Pause")

@@ -53,31 +53,56 @@ def read_session(path: str | Path, find_reader: Callable[[str], Read | None]) ->
 
 
 def with_earlier_work(layers: list[LayerData]) -> list[LayerData]:
-    """Return layers as read; earlier work on the video comes once it is shown, if there is any."""
+    """Return layers as read; earlier work on the video comes once it is shown, if there is any.
+
+    It is shown from its first frame on. napari goes to the middle of a first layer; of a movie, all
+    pictures since the last key picture would be decoded for that, so no layer is told of that step.
+    """
     viewer = napari.current_viewer()
     if viewer is None:
         return layers
     source = layers[0][1]["metadata"]["source"]
+    inserting, inserted = viewer.layers.events.inserting, viewer.layers.events.inserted
+    steps = viewer.dims.events.point, viewer.dims.events.current_step
+    is_first = False
 
-    def take_up(event: Event) -> None:
+    def begin() -> None:
+        nonlocal is_first
+        is_first = not viewer.layers
+        if is_first:
+            for step in steps:
+                step.block()
+
+    def end(event: Event) -> None:
         layer = event.value
-        if layer.metadata.get("source") == source:
-            viewer.layers.events.inserted.disconnect(take_up)
+        arrived = layer.metadata.get("source") == source
+        if arrived:
+            inserting.disconnect(begin)
+            inserted.disconnect(end)
+            _to_first_frame(viewer, layer)
             # later: napari is in the middle of adding the video
             QTimer.singleShot(0, partial(_resume, viewer, layer))
+        if is_first:
+            for step in steps:
+                step.unblock()
+            steps[0](value=viewer.dims.point)
+            steps[1](value=viewer.dims.current_step)
 
-    viewer.layers.events.inserted.connect(take_up)
+    inserting.connect(begin)
+    inserted.connect(end)
     return layers
 
 
+def _to_first_frame(viewer: Viewer, video: Image) -> None:
+    axis = viewer.dims.ndim - video.ndim
+    viewer.dims.set_point(axis, video.data_to_world([0] * video.ndim)[0])
+
+
 def _resume(viewer: Viewer, video: Image) -> None:
-    """Take up earlier work, and go to the first frame: napari goes to the middle one."""
-    view = workspace_view(viewer)
-    found = view.resume(video)
+    """Take up earlier work."""
+    found = workspace_view(viewer).resume(video)
     if found is not None:
         found.go_to(0)
-        return
-    viewer.dims.set_point(viewer.dims.ndim - video.ndim, video.data_to_world([0] * video.ndim)[0])
 
 
 def _with_session(options: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.plugin.source.layers import placement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari.layers import Layer
     from numpy.typing import NDArray
 
@@ -42,13 +44,13 @@ def mark(layer: Layer, kind: str, video: Layer, runs: list[dict[str, Any]]) -> N
     }
 
 
-def masks_layer(data: Any, video: Image, axes: VideoAxes) -> Labels:
-    """Return a layer for object ids."""
-    return Labels(data, name=f"{video.name} masks", **placement(video, axes))
+def masks_layer(data: Any, video: Image, place: Mapping[str, Any]) -> Labels:
+    """Return a layer for object ids, at a place that `over` gives."""
+    return Labels(data, name=f"{video.name} masks", **place)
 
 
-def scores_layer(data: Any, video: Image) -> Image:
-    """Return a layer for coarse scores; `place` has to lay it over the video."""
+def scores_layer(data: Any, video: Image, place: Mapping[str, Any]) -> Image:
+    """Return a layer for coarse scores, at a place that `over` gives."""
     return Image(
         data,
         name=f"{video.name} scores",
@@ -57,13 +59,12 @@ def scores_layer(data: Any, video: Image) -> Image:
         opacity=0.6,
         interpolation2d="nearest",
         visible=False,
-        units=video.units,
-        axis_labels=video.axis_labels,
+        **place,
     )
 
 
-def probability_layer(data: Any, object_id: int, video: Image) -> Image:
-    """Return a layer for the soft masks of an object; `place` has to lay it over the video."""
+def probability_layer(data: Any, object_id: int, video: Image, place: Mapping[str, Any]) -> Image:
+    """Return a layer for the soft masks of an object, at a place that `over` gives."""
     return Image(
         data,
         name=f"{video.name} probability {object_id}",
@@ -71,21 +72,18 @@ def probability_layer(data: Any, object_id: int, video: Image) -> Image:
         contrast_limits=(0, 255),
         blending="additive",
         visible=False,
-        units=video.units,
-        axis_labels=video.axis_labels,
+        **place,
     )
 
 
-def place(layer: Layer, video: Image, axes: VideoAxes, stretch: NDArray[np.float64]) -> None:
-    """Lay a result over its video.
+def over(video: Image, axes: VideoAxes, stretch: NDArray[np.float64]) -> dict[str, Any]:
+    """Return where a result lies: over its video; by the names of a layer's attributes.
 
     napari puts whole coordinates at the centres of pixels, so the centre of the first coarse pixel
     is half of it less half a pixel of the video away from the first pixel's.
 
     Parameters
     ----------
-    layer : napari.layers.Layer
-        The result.
     video : napari.layers.Image
         Its video.
     axes : VideoAxes
@@ -101,8 +99,14 @@ def place(layer: Layer, video: Image, axes: VideoAxes, stretch: NDArray[np.float
     ).linear_matrix
     options["translate"] = options["translate"] + linear @ ((factors - 1) / 2)
     options["scale"] = options["scale"] * factors
+    return options
+
+
+def move(layer: Layer, place: Mapping[str, Any]) -> None:
+    """Let a layer lie at a place that `over` gives; what is so already is not drawn again."""
     for name in PLACEMENT:
-        setattr(layer, name, options[name])
+        if not np.array_equal(getattr(layer, name), place[name]):
+            setattr(layer, name, place[name])
 
 
 def score_stretch(store: Store) -> NDArray[np.float64]:

@@ -17,7 +17,8 @@ from napari_frtm.plugin.view.result_layers import (
     PLACEMENT,
     mark,
     masks_layer,
-    place,
+    move,
+    over,
     probability_layer,
     score_stretch,
     scores_layer,
@@ -30,11 +31,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
-    from numpy.typing import NDArray
 
     from napari_frtm.plugin.work.session import Session
-
-_ONE = np.ones(2)
 
 
 class SessionView(QObject):  # type: ignore[misc]
@@ -114,20 +112,19 @@ class SessionView(QObject):  # type: ignore[misc]
         if store.masks is not None and wanted and "masks" not in self._removed:
             if self.masks is None:
                 self._add_masks(store.masks)
-            self._attach(self.masks, store.masks, _ONE)
+            self._attach(self.masks, store.masks)
         if store.scores is not None and "scores" not in self._removed:
             if self.scores is None:
                 self._add_scores(store.scores)
-            self._attach(self.scores, store.scores, score_stretch(store))
+            self._attach(self.scores, store.scores)
         for object_id, array in store.probabilities.items():
             if f"probability {object_id}" not in self._removed:
                 if object_id not in self.probabilities:
                     self._add_probability(object_id, array)
-                stretch = np.array(store.size[1:]) / array.shape[1:]
-                self._attach(self.probabilities[object_id], array, stretch)
+                self._attach(self.probabilities[object_id], array)
 
     def _add_masks(self, array: Any) -> None:
-        layer = masks_layer(self._view_of(array), self.video, self.session.source.axes)
+        layer = masks_layer(self._view_of(array), self.video, self._place(array))
         if self.like is not None:
             layer.colormap = copy(self.like.colormap)
         self._add(layer, "masks", array)
@@ -136,14 +133,15 @@ class SessionView(QObject):  # type: ignore[misc]
         self.masks = layer
 
     def _add_scores(self, array: Any) -> None:
-        layer = scores_layer(self._view_of(array), self.video)
+        layer = scores_layer(self._view_of(array), self.video, self._place(array))
         layer.visible = self._scores_wanted
-        self._add(layer, "scores", None)
+        self._add(layer, "scores", array)
         self.scores = layer
 
     def _add_probability(self, object_id: int, array: Any) -> None:
-        layer = probability_layer(self._view_of(array), object_id, self.video)
-        self._add(layer, "probability", None)
+        place = self._place(array)
+        layer = probability_layer(self._view_of(array), object_id, self.video, place)
+        self._add(layer, "probability", array)
         self.probabilities[object_id] = layer
 
     def _view_of(self, array: Any) -> Any:
@@ -209,14 +207,21 @@ class SessionView(QObject):  # type: ignore[misc]
         if active is not None:
             layers.selection.active = active
 
-    def _attach(self, layer: Layer | None, array: Any, stretch: NDArray[np.float64]) -> None:
+    def _attach(self, layer: Layer | None, array: Any) -> None:
         """Let a layer show an array of the store, and lie where it belongs."""
         if layer is None or self._shown.get(layer) is array:
             return
-        known, self._shown[layer] = self._shown.get(layer), array
-        if known is not None:
-            layer.data = self._view_of(array)
-        place(layer, self.video, self.session.source.axes, stretch)
+        self._shown[layer] = array
+        layer.data = self._view_of(array)
+        move(layer, self._place(array))
+
+    def _place(self, array: Any) -> dict[str, Any]:
+        """Return where a layer that shows an array of the store lies."""
+        size = np.array(self.session.store.size[1:])
+        stretch = size / array.shape[1:]
+        if array is self.session.store.scores:
+            stretch = score_stretch(self.session.store)
+        return over(self.video, self.session.source.axes, stretch)
 
     def _redraw(self, frames: set[int]) -> None:
         """Draw the displayed frame of all layers again, if it has changed."""
@@ -237,15 +242,8 @@ class SessionView(QObject):  # type: ignore[misc]
 
     def _place_all(self, event: Event) -> None:
         """Lie over the video where it is now."""
-        store, axes = self.session.store, self.session.source.axes
-        stretches = {self.masks: _ONE}
-        if self.scores is not None:
-            stretches[self.scores] = score_stretch(store)
-        for layer in self.probabilities.values():
-            stretches[layer] = np.array(store.size[1:]) / layer.data.shape[-2:]
-        for layer, stretch in stretches.items():
-            if layer is not None:
-                place(layer, self.video, axes, stretch)
+        for layer, array in self._shown.items():
+            move(layer, self._place(array))
 
     def _rename(self, event: Event) -> None:
         """Call the layers after the video, unless the user has renamed them."""

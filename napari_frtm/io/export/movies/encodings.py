@@ -64,7 +64,7 @@ class Encoding:
 
 
 H264 = Encoding(
-    codecs={"libx264": {"crf": "18", "preset": "fast"}, "mpeg4": {"qmin": "2", "qmax": "4"}},
+    codecs={"libx264": {"crf": "18", "preset": "fast", "rc-lookahead": "10"}, "mpeg4": {"qmin": "2", "qmax": "4"}},
     pixels="yuv420p",
 )
 PRORES_4444 = Encoding(

@@ -105,7 +105,7 @@ class Export(QWidget):  # type: ignore[misc]
         self.source.look()
         masks = self._masks
         if masks is not None:
-            self.form.propose(masks.folder, masks.name, soft=masks.are_soft)
+            self.form.propose(masks.folder, masks.name, soft=masks.are_soft, size=masks.size)
         self._show_running()
 
     def _choose(self) -> None:

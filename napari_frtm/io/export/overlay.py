@@ -55,11 +55,12 @@ def to_integers(
     if image.shape[-1] != 3:
         image = np.repeat(image[..., :1], 3, axis=-1)
     if image.dtype == np.uint8 and (low, high) == (0, 255):
-        return image if depth == 8 else image.astype(np.uint16) * np.uint16(257)
+        same = np.asarray(image, np.uint8)
+        return same if depth == 8 else np.asarray(same.astype(np.uint16) * np.uint16(257))
     real = image.astype(np.result_type(image.dtype, np.float32))
     span = high - low if high > low else 1.0
     inside = np.clip(np.nan_to_num(real, nan=low), low, max(high, low)) - low
-    return np.rint(inside * (((1 << depth) - 1) / span)).astype(f"uint{depth}")
+    return np.asarray(np.rint(inside * (((1 << depth) - 1) / span)), f"uint{depth}")
 
 
 def overlay(frame: NDArray[np.uint8], labels: Labels, alpha: float = 0.5) -> NDArray[np.uint8]:

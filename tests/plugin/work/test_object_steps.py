@@ -11,7 +11,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.view.workspace_view import workspace_view
-from napari_frtm.plugin.work.object_work import describe_object, edit_objects
+from napari_frtm.plugin.work.object_work import describe_object, editing
 from napari_frtm.session.object_edits import ObjectEdit, Operation
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
+    from napari_frtm.plugin.work.editing import Editing
     from napari_frtm.plugin.work.session import Session
 
 T, H, W = 6, 20, 30
@@ -50,14 +51,24 @@ def _idle(session: Session) -> bool:
     return not session.edits.is_busy
 
 
+def _do(session: Session, qtbot: QtBot, change: Editing) -> None:
+    """Make a change of objects, to its end."""
+    with qtbot.waitSignal(change.ended, timeout=60_000):
+        change.start()
+
+
+def _delete(object_id: int) -> ObjectEdit:
+    return ObjectEdit(operation=Operation.DELETE, object_id=object_id)
+
+
 def test_a_swap_is_one_step(session: Session, qtbot: QtBot) -> None:
     """From a frame on; undone and redone as a whole, with areas and confidence."""
     session.freeze([4], True)
 
-    frozen = edit_objects(session, SWAP, range(2, T))
-    qtbot.waitUntil(lambda: _idle(session))
+    change = editing(session, SWAP, range(2, T))
+    _do(session, qtbot, change)
 
-    assert frozen == 1
+    assert change.frozen == 1
     swapped = [session.store.labels(t)[7, 7] for t in range(T)]
     assert swapped == [1, 1, 2, 2, 1, 2]
     assert session.timeline.area[1].tolist() == [50, 50, 25, 25, 50, 25]
@@ -72,8 +83,7 @@ def test_a_swap_is_one_step(session: Session, qtbot: QtBot) -> None:
 
 def test_deleted_objects_are_no_longer_listed(session: Session, qtbot: QtBot) -> None:
     """But come back with an undo."""
-    edit_objects(session, ObjectEdit(operation=Operation.DELETE, object_id=2), range(T))
-    qtbot.waitUntil(lambda: _idle(session))
+    _do(session, qtbot, editing(session, _delete(2), range(T)))
     assert session.timeline.object_ids == [1]
 
     session.edits.undo()
@@ -99,7 +109,7 @@ def test_names_and_parents_are_undone_and_redone(session: Session) -> None:
 def test_a_refused_change_leaves_everything_free(session: Session) -> None:
     """Another one may begin at once."""
     with pytest.raises(FrtmError, match="no object 7"):
-        edit_objects(session, ObjectEdit(operation=Operation.DELETE, object_id=7), range(T))
+        editing(session, _delete(7), range(T))
 
     assert _idle(session)
     assert session.history.last is None
@@ -110,8 +120,7 @@ def test_keyframes_of_a_layer_keep_their_new_ids(session: Session, qtbot: QtBot)
     drawn = np.where(_masks() == 1, 1, 0).astype(np.uint8)
     session.keyframes.take({0: drawn}, range(T))
 
-    edit_objects(session, SWAP, range(T))
-    qtbot.waitUntil(lambda: _idle(session))
+    _do(session, qtbot, editing(session, SWAP, range(T)))
     session.keyframes.take({0: drawn}, range(T))
 
     np.testing.assert_array_equal(session.store.keyframes[0], drawn * 2)

@@ -34,7 +34,7 @@ def test_a_swap_from_here_on(desk: Desk, qtbot: QtBot, messages: list[str]) -> N
     _do(desk, qtbot, "Swap", object_id=1, other=2)
 
     assert [store.labels(t)[15, 15] for t in (5, 6, 8, FRAMES - 1)] == [1, 2, 1, 2]
-    assert messages == ["1 frozen frames were left alone. Unfreeze them to change them."]
+    assert messages == ["1 frozen frames are left alone. Unfreeze them to change them."]
     desk.review.look()
     desk.review.undo_button.click()
     qtbot.waitUntil(lambda: not desk.view.session.edits.is_busy)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QThreadPool
 
-from napari_frtm.errors import FrtmError
+from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.view.workspace_view import workspace_view
-from napari_frtm.plugin.work.object_work import describe_object, editing
+from napari_frtm.plugin.work.object_work import describe_object, dividing, editing
+from napari_frtm.session.division import Division
 from napari_frtm.session.object_edits import ObjectEdit, Operation
 
 if TYPE_CHECKING:
@@ -20,24 +23,40 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
+    from napari_frtm.plugin.view.workspace_view import WorkspaceView
     from napari_frtm.plugin.work.editing import Editing
     from napari_frtm.plugin.work.session import Session
+    from napari_frtm.plugin.work.workspace import Workspace
+    from napari_frtm.session.history import FrameState
 
 T, H, W = 6, 20, 30
 SWAP = ObjectEdit(operation=Operation.SWAP, object_id=1, other=2)
 
 
 @pytest.fixture
-def session(make_napari_viewer: Callable[[], Viewer]) -> Iterator[Session]:
+def view(make_napari_viewer: Callable[[], Viewer]) -> Iterator[WorkspaceView]:
+    """Return what shows the work in a viewer; nothing runs after."""
+    view = workspace_view(make_napari_viewer())
+    yield view
+    view.close()
+    assert QThreadPool.globalInstance().waitForDone(60_000)
+
+
+@pytest.fixture
+def workspace(view: WorkspaceView) -> Workspace:
+    """Return the work itself."""
+    return view.workspace
+
+
+@pytest.fixture
+def session(view: WorkspaceView) -> Session:
     """Return the work on a video whose frames hold objects 1 and 2."""
-    viewer = make_napari_viewer()
-    video = viewer.add_image(np.zeros((T, H, W), np.uint8), name="clip")
-    session = workspace_view(viewer).open(video, VideoAxes()).session
+    video = view.viewer.add_image(np.zeros((T, H, W), np.uint8), name="clip")
+    session = view.open(video, VideoAxes()).session
     for frame in range(T):
         session.store.put(frame, _masks())
         session.timeline.record(frame, {1: 0.9, 2: 0.5}, {1: 50, 2: 25})
-    yield session
-    workspace_view(viewer).close()
+    return session
 
 
 def _masks() -> np.ndarray:
@@ -124,3 +143,101 @@ def test_keyframes_of_a_layer_keep_their_new_ids(session: Session, qtbot: QtBot)
     session.keyframes.take({0: drawn}, range(T))
 
     np.testing.assert_array_equal(session.store.keyframes[0], drawn * 2)
+
+
+def test_a_division_is_one_step(session: Session, qtbot: QtBot) -> None:
+    """Ids and parents; undone and redone as a whole."""
+    for frame in range(3, T):
+        labels = _masks()
+        labels[16:18, 5:10] = 1
+        session.store.put(frame, labels)
+    division = Division(object_id=1, frame=3, daughters=(4, 5))
+
+    _do(session, qtbot, dividing(session, division))
+
+    assert [session.store.labels(t)[7, 7] for t in range(T)] == [1, 1, 1, 4, 4, 4]
+    assert session.store.labels(4)[17, 7] == 5
+    assert {i: known.parent for i, known in session.store.objects.items()} == {4: 1, 5: 1}
+    assert session.edits.undo() == "Divide object 1 into 4 and 5"
+    qtbot.waitUntil(lambda: _idle(session))
+    assert session.store.objects == {}
+    assert session.store.labels(4)[17, 7] == session.store.labels(4)[7, 7] == 1
+    session.edits.redo()
+    qtbot.waitUntil(lambda: _idle(session))
+    assert session.store.labels(4)[17, 7] == 5
+    assert set(session.store.objects) == {4, 5}
+
+
+def test_a_change_that_is_stopped_leaves_whole_frames(
+    session: Session, workspace: Workspace, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those before are changed, the others are not; one undo brings all back."""
+    reached, go_on, read = Event(), Event(), session.store.state
+
+    def slow(index: int) -> FrameState:
+        if index == 2:
+            reached.set()
+            go_on.wait(60)
+        return read(index)
+
+    monkeypatch.setattr(session.store, "state", slow)
+    change = editing(session, SWAP, range(T))
+    workspace.clean_up(change)
+    qtbot.waitUntil(reached.is_set, timeout=60_000)
+    assert workspace.is_busy
+    with pytest.raises(FrtmError, match="still being changed"):
+        workspace.clean_up(editing(session, SWAP, range(T)))
+    change.cancel()
+    go_on.set()
+    qtbot.waitUntil(lambda: workspace.cleaning is None, timeout=60_000)
+
+    swapped = [int(session.store.labels(t)[7, 7]) for t in range(T)]
+    assert swapped[:3] == [2, 2, 2]
+    assert swapped[4:] == [1, 1]
+    done = swapped.count(2)
+    assert change.outcome == (
+        f"Swap objects 1 and 2 was stopped after {done} of 6 frames. Undo brings them back."
+    )
+    assert [int(area) for area in session.timeline.area[1]] == [25] * done + [50] * (T - done)
+    session.edits.undo()
+    qtbot.waitUntil(lambda: _idle(session))
+    assert all(session.store.labels(t)[7, 7] == 1 for t in range(T))
+
+
+def test_a_change_that_cannot_be_saved_is_said_and_undone(
+    session: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frame that failed is in the step as well."""
+    replace, said = session.store.replace, []
+
+    def full(index: int, labels: np.ndarray) -> None:
+        replace(index, labels)
+        if index == 3:
+            raise OutputError("Cannot write: the disk is full.")
+
+    change = editing(session, SWAP, range(T))
+    change.failed.connect(said.append)
+    with monkeypatch.context() as broken:
+        broken.setattr(session.store, "replace", full)
+        _do(session, qtbot, change)
+
+    assert said == ["Swap objects 1 and 2 stopped: Cannot write: the disk is full."]
+    assert "failed after 4 of 6 frames" in change.outcome
+    assert _idle(session)
+    session.edits.undo()
+    qtbot.waitUntil(lambda: _idle(session))
+    assert all(session.store.labels(t)[7, 7] == 1 for t in range(T))
+
+
+def test_a_video_that_is_removed_ends_the_change(
+    session: Session, workspace: Workspace, qtbot: QtBot
+) -> None:
+    """Its folder is let go of after the frame under way."""
+    change = editing(session, SWAP, range(T))
+    workspace.clean_up(change)
+
+    workspace.end(session)
+    qtbot.waitUntil(lambda: workspace.cleaning is None, timeout=60_000)
+
+    assert change.is_stopping
+    assert not workspace.is_busy

@@ -2,14 +2,15 @@
 
     QT_QPA_PLATFORM=offscreen python benchmarks/matte_views.py [--size 2160x3840] [--objects 2]
 
-The video is drawn before; masks and soft masks are of discs, as a run leaves them. Milliseconds, the
-median over frames: the picture alone, and with giving it to napari (which draws no thumbnail here).
+The video is drawn before; masks and soft masks are of discs, as a run leaves them. Milliseconds,
+the median over frames: the picture alone, and with giving it to napari.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,6 +20,9 @@ from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.view import matte_view as views
 from napari_frtm.plugin.view.matte_pictures import Look
 from napari_frtm.plugin.view.workspace_view import workspace_view
+
+if TYPE_CHECKING:
+    from napari_frtm.session.store import Store
 
 FRAMES = 8
 WORKING = 480
@@ -40,14 +44,15 @@ def main() -> None:
     for frame in (0, FRAMES - 1):
         view.session.keyframes.make(frame)
     view.show()
-    print(f"{width} x {height}, {options.objects} objects\n\n| view | picture | shown |\n|---|---|---|")
+    print(f"{width} x {height}, {options.objects} objects\n")
+    print("| view | picture | shown |\n|---|---|---|")
     shown = views.matte_view(viewer)
     for look in list(Look)[1:]:
         shown.set_look(look)
         pictures, all_in_all = [], []
         for frame in range(1, FRAMES - 1):
             start = time.perf_counter()
-            views._picture(view, look)  # noqa: SLF001
+            views._picture(view, look)
             pictures.append(time.perf_counter() - start)
             start = time.perf_counter()
             view.go_to(frame)
@@ -61,8 +66,8 @@ def main() -> None:
     workspace_view(viewer).close()
 
 
-def _fill(store: object, frame: int, objects: int) -> None:
-    length, height, width = store.size
+def _fill(store: Store, frame: int, objects: int) -> None:
+    height, width = store.size[1:]
     labels = np.zeros((height, width), np.uint8)
     for k in range(objects):
         angle = frame / 10 + 2 * np.pi * k / objects

@@ -216,7 +216,10 @@ def _unknown_pieces(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray
     found = np.zeros(one.shape, bool)
     for mask, rest in ((one, other), (other, one)):
         count, pieces = cv2.connectedComponents(mask, connectivity=8)
-        if count > 1:
+        if count == 2:  # one piece, mostly
+            if not cv2.bitwise_and(mask, rest).any():
+                found |= mask > 0
+        elif count > 1:
             met = np.zeros(count, bool)
             met[pieces[rest > 0]] = True
             met[0] = True

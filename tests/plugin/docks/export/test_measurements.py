@@ -17,7 +17,7 @@ from napari_frtm.plugin.view.measuring import tracks_layer
 from napari_frtm.plugin.work.object_work import describe_object, editing
 from napari_frtm.session.object_edits import ObjectEdit, Operation
 
-from .conftest import FRAMES, SIZE, masks
+from .conftest import FRAMES, SIZE, finish, masks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from .conftest import Desk
-
-
-def finish(desk: Desk, qtbot: QtBot) -> None:
-    """Wait for the end of what was started."""
-    assert desk.dock.workspace.exporting is not None
-    qtbot.waitUntil(lambda: desk.dock.workspace.exporting is None, timeout=60_000)
 
 
 def test_features_by_hand(desk: Desk, qtbot: QtBot) -> None:

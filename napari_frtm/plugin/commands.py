@@ -149,19 +149,22 @@ def previous_doubtful(viewer: napari.viewer.Viewer) -> None:
 
 @_command
 def undo(viewer: napari.viewer.Viewer) -> None:
-    """Undo the last run or clean-up as a whole."""
+    """Undo the last run, clean-up or change of objects as a whole."""
     name = _idle(viewer).session.edits.undo()
     if name is None:
-        raise FrtmError("There is no run or clean-up to undo. Strokes are undone with Ctrl-Z.")
+        raise FrtmError(
+            "There is no run, clean-up or change of objects to undo. Strokes are undone with "
+            "Ctrl-Z."
+        )
     show_info(f"Undone: {name}.")
 
 
 @_command
 def redo(viewer: napari.viewer.Viewer) -> None:
-    """Redo the run or clean-up that was undone last."""
+    """Redo what was undone last."""
     name = _idle(viewer).session.edits.redo()
     if name is None:
-        raise FrtmError("There is no run or clean-up to redo.")
+        raise FrtmError("There is nothing to redo.")
     show_info(f"Redone: {name}.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.session.objects import SessionObject
     from napari_frtm.session.store import Store
+    from napari_frtm.session.whole_frames import Change
     from napari_frtm.types import Labels
 
 LARGEST_ID = 2**16 - 1
@@ -193,11 +195,11 @@ def edits_of(
     edit: ObjectEdit,
     frames: Iterable[int],
     piece: NDArray[np.bool_] | None = None,
-) -> Iterator[tuple[int, tuple[FrameState, FrameState] | None]]:
-    """Yield each frame, and all that is known of it before and after; None where it stays as it is.
+) -> Iterator[tuple[int, Change]]:
+    """Yield each frame, and what becomes of all that is known of it.
 
-    Frozen frames stay. A split follows the piece by its overlap from frame to frame, and ends where
-    it is gone or one with the rest again.
+    A split follows the piece by its overlap from frame to frame, and ends where it is gone or one
+    with the rest again.
 
     Parameters
     ----------
@@ -221,15 +223,9 @@ def edits_of(
                 if not piece.any():
                     return
             rest = mask & ~piece
-        if store.timeline.frozen[frame] or not store.timeline.filled[frame]:
-            yield frame, None
-            continue
-        state = whole_state(store, frame)
-        if edit.operation is Operation.SPLIT:
-            assert piece is not None
-            yield frame, (state, split(state, edit, piece))
+            yield frame, partial(split, edit=edit, piece=piece)
         else:
-            yield frame, (state, edited(state, edit))
+            yield frame, partial(edited, edit=edit)
 
 
 def check_edit(store: Store, edit: ObjectEdit, frames: range) -> None:
@@ -241,10 +237,10 @@ def check_edit(store: Store, edit: ObjectEdit, frames: range) -> None:
         If the object is not there, or the new id is in use already.
     """
     where = f"frames {frames.start}-{frames.stop - 1}" if len(frames) > 1 else f"frame {frames[0]}"
-    if _first(store, edit.object_id, frames) is None:
+    if first_frame(store, edit.object_id, frames) is None:
         raise FrtmError(f"There is no object {edit.object_id} on {where}.")
     if edit.operation in (Operation.RENUMBER, Operation.SPLIT):
-        used = _first(store, edit.other, frames)
+        used = first_frame(store, edit.other, frames)
         if used is not None:
             raise FrtmError(
                 f"Object {edit.other} is there already, on frame {used}. Choose a free number, "
@@ -280,37 +276,8 @@ def with_object(
     return {i: each for i, each in changed.items() if each.name or each.parent is not None}
 
 
-def whole_state(store: Store, index: int) -> FrameState:
-    """Return all that is known of a frame: what is drawn and soft masks as well."""
-    keyframe = None if index in store.complete else store.keyframes.get(index)
-    return replace(
-        store.state(index),
-        keyframe=None if keyframe is None else Packed.of(keyframe),
-        soft=_packed({i: np.asarray(soft[index]) for i, soft in store.probabilities.items()}),
-    )
-
-
-def bring_back(store: Store, index: int, state: FrameState) -> None:
-    """Let all that is known of a frame be so, as far as the state says; a keyframe stays one.
-
-    Raises
-    ------
-    OutputError
-        If the session folder cannot be written.
-    """
-    store.restore(index, state)
-    if state.keyframe is not None and index in store.keyframes and index not in store.complete:
-        store.set_keyframe(index, state.keyframe.labels, complete=False, shown=False)
-    if state.soft is not None:
-        levels = {i: each.labels for i, each in state.soft.items()}
-        for object_id, soft in store.probabilities.items():
-            if object_id not in levels:
-                levels[object_id] = np.zeros(soft.shape[1:], np.uint8)
-        store.put_soft(index, levels)
-
-
-def _first(store: Store, object_id: int, frames: range) -> int | None:
-    """Return the first frame that an object has pixels on."""
+def first_frame(store: Store, object_id: int, frames: range) -> int | None:
+    """Return the first of some frames, step 1, that an object has pixels on; None for none."""
     area = store.timeline.area.get(object_id)
     if area is None:
         return None

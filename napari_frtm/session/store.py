@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from threading import Condition, RLock
@@ -17,7 +18,7 @@ from napari_frtm.session.saving import Saver
 from napari_frtm.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -225,6 +226,13 @@ class Store:
         if self.timeline.frozen[index]:
             return True
         return index in self.keyframes and drawn.get(index) is not self.keyframes[index]
+
+    @contextmanager
+    def alone(self, index: int) -> Iterator[None]:
+        """Read and write a frame with nobody else between; waits while the user paints on it."""
+        with self._released:
+            self._released.wait_for(lambda: index not in self._held)
+            yield
 
     def hold(self, frames: Collection[int]) -> None:
         """Let runs wait before they write these frames, while the user paints; see `release`."""

@@ -193,9 +193,9 @@ def test_undo_and_redo_name_what_they_did(work: SessionView, messages: list[str]
     commands.redo(work.viewer)
 
     assert messages[0] == "Undone: Grow 1-1."
-    assert "no run or clean-up to undo" in messages[1]
+    assert "no run, clean-up or change of objects to undo" in messages[1]
     assert messages[2] == "Redone: Grow 1-1."
-    assert "no run or clean-up to redo" in messages[3]
+    assert "nothing to redo" in messages[3]
 
 
 def test_new_masks_are_selected_for_painting(

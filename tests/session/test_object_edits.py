@@ -14,17 +14,16 @@ from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.session.object_edits import (
     ObjectEdit,
     Operation,
-    bring_back,
     check_edit,
     edits_of,
     following_piece,
     free_id,
     piece_at,
     relabelled,
-    whole_state,
     with_object,
 )
 from napari_frtm.session.store import Store
+from napari_frtm.session.whole_frames import bring_back, carried_out, whole_state
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
@@ -51,12 +50,8 @@ def store() -> Store:
 
 def _apply(store: Store, edit: ObjectEdit, frames: range, piece: np.ndarray | None = None) -> dict:
     """Change a store; return what it held before."""
-    before = {}
-    for frame, states in edits_of(store, edit, frames, piece):
-        if states is not None:
-            before[frame], after = states
-            bring_back(store, frame, after)
-    return before
+    held = carried_out(store, edits_of(store, edit, frames, piece))
+    return {frame: state for frame, state in held if state is not None}
 
 
 def _edit(operation: Operation, object_id: int = 1, other: int = 0) -> ObjectEdit:

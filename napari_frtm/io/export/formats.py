@@ -13,7 +13,7 @@ from napari_frtm.io.export.masks.stacks import npz, ome_tiff
 from napari_frtm.io.export.mattes.cryptomatte import cryptomatte
 from napari_frtm.io.export.mattes.exr import exr, exr_layers
 from napari_frtm.io.export.mattes.images import cutout_png, cutout_tiff, matte_png, matte_tiff
-from napari_frtm.io.export.movies.encodings import FFV1, HUFFYUV, PRORES_4444, VP9
+from napari_frtm.io.export.movies.encodings import FFV1, HUFFYUV, PRORES_4444, VP9, odd_sides
 from napari_frtm.io.export.movies.shown import (
     cutout_movie,
     matte_only,
@@ -45,6 +45,10 @@ class Format:
         Whether it is a folder even though it has a suffix.
     needs_video : bool
         Whether the pixels of the video are needed.
+    even : bool
+        Whether the sides of its pictures must be even; odd ones grow by a pixel.
+    wide : int
+        Frames beside each other in its pictures.
     uses : set of str
         Which of ``names``, ``depth``, ``edges``, ``premultiplied`` and ``audio`` of the settings
         make a difference.
@@ -57,8 +61,15 @@ class Format:
     suffix: str = ""
     folder: bool = False
     needs_video: bool = False
+    even: bool = False
+    wide: int = 1
     uses: frozenset[str] = frozenset()
     package: str = ""
+
+    def remark(self, size: tuple[int, int]) -> str:
+        """Return what a user should know of its pictures of frames of size (H, W), if anything."""
+        height, width = size[0], size[1] * self.wide
+        return odd_sides((height, width)) if self.even and (height % 2 or width % 2) else ""
 
 
 _NAMES = frozenset({"names"})
@@ -181,6 +192,7 @@ FORMATS = {
     "webm": Format(
         label="VP9 with alpha",
         writer=cutout_movie(VP9),
+        even=True,
         suffix=".webm",
         needs_video=True,
         uses=_ALPHA_MOVIES,
@@ -188,6 +200,7 @@ FORMATS = {
     "overlay": Format(
         label="Masks over the video, H.264",
         writer=shown_movie(overlaid),
+        even=True,
         suffix=".mp4",
         needs_video=True,
         uses=frozenset({"audio"}),
@@ -195,6 +208,8 @@ FORMATS = {
     "side-by-side": Format(
         label="Video and masks side by side, H.264",
         writer=shown_movie(side_by_side, 2),
+        wide=2,
+        even=True,
         suffix=".mp4",
         needs_video=True,
         uses=frozenset({"audio"}),
@@ -202,12 +217,14 @@ FORMATS = {
     "matte-movie": Format(
         label="Mattes, H.264",
         writer=shown_movie(matte_only),
+        even=True,
         suffix=".mp4",
         uses=frozenset({"edges", "audio"}),
     ),
     "checker": Format(
         label="Objects over a checkerboard, H.264",
         writer=shown_movie(over_checker),
+        even=True,
         suffix=".mp4",
         needs_video=True,
         uses=frozenset({"edges", "audio"}),

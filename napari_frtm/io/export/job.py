@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from napari_frtm.errors import FrtmError, LabelsError
+from napari_frtm.io.export.mattes.box import box_around
 from napari_frtm.io.export.settings import Progress
 
 if TYPE_CHECKING:
@@ -144,7 +145,9 @@ def _ids(labels: NDArray[Any], index: int) -> list[int]:
         ids = np.unique(labels).tolist()
     else:
         levels = 1 << (8 * labels.dtype.itemsize)
-        contiguous = np.ascontiguousarray(labels)
+        # objects are in a small part of a large frame, often, which is quick to find
+        part = labels[box_around(labels)] if labels.dtype == np.uint8 else labels
+        contiguous = np.ascontiguousarray(part if part.size else labels[:1, :1])
         counts = cv2.calcHist([contiguous], [0], None, [levels], [0, levels])
         ids = np.flatnonzero(counts).tolist()
     if ids and ids[-1] > np.iinfo(np.int32).max:

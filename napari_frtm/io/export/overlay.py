@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from napari_frtm.io.export.mattes.box import box_around
 from napari_frtm.io.export.movies.encodings import H264
 from napari_frtm.io.export.movies.movie import Movie
 from napari_frtm.io.export.movies.sound import MovieTraits
@@ -39,16 +40,27 @@ def to_uint8(frame: Frame, contrast: tuple[float, float]) -> NDArray[np.uint8]:
     -------
     uint8 array of shape (H, W, 3)
     """
+    return np.asarray(to_integers(frame, contrast, 8), np.uint8)
+
+
+def to_integers(
+    frame: Frame, contrast: tuple[float, float], depth: int
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Return a frame as RGB of shape (H, W, 3), with 8 or 16 bits a channel; see `to_uint8`.
+
+    Levels of a video of 16 bits are kept apart, as far as the contrast lets them be.
+    """
     low, high = contrast
     image = np.atleast_3d(frame)[..., :3]
     if image.shape[-1] != 3:
         image = np.repeat(image[..., :1], 3, axis=-1)
     if image.dtype == np.uint8 and (low, high) == (0, 255):
-        return np.asarray(image, np.uint8)
+        same = np.asarray(image, np.uint8)
+        return same if depth == 8 else np.asarray(same.astype(np.uint16) * np.uint16(257))
     real = image.astype(np.result_type(image.dtype, np.float32))
     span = high - low if high > low else 1.0
-    scaled = (np.clip(np.nan_to_num(real, nan=low), low, max(high, low)) - low) * (255 / span)
-    return np.asarray(np.rint(scaled), np.uint8)
+    inside = np.clip(np.nan_to_num(real, nan=low), low, max(high, low)) - low
+    return np.asarray(np.rint(inside * (((1 << depth) - 1) / span)), f"uint{depth}")
 
 
 def overlay(frame: NDArray[np.uint8], labels: Labels, alpha: float = 0.5) -> NDArray[np.uint8]:
@@ -69,15 +81,26 @@ def overlay(frame: NDArray[np.uint8], labels: Labels, alpha: float = 0.5) -> NDA
     """
     if frame.shape != (*labels.shape, 3):
         raise ValueError(f"Frame of shape {frame.shape} and labels of {labels.shape} do not fit.")
-    index = np.where(labels > 0, 1 + (labels.astype(np.int64) - 1) % 255, 0).astype(np.uint8)
-    colours = davis_palette()[index]
     thickness = 1 if min(labels.shape) < LARGE else 2
     kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
+    image = frame.copy()
+    box = box_around(labels > 0, thickness)
+    if not labels[box].size:
+        return image
+    index, part = _colour_numbers(labels[box]), image[box]
+    colours = davis_palette()[index]
     contour = (cv2.erode(index, kernel) != cv2.dilate(index, kernel)) & (index > 0)
-    image = np.where(
-        index[..., None] > 0, cv2.addWeighted(frame, 1 - alpha, colours, alpha, 0), frame
+    tinted = np.where(
+        index[..., None] > 0, cv2.addWeighted(part, 1 - alpha, colours, alpha, 0), part
     )
-    return np.where(contour[..., None], colours, image)
+    image[box] = np.where(contour[..., None], colours, tinted)
+    return image
+
+
+def _colour_numbers(labels: Labels) -> NDArray[np.uint8]:
+    if labels.dtype == np.uint8:
+        return np.ascontiguousarray(labels)
+    return np.where(labels > 0, 1 + (labels.astype(np.int64) - 1) % 255, 0).astype(np.uint8)
 
 
 def contact_sheet(

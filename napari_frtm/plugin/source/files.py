@@ -39,7 +39,12 @@ def read_video(path: str | Path) -> list[LayerData]:
         "name": Path(path).stem,
         "rgb": rgb,
         "axis_labels": video.axes[:3],
-        "metadata": {"fps": video.fps, "source": str(path), "names": video.names},
+        "metadata": {
+            "fps": video.fps,
+            "source": str(path),
+            "names": video.names,
+            "pixel_aspect": video.pixel_aspect,
+        },
     }
     if not rgb and video.frames.dtype != np.uint8:
         options["contrast_limits"] = video.contrast

@@ -55,6 +55,7 @@ def of_session(view: SessionView) -> MaskSource:
             names=(),
             contrast=source.contrast or robust_contrast(source.frames),
             axes=(),
+            pixel_aspect=float(video.metadata.get("pixel_aspect", 1.0)),
         ),
         video_path=source.path,
         pixel_size=pixel_size(video.scale, video.units, time),

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from napari_frtm.io.export.mattes.alpha import agreeing, antialiased, upsampled
+from napari_frtm.io.export.mattes.box import box_around
 from napari_frtm.session.object_edits import relabelled
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_frtm.io.export.mattes.box import Box
     from napari_frtm.session.store import Store
     from napari_frtm.types import Labels
 
@@ -48,36 +50,40 @@ def matte(store: Store, index: int) -> NDArray[np.float32]:
     From the soft masks where a run has kept them, else the hard masks with antialiased edges.
     """
     labels = store.labels(index)
-    soft = store.soft_masks(index)
-    hard = relabelled(labels, dict.fromkeys(soft, 0)) > 0 if soft else labels > 0
+    soft = {i: levels for i, levels in store.soft_masks(index).items() if levels.any()}
     alpha = np.zeros(labels.shape, np.float32)
-    if hard.any():
-        around = _box(hard, _BORDER)
-        alpha[around] = antialiased(hard[around])
+    ratio = max((labels.shape[0] / levels.shape[0] for levels in soft.values()), default=1)
+    margin = round(_BORDER * max(1, ratio))
+    whole = box_around(labels > 0, margin)
+    part, around = labels[whole], alpha[whole]
+    hard = relabelled(part, dict.fromkeys(soft, 0)) > 0 if soft and part.size else part > 0
+    inner = box_around(hard, _BORDER)
+    if hard[inner].size:
+        around[inner] = antialiased(hard[inner])
     for object_id, levels in soft.items():
-        mask = labels == object_id
-        if not mask.any():
-            continue
-        ratio = labels.shape[0] / levels.shape[0]
-        box = _box(mask, round(_BORDER * max(1, ratio)))
-        if levels.any():
-            alpha[box] += agreeing(upsampled(levels, labels.shape, box), mask[box], ratio)
-        else:
-            alpha[box] += antialiased(mask[box])
-    return np.minimum(alpha, 1)
+        mask = part == object_id
+        inner = box_around(mask, margin)
+        if mask[inner].size:
+            box = _within(whole, inner)
+            around[inner] += agreeing(upsampled(levels, labels.shape, box), mask[inner], ratio)
+    np.minimum(around, 1, out=around)
+    return alpha
 
 
 def over(image: NDArray[np.uint8], alpha: NDArray[np.float32], look: Look) -> NDArray[np.uint8]:
     """Return RGB of shape (H, W, 3) with a matte over a background, or the matte itself."""
+    box = box_around(alpha > 0)  # all else is background
     if look is Look.ALPHA:
-        grey = np.rint(alpha * 255).astype(np.uint8)
-        return np.asarray(cv2.merge([grey] * 3))
+        background = np.zeros_like(image)
+        if alpha[box].size:
+            grey = cv2.convertScaleAbs(np.ascontiguousarray(alpha[box]), alpha=255)
+            background[box] = cv2.merge([grey] * 3)
+        return background
     if look is Look.CHECKER:
         background = checker(image.shape[0], image.shape[1])
     else:
         background = np.empty_like(image)
-        background[:] = _PLAIN[look]
-    box = _box(alpha > 0, 0)  # all else is background
+        background[:] = np.full(image.shape[1:], _PLAIN[look], np.uint8)  # line by line: quicker
     if alpha[box].size:
         inside = np.ascontiguousarray(alpha[box])
         parts = (np.ascontiguousarray(part[box]) for part in (image, background))
@@ -89,20 +95,20 @@ def checker(height: int, width: int) -> NDArray[np.uint8]:
     """Return squares of two greys, RGB of shape (height, width, 3)."""
     tile = np.full((2 * _TILE, 2 * _TILE, 3), 100, np.uint8)
     tile[:_TILE, _TILE:] = tile[_TILE:, :_TILE] = 150
-    down, across = (-(-n // (2 * _TILE)) for n in (height, width))
-    return np.tile(tile, (down, across, 1))[:height, :width].copy()
+    band = np.ascontiguousarray(np.tile(tile, (1, -(-width // (2 * _TILE)), 1))[:, :width])
+    board = np.empty((height, width, 3), np.uint8)
+    for y in range(0, height, 2 * _TILE):
+        board[y : y + 2 * _TILE] = band[: height - y]
+    return board
 
 
 def outlined(
     image: NDArray[np.uint8], labels: Labels, colours: Mapping[int, tuple[int, int, int]]
 ) -> NDArray[np.uint8]:
     """Return RGB of shape (H, W, 3) with the outline of each object in its colour."""
-    drawn = np.ascontiguousarray(image).copy()
-    width = 1 if min(labels.shape) < _LARGE else 2
+    drawn = np.array(image, order="C")
     for object_id, colour in colours.items():
-        mask = (labels == object_id).view(np.uint8)
-        lines, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, lines, -1, colour, width)
+        _draw_outline(drawn, labels == object_id, colour)
     return drawn
 
 
@@ -114,22 +120,38 @@ def onion_skin(
     Those of the keyframe before are tinted red, those of the one behind blue, and the frame's own
     are outlined in white.
     """
-    drawn = np.ascontiguousarray(image).copy()
+    drawn = np.array(image, order="C")
     for labels, colour in ((before, BEFORE), (after, AFTER)):
-        if labels is not None:
-            inside = labels > 0
-            if not inside.any():
-                continue
-            box = _box(inside, 0)
-            tint = np.empty_like(drawn[box])
-            tint[:] = colour
-            tinted = cv2.addWeighted(drawn[box], 0.65, tint, 0.35, 0)
-            drawn[box] = np.where(inside[box][..., None], tinted, drawn[box])
-            drawn = outlined(drawn, inside.view(np.uint8), {1: colour})
-    return outlined(drawn, (here > 0).view(np.uint8), {1: HERE})
+        if labels is None or not labels.any():
+            continue
+        inside = labels > 0
+        box = box_around(inside)
+        part = np.ascontiguousarray(drawn[box])
+        tint = np.empty_like(part)
+        tint[:] = np.full(part.shape[1:], colour, np.uint8)
+        tinted = cv2.addWeighted(part, 0.65, tint, 0.35, 0)
+        cv2.copyTo(tinted, np.ascontiguousarray(inside[box]).view(np.uint8), part)
+        drawn[box] = part
+        _draw_outline(drawn, inside, colour)
+    _draw_outline(drawn, here > 0, HERE)
+    return drawn
 
 
-def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    rows = slice(max(0, y - margin), min(mask.shape[0], y + height + margin))
-    return rows, slice(max(0, x - margin), min(mask.shape[1], x + width + margin))
+def _draw_outline(
+    drawn: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]
+) -> None:
+    box = box_around(mask)
+    part = np.ascontiguousarray(mask[box]).view(np.uint8)
+    if not part.size:
+        return
+    corner = (box[1].start, box[0].start)
+    lines, _ = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=corner)
+    cv2.drawContours(drawn, lines, -1, colour, 1 if min(mask.shape) < _LARGE else 2)
+
+
+def _within(outer: Box, inner: Box) -> Box:
+    """Return the rows and columns of a box that is told as a part of another one."""
+    rows, columns = (
+        slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer, inner, strict=True)
+    )
+    return rows, columns

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_frtm.io.export.source import MaskSource
     from napari_frtm.io.export.tables.collected import Measurements
     from napari_frtm.plugin.source.axes import VideoAxes
+    from napari_frtm.plugin.view.measured import Tables
     from napari_frtm.plugin.work.session import Session
 
 
@@ -36,21 +37,30 @@ class Measuring(Exporting):
         Its masks.
     span : range
         Frames to measure.
+    known : Tables
+        Told that it was measured.
     session : Session, optional
         Whose masks it shows.
     """
 
     def __init__(
-        self, layer: Labels, source: MaskSource, span: range, session: Session | None = None
+        self,
+        layer: Labels,
+        source: MaskSource,
+        span: range,
+        known: Tables,
+        session: Session | None = None,
     ) -> None:
         super().__init__("Measurements", partial(measurements, source, span), session)
         self._layer = ref(layer)
+        self._known = known
         self.made.connect(self._show)
 
     def _show(self, found: Measurements) -> None:
         layer = self._layer()
         if layer is not None:
             layer.features = features(found.columns)
+            self._known.measured(layer, self.session, self.changed_meanwhile)
 
 
 class Tracking(Measuring):
@@ -62,7 +72,7 @@ class Tracking(Measuring):
         Where the layer is added; not kept alive.
     axes : VideoAxes
         Of the layer.
-    layer, source, span, session
+    layer, source, span, known, session
         As in `Measuring`.
     """
 
@@ -73,9 +83,10 @@ class Tracking(Measuring):
         layer: Labels,
         source: MaskSource,
         span: range,
+        known: Tables,
         session: Session | None = None,
     ) -> None:
-        super().__init__(layer, source, span, session)
+        super().__init__(layer, source, span, known, session)
         self.name = "Tracks of centroids"
         self._viewer = ref(viewer)
         self._axes = axes

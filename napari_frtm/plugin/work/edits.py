@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.session.history import History, Packed, Step
-from napari_frtm.session.object_edits import bring_back, whole_state
+from napari_frtm.session.whole_frames import bring_back, whole_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -135,25 +135,12 @@ class Edits(QObject):  # type: ignore[misc]
         self.begin(name)
         self._go_on_with(self._taken_over(pairs), self.end)
 
-    def restate(
-        self, pairs: Iterable[tuple[int, tuple[FrameState, FrameState] | None]], name: str
-    ) -> None:
-        """Let other things be known of frames, as one step, little by little.
-
-        Parameters
-        ----------
-        pairs : iterable of (int, (FrameState, FrameState) or None)
-            Frames, and all that is known of them before and then; None where they stay as they are.
-        name : str
-            Of the step, for the user.
-
-        Raises
-        ------
-        FrtmError
-            While masks are being changed.
-        """
-        self.begin(name)
-        self._go_on_with(self._restated(pairs), self.end)
+    def note_restated(self, frame: int, before: FrameState) -> None:
+        """Add a frame of which all that was known was replaced to the step."""
+        if self._open is not None:
+            self._open.before.setdefault(frame, before)
+        self.taken_over.emit(frame)
+        self.changed.emit((frame,))
 
     def set_objects(self, objects: Mapping[int, SessionObject], name: str) -> None:
         """Replace names and parents of the objects, as one step or a part of the one that is open.
@@ -172,11 +159,6 @@ class Edits(QObject):  # type: ignore[misc]
             store.set_objects(objects)
         if alone:
             self.end()
-
-    def stop(self) -> None:
-        """Leave the rest of what goes on as it is; an undo goes on to its end."""
-        if self._open is not None and self._work is not None:
-            self._work = iter(())
 
     def undo(self) -> str | None:
         """Undo the last step; return its name, or None if there is none.
@@ -217,18 +199,6 @@ class Edits(QObject):  # type: ignore[misc]
                 self.changed.emit((frame,))
             yield
         store.timeline.forget_absent()
-
-    def _restated(
-        self, pairs: Iterable[tuple[int, tuple[FrameState, FrameState] | None]]
-    ) -> Iterator[None]:
-        store = self.store
-        for frame, states in pairs:
-            if self._open is not None and states is not None:
-                self._open.before[frame], after = states
-                bring_back(store, frame, after)
-                self.taken_over.emit(frame)
-                self.changed.emit((frame,))
-            yield
 
     def _taken_over(self, pairs: Iterable[tuple[int, Labels, Labels]]) -> Iterator[None]:
         store = self.store

@@ -88,6 +88,13 @@ class Exporting(QObject):  # type: ignore[misc]
         return self._job.stopping
 
     @property
+    def changed_meanwhile(self) -> frozenset[int]:
+        """The frames that have changed since it began."""
+        if self.session is not None:
+            self.session.announce()  # what was changed just now
+        return frozenset(self._changed)
+
+    @property
     def outcome(self) -> str:
         """How it is or has ended, for the user."""
         if self.error:

@@ -4,41 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from napari_frtm.plugin.work.editing import Editing
+from napari_frtm.session.division import check_division, divided, lineage
 from napari_frtm.session.object_edits import check_edit, edits_of, with_object
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_frtm.io.session.objects import SessionObject
     from napari_frtm.plugin.work.session import Session
+    from napari_frtm.session.division import Division
     from napari_frtm.session.object_edits import ObjectEdit
 
 
-def edit_objects(
+def editing(
     session: Session, edit: ObjectEdit, frames: range, piece: NDArray[np.bool_] | None = None
-) -> int:
-    """Change objects on frames, as one step, little by little; see `edits_of`.
-
-    A run that was broken off cannot go on afterwards: it follows the objects of before.
-
-    Returns
-    -------
-    int
-        How many frozen frames are left alone.
+) -> Editing:
+    """Return a change of objects on frames, to be started; see `edits_of`.
 
     Raises
     ------
     FrtmError
-        If there is nothing to do, the new id is in use, or masks are being changed.
+        If there is nothing to do, or the new id is in use.
     """
     store = session.store
     check_edit(store, edit, frames)
-    session.edits.restate(edits_of(store, edit, frames, piece), edit.name)
-    if session.has_unfinished_run:
-        store.end_run()
-    return int(np.count_nonzero(session.timeline.frozen[frames.start : frames.stop]))
+    changes = edits_of(store, edit, frames, piece)
+    return Editing(session, edit.name, frames, changes, largest_id=max(edit.ids))
+
+
+def dividing(session: Session, division: Division) -> Editing:
+    """Return a division of an object, to be started; see `divided`.
+
+    Raises
+    ------
+    FrtmError
+        If it is none.
+    """
+    store = session.store
+    check_division(store, division)
+    return Editing(
+        session,
+        division.name,
+        range(division.frame, store.size[0]),
+        divided(store, division),
+        largest_id=max(division.daughters),
+        objects=lineage(store.objects, division),
+    )
 
 
 def describe_object(session: Session, object_id: int, known: SessionObject) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.plugin.source.video import VideoSource
     from napari_frtm.plugin.work.cleaning import Cleaning
+    from napari_frtm.plugin.work.editing import Editing
     from napari_frtm.plugin.work.exporting import Exporting
     from napari_frtm.plugin.work.running import Run
 
@@ -36,8 +37,8 @@ class Workspace(QObject):  # type: ignore[misc]
         The one that docks, commands and keys act on.
     run : Run or None
         The run under way, from the click on.
-    cleaning : Cleaning or None
-        The clean-up under way.
+    cleaning : Cleaning, Editing or None
+        The clean-up or change of objects under way.
     exporting : Exporting or None
         The export or measurement under way.
     changed : Signal
@@ -69,7 +70,7 @@ class Workspace(QObject):  # type: ignore[misc]
         self.sessions: list[Session] = []
         self.current: Session | None = None
         self.run: Run | None = None
-        self.cleaning: Cleaning | None = None
+        self.cleaning: Cleaning | Editing | None = None
         self.exporting: Exporting | None = None
         self._opening: dict[Session, Job] = {}
         self._next_folder: dict[Session, Path] = {}  # to save in, once that is done
@@ -161,8 +162,8 @@ class Workspace(QObject):  # type: ignore[misc]
         if self.run is not None:
             self.run.resume() if self.run.is_paused else self.run.pause()
 
-    def clean_up(self, cleaning: Cleaning) -> None:
-        """Start a clean-up; what goes wrong comes as `trouble`.
+    def clean_up(self, cleaning: Cleaning | Editing) -> None:
+        """Start a clean-up or a change of objects; what goes wrong comes as `trouble`.
 
         Raises
         ------
@@ -212,16 +213,19 @@ class Workspace(QObject):  # type: ignore[misc]
             self.cleaning.cancel()
         if self.exporting is not None and self.exporting.session is session:
             self.exporting.cancel()
-        if self.run is not None and self.run.session is session:
+        writing = (self.run, self.cleaning)
+        if any(work is not None and work.session is session for work in writing):
             self._ending.append(session)  # closed when its thread has let go of it
-            self.cancel()
         else:
             session.close()
+        if self.run is not None and self.run.session is session:
+            self.cancel()
         self.changed.emit()
 
     def close(self) -> None:
         """End everything; waits for the frames that are being computed."""
-        running = self.run is not None or self._opening or self.exporting is not None
+        under_way = self.run, self.cleaning, self.exporting
+        running = self._opening or any(work is not None for work in under_way)
         if self.exporting is not None:
             self.exporting.cancel()
         for session in list(self.sessions):
@@ -262,7 +266,10 @@ class Workspace(QObject):  # type: ignore[misc]
         job.start(prepare, session.source, session.store, folder, create=create)
 
     def _cleaned(self) -> None:
-        self.cleaning = None
+        cleaning, self.cleaning = self.cleaning, None
+        if cleaning is not None and cleaning.session in self._ending:
+            self._ending.remove(cleaning.session)
+            cleaning.session.close()
         self.run_changed.emit()
 
     def _exported(self) -> None:

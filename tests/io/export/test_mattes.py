@@ -21,6 +21,7 @@ from napari_frtm.io.export.job import Job
 from napari_frtm.io.export.mattes.alpha import Mattes, agreeing, antialiased, upsampled
 from napari_frtm.io.export.mattes.cryptomatte import id_float, id_hash, murmur3
 from napari_frtm.io.export.mattes.edges import calmed, feathered, grown
+from napari_frtm.io.export.mattes.exr import is_whole, write_exr
 from napari_frtm.io.export.mattes.matting import estimated, foreground
 from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
 from napari_frtm.io.export.source import MaskSource
@@ -365,6 +366,19 @@ def test_a_missing_package_is_named(
 
     with pytest.raises(OutputError, match=rf"package {package}.*pip install 'napari-frtm\[export"):
         exported(form, "out.parquet" if form == "parquet" else "out", edges=edges)
+
+
+@pytest.mark.parametrize(
+    ("kept", "whole"), [(1.0, True), (0.99, False), (0.5, False), (0.001, False), (0, False)]
+)
+def test_a_cut_off_exr_is_noticed(tmp_path: Path, kept: float, *, whole: bool) -> None:
+    """At its end, in its header, or if nothing was written; of 37 lines, no multiple of 16."""
+    noise = np.random.default_rng(0).random((37, 50)).astype(np.float16)
+    write_exr(tmp_path / "a.exr", dict.fromkeys("RGBA", noise), {"note": "x" * 300})
+    data = (tmp_path / "a.exr").read_bytes()
+    (tmp_path / "b.exr").write_bytes(data[: int(kept * len(data))])
+
+    assert is_whole(tmp_path / "b.exr") == whole
 
 
 @pytest.mark.parametrize(("form", "depth"), [("exr", 8), ("matte-png", 32), ("cutout-tiff", 32)])

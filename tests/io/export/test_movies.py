@@ -19,6 +19,7 @@ from napari_frtm.io.export.movies import encodings as movies
 from napari_frtm.io.export.movies.sound import moved
 from napari_frtm.io.export.settings import ExportSettings
 from napari_frtm.io.export.source import MaskSource
+from napari_frtm.io.video.opening import open_video
 
 from .conftest import discs
 
@@ -272,7 +273,40 @@ def test_odd_sizes_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
         path = written(source, "matte-movie", tmp_path / "a.mp4")
 
     assert decoded(path, "gray")[0].shape == (60, 80)
-    assert any("79 x 59 pixels is an odd size" in record.message for record in caplog.records)
+    expected = (
+        "a.mp4: Pictures are 79 x 59 pixels, and this format has even sides only, so the movie "
+        "will be 80 x 60: the last column and the last row are repeated. Choose ProRes, FFV1 or "
+        "HuffYUV to keep the size."
+    )
+    assert [record.message for record in caplog.records if "even" in record.message] == [expected]
+
+
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.even])
+def test_odd_sizes_are_known_before(name: str) -> None:
+    """Even ones need no word; where two frames are beside each other, widths are even."""
+    form = FORMATS[name]
+
+    assert form.remark((60, 80)) == ""
+    assert "will be 80 x 60: the last row is repeated" in form.remark((59, 80 // form.wide))
+    assert ("last column" in form.remark((60, 79))) == (form.wide == 1)
+
+
+@pytest.mark.parametrize("form", ["prores", "overlay", "side-by-side", "ffv1", "webm"])
+def test_the_shape_of_pixels_is_kept(
+    shot: MaskSource, tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
+) -> None:
+    """Anamorphic video is shown as wide as its source, or the user is told."""
+    assert shot.video is not None
+    wide = replace(shot, video=replace(shot.video, pixel_aspect=2.0))
+
+    path = written(wide, form, tmp_path / f"a{FORMATS[form].suffix}", span=range(2))
+
+    with av.open(str(path)) as container:
+        told = container.streams.video[0].sample_aspect_ratio == 2
+    assert (open_video(path).pixel_aspect == 2) == told
+    assert told == (form not in ("ffv1", "webm"))
+    warned = any("2 times as wide as high" in record.message for record in caplog.records)
+    assert warned != told
 
 
 def test_a_missing_codec(shot: MaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_frtm.io.export.mattes.box import box_around
 from napari_frtm.io.export.mattes.edges import calmed, feathered, grown
 from napari_frtm.io.export.mattes.matting import estimated, foreground
-from napari_frtm.io.export.overlay import to_uint8
+from napari_frtm.io.export.overlay import to_integers
+from napari_frtm.io.export.settings import EdgeSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +51,8 @@ class Mattes:
     def alpha(self, index: int, object_id: int) -> NDArray[np.float32]:
         """Return the matte of an object in a frame: of shape (H, W), in [0, 1]."""
         edges = self._job.settings.edges
+        if edges == EdgeSettings(matting=edges.matting, band=edges.band):
+            return self._unsmoothed(index, object_id)
         reach = min(edges.smooth, index, self._job.source.length - 1 - index)
         if reach:
             near = range(index - reach, index + reach + 1)
@@ -63,22 +67,24 @@ class Mattes:
         total = np.zeros(self._job.source.size, np.float32)
         for object_id in self._job.object_ids:
             total += self.alpha(index, object_id)
-        return np.minimum(total, 1)
+        return np.minimum(total, 1, out=total)
 
-    def colours(self, index: int, alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the colours to show with a matte: RGB of shape (H, W, 3).
+    def colours(
+        self, index: int, alpha: NDArray[np.float32], depth: int = 8
+    ) -> NDArray[np.unsignedinteger[Any]]:
+        """Return the colours to show with a matte: RGB of shape (H, W, 3), of 8 or 16 bits.
 
         With matting, those of the objects alone, without what shines through their edges.
         """
-        image = self.image(index)
+        image = self.image(index, depth)
         return foreground(image, alpha) if self._job.settings.edges.matting else image
 
-    def image(self, index: int) -> NDArray[np.uint8]:
-        """Return a frame of the video as RGB of shape (H, W, 3)."""
+    def image(self, index: int, depth: int = 8) -> NDArray[np.unsignedinteger[Any]]:
+        """Return a frame of the video as RGB of shape (H, W, 3), of 8 or 16 bits."""
         frame = self._job.source.image(index)
         video = self._job.source.video
         assert video is not None  # or `image` had raised
-        return to_uint8(frame, video.contrast)
+        return to_integers(frame, video.contrast, depth)
 
     def _remembered(self, index: int, object_id: int) -> NDArray[np.float32]:
         key = index, object_id
@@ -98,7 +104,7 @@ class Mattes:
         alpha = np.zeros(mask.shape, np.float32)
         if levels is None or not levels.any():
             self._warn(index)
-            box = _box(mask, _BORDER)
+            box = box_around(mask, _BORDER)
             alpha[box] = antialiased(mask[box])
         else:
             box = _common_box(mask, levels)
@@ -170,7 +176,8 @@ def _between(
 
 def antialiased(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return a hard mask of shape (H, W) with soft edges a pixel wide."""
-    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (5, 5), _BLUR), np.float32)
+    blurred = cv2.GaussianBlur(mask.astype(np.float32), (5, 5), _BLUR)
+    return np.asarray(np.minimum(blurred, 1), np.float32)
 
 
 def agreeing(
@@ -209,7 +216,10 @@ def _unknown_pieces(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray
     found = np.zeros(one.shape, bool)
     for mask, rest in ((one, other), (other, one)):
         count, pieces = cv2.connectedComponents(mask, connectivity=8)
-        if count > 1:
+        if count == 2:  # one piece, mostly
+            if not cv2.bitwise_and(mask, rest).any():
+                found |= mask > 0
+        elif count > 1:
             met = np.zeros(count, bool)
             met[pieces[rest > 0]] = True
             met[0] = True
@@ -219,9 +229,9 @@ def _unknown_pieces(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray
 
 def _common_box(mask: NDArray[np.bool_], levels: NDArray[np.uint8]) -> tuple[slice, slice]:
     """Return the part of a frame in which a mask or its soft mask are, and a little around it."""
-    boxes = [_box(mask, _BORDER)]
+    boxes = [box_around(mask, _BORDER)]
     spans = []
-    for part, old, new in zip(_box(levels > 0, 2), levels.shape, mask.shape, strict=True):
+    for part, old, new in zip(box_around(levels > 0, 2), levels.shape, mask.shape, strict=True):
         spans.append(slice(part.start * new // old, min(new, -(-part.stop * new // old))))
     boxes.append((spans[0], spans[1]))
     rows, columns = zip(*boxes, strict=True)
@@ -230,10 +240,3 @@ def _common_box(mask: NDArray[np.bool_], levels: NDArray[np.uint8]) -> tuple[sli
 
 def _around(parts: tuple[slice, ...]) -> slice:
     return slice(min(part.start for part in parts), max(part.stop for part in parts))
-
-
-def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """Return the part of an image that a mask, which is not empty, is in."""
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    rows = slice(max(0, y - margin), min(mask.shape[0], y + height + margin))
-    return rows, slice(max(0, x - margin), min(mask.shape[1], x + width + margin))

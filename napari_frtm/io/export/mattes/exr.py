@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.io.export.job import Job, WriteFrame
+
+_LINES = 16
+"""Lines that are compressed together."""
+_NOT_WHOLE = (
+    "Cannot write {path}: it is not whole ({reason}). Is the disk full? Free some space or choose "
+    "another disk."
+)
 
 
 @contextmanager
@@ -73,12 +82,40 @@ def write_exr(
     with replacing(path) as temporary:
         try:
             openexr.File({**known, **header}, pixels).write(str(temporary))
-            openexr.File(str(temporary))  # it does not tell that a disk was full when it wrote
         except Exception as error:  # of any type
-            raise OutputError(
-                f"Cannot write {path}: it is not whole ({error}). Is the disk full? Free some "
-                "space or choose another disk."
-            ) from error
+            raise OutputError(_NOT_WHOLE.format(path=path, reason=error)) from error
+        if not is_whole(temporary):  # older versions of it do not tell that a disk was full
+            raise OutputError(_NOT_WHOLE.format(path=path, reason="parts of it are missing"))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the table of an image of ZIP compressed lines has all of them, and the file too.
+
+    It is written last. To look is much quicker than to read the pixels again, and surer: OpenEXR
+    reads files that were cut off without an error.
+    """
+    with path.open("rb") as file:
+        try:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                offsets = _table(data)
+                packed = struct.unpack_from("<I", data, offsets[-1] + 4)[0]
+                return all(offsets) and offsets[-1] + 8 + packed <= len(data)
+        except (ValueError, IndexError, struct.error):  # empty, or cut off in the header
+            return False
+
+
+def _table(data: mmap.mmap) -> tuple[int, ...]:
+    """Return where each group of lines begins; it stands behind the attributes of the header."""
+    height, place = 0, 8
+    while data[place]:
+        kind = data.find(b"\0", place) + 1
+        size = data.find(b"\0", kind) + 1
+        if not kind or not size:
+            raise ValueError("The header has no end.")
+        if data[place:kind] == b"dataWindow\0":
+            height = struct.unpack_from("<i", data, size + 4 + 12)[0] + 1
+        place = size + 4 + struct.unpack_from("<I", data, size)[0]
+    return struct.unpack_from(f"<{-(-height // _LINES)}Q", data, place + 1)
 
 
 def exr_type(job: Job) -> np.dtype[Any]:

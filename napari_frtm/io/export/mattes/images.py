@@ -15,6 +15,7 @@ from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, write_bytes
 from napari_frtm.io.export.masks.images import make_folder, write_png
 from napari_frtm.io.export.mattes.alpha import Mattes
+from napari_frtm.io.export.mattes.box import box_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,14 +97,19 @@ def cutout_tiff(job: Job) -> Iterator[WriteFrame]:
 
 def cutout(mattes: Mattes, job: Job, index: int, depth: int) -> NDArray[Any]:
     """Return the objects of a frame as RGBA of shape (H, W, 4), of 8 or 16 bits."""
-    alpha = mattes.together(index)
-    colours = mattes.colours(index, alpha).astype(np.float32) / 255
+    whole = mattes.together(index)
+    picture = np.zeros((*whole.shape, 4), f"uint{depth}")
+    box = box_around(whole > 0, _AROUND)
+    alpha, colours = whole[box], mattes.colours(index, whole, depth)[box]
+    if not alpha.size:
+        return picture
     if job.settings.premultiplied:
-        colours *= alpha[..., None]
+        colours = np.rint(colours * alpha[..., None]).astype(picture.dtype)
     else:  # a little around the objects, so that scaling does not draw black into their edges
         near = cv2.dilate((alpha > 0).view(np.uint8), np.ones((_AROUND, _AROUND), np.uint8))
-        colours[near == 0] = 0
-    return quantised(np.dstack([colours, alpha]), depth)
+        colours = colours * near[..., None]
+    picture[box] = np.dstack([colours, quantised(alpha, depth)])
+    return picture
 
 
 def alpha_kind(job: Job) -> str:
@@ -113,6 +119,9 @@ def alpha_kind(job: Job) -> str:
 
 def quantised(values: NDArray[np.float32], depth: int) -> NDArray[Any]:
     """Return values in [0, 1] as integers of 8 or 16 bits."""
+    if depth == 8:
+        once = cv2.convertScaleAbs(np.ascontiguousarray(values), alpha=255)  # in one pass
+        return np.asarray(once, np.uint8)
     return np.rint(values * ((1 << depth) - 1)).astype(f"uint{depth}")
 
 

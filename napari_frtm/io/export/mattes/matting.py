@@ -7,12 +7,13 @@ it is. Foreground colours: multi-level estimation (Germer et al., 2020), likewis
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from napari_frtm.io.export.extras import extra
+from napari_frtm.io.export.mattes.box import box_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +28,13 @@ _OVERLAP = 32
 
 
 def estimated(
-    image: NDArray[np.uint8], alpha: NDArray[np.float32], band: float
+    image: NDArray[np.unsignedinteger[Any]], alpha: NDArray[np.float32], band: float
 ) -> NDArray[np.float32]:
     """Return a matte with the alpha near its outline taken from the colours.
 
     Parameters
     ----------
-    image : uint8 array of shape (H, W, 3)
+    image : uint8 or uint16 array of shape (H, W, 3)
         RGB.
     alpha : float32 array of shape (H, W), in [0, 1]
         The matte as it is known.
@@ -48,7 +49,7 @@ def estimated(
     known = _trimap(alpha, band)
     result = alpha.copy()
     for inner, outer in _tiles(known == 0.5):
-        piece = _solved(image[outer] / 255, known[outer], alpha[outer])
+        piece = _solved(image[outer] / _white(image), known[outer], alpha[outer])
         rows, columns = (
             slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)
         )
@@ -57,7 +58,9 @@ def estimated(
     return result
 
 
-def foreground(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+def foreground(
+    image: NDArray[np.unsignedinteger[Any]], alpha: NDArray[np.float32]
+) -> NDArray[np.unsignedinteger[Any]]:
     """Return the colours of what is in front, of shape (H, W, 3): changed only where alpha is soft.
 
     Raises
@@ -68,13 +71,19 @@ def foreground(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[
     soft = (alpha > 0) & (alpha < 1)
     if not soft.any():
         return image
-    box = _box(soft, _OVERLAP)
+    box = box_around(soft, _OVERLAP)
     matting = extra("pymatting.foreground.estimate_foreground_ml", "Matting")
-    front = matting.estimate_foreground_ml(image[box] / 255, alpha[box].astype(np.float64))
+    front = matting.estimate_foreground_ml(
+        image[box] / _white(image), alpha[box].astype(np.float64)
+    )
     result = image.copy()
-    levels = np.rint(np.clip(front, 0, 1) * 255).astype(np.uint8)
+    levels = np.rint(np.clip(front, 0, 1) * _white(image)).astype(image.dtype)
     result[box] = np.where(soft[box][..., None], levels, image[box])
     return result
+
+
+def _white(image: NDArray[np.unsignedinteger[Any]]) -> int:
+    return int(np.iinfo(image.dtype).max)
 
 
 def _trimap(alpha: NDArray[np.float32], band: float) -> NDArray[np.float64]:
@@ -125,13 +134,3 @@ def _tiles(
 
 def _wider(span: slice, size: int) -> slice:
     return slice(max(0, span.start - _OVERLAP), min(size, span.stop + _OVERLAP))
-
-
-def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """Return the part of an image that a mask is in."""
-    spans = []
-    for axis in (1, 0):
-        there = np.flatnonzero(mask.any(axis))
-        start, stop = int(there[0]) - margin, int(there[-1]) + 1 + margin
-        spans.append(slice(max(0, start), min(stop, mask.shape[1 - axis])))
-    return spans[0], spans[1]

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, reporting
-from napari_frtm.io.export.movies.encodings import BT709, FULL_RANGE, LIMITED_RANGE
+from napari_frtm.io.export.movies.encodings import BT709, FULL_RANGE, LIMITED_RANGE, odd_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,14 +69,20 @@ class Movie:
         except BaseException:
             self._drop()
             raise
-        if any(more for _, more in self._odd):
-            height, width = self._size
-            logger.warning(
-                "%s: %d x %d pixels is an odd size, which this format has not; the last row or "
-                "column is repeated.",
-                *(self._path.name, width, height),
-            )
+        self._warn()
         return self
+
+    def _warn(self) -> None:
+        """Say where the movie is not as its source."""
+        aspect = float(self._traits.pixel_aspect)
+        if aspect != 1 and not self._encoding.tells_aspect:
+            logger.warning(
+                "%s: pixels of the source are %.4g times as wide as high, which this format does "
+                "not tell. Choose ProRes or H.264, or say it where the movie is used.",
+                *(self._path.name, aspect),
+            )
+        if any(more for _, more in self._odd):
+            logger.warning("%s: %s", self._path.name, odd_sides(self._size))
 
     def write(self, image: NDArray[np.uint8]) -> None:
         """Append a uint8 image of shape (H, W, 3), RGB, or (H, W, 4), RGBA.
@@ -152,6 +158,7 @@ class Movie:
             side + more for side, (_, more) in zip(self._size, self._odd, strict=True)
         )
         stream.pix_fmt = self._encoding.pixels
+        stream.codec_context.sample_aspect_ratio = self._traits.pixel_aspect
         stream.metadata.update(self._encoding.metadata)
         if "yuv" in self._encoding.pixels:
             context = stream.codec_context

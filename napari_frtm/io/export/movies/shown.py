@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_frtm.io.export.mattes.alpha import Mattes
+from napari_frtm.io.export.mattes.box import box_around
 from napari_frtm.io.export.mattes.images import alpha_kind, cutout
 from napari_frtm.io.export.movies.encodings import H264, Encoding
 from napari_frtm.io.export.movies.movie import Movie
@@ -80,8 +81,11 @@ def composed(
     front: NDArray[np.uint8], alpha: NDArray[np.float32], back: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     """Return colours of shape (H, W, 3) over others, with an alpha of shape (H, W)."""
-    share = alpha[..., None]
-    return np.rint(front * share + back * (1 - share)).astype(np.uint8)
+    shown = back.copy()
+    box = box_around(alpha > 0)
+    share = alpha[box][..., None]
+    shown[box] = np.rint(front[box] * share + back[box] * (1 - share)).astype(np.uint8)
+    return shown
 
 
 def checker(size: tuple[int, int]) -> NDArray[np.uint8]:

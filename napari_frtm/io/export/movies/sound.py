@@ -98,6 +98,8 @@ class MovieTraits:
     ----------
     fps : float or None
         Frames per second, brought into [1, 240]; 25 if unknown.
+    pixel_aspect : Fraction
+        Width of a pixel over its height, to be shown with.
     full_range : bool
         Whether black and white are 0 and 255 in the file, not 16 and 235.
     timecode : str or None
@@ -109,6 +111,7 @@ class MovieTraits:
     """
 
     fps: float | None = None
+    pixel_aspect: Fraction = Fraction(1)
     full_range: bool = False
     timecode: str | None = None
     sound: Sound | None = None
@@ -135,7 +138,7 @@ def traits(job: Job, note: str) -> MovieTraits:
             raise OutputError(
                 "The masks are not of a movie file, so there is no sound to take over."
             )
-        return MovieTraits(fps=fps, note=note)
+        return MovieTraits(fps=fps, pixel_aspect=_pixel_aspect(job), note=note)
     with av.open(str(path)) as container:
         stream = video_stream(container)
         full = int(stream.codec_context.color_range) == FULL_RANGE
@@ -146,11 +149,17 @@ def traits(job: Job, note: str) -> MovieTraits:
     start = job.span.start
     return MovieTraits(
         fps=fps,
+        pixel_aspect=_pixel_aspect(job),
         full_range=full,
         timecode=None if code is None else moved(code, start, round(rated)),
         sound=Sound(path, float(start / rated)) if job.settings.audio else None,
         note=note,
     )
+
+
+def _pixel_aspect(job: Job) -> Fraction:
+    known = 1.0 if job.source.video is None else job.source.video.pixel_aspect
+    return Fraction(known).limit_denominator(1001)
 
 
 def moved(timecode: str, frames: int, rate: int) -> str | None:

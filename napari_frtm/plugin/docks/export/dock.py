@@ -17,6 +17,7 @@ from napari_frtm.plugin.docks.export.masks import Masks
 from napari_frtm.plugin.docks.export.source_combo import SourceCombo
 from napari_frtm.plugin.docks.export.table_box import TableBox
 from napari_frtm.plugin.docks.scrolling import scrollable
+from napari_frtm.plugin.view.measured import tables
 from napari_frtm.plugin.view.measuring import Measuring, Tracking
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.exporting import Exporting
@@ -40,6 +41,7 @@ class Export(QWidget):  # type: ignore[misc]
         super().__init__()
         self._viewer = viewer
         self._view = workspace_view(viewer)
+        self._tables = tables(viewer)
         self.workspace = self._view.workspace
         self.source = SourceCombo(viewer, self._view)
         self.form = ExportForm()
@@ -78,7 +80,8 @@ class Export(QWidget):  # type: ignore[misc]
         try:
             masks = self._chosen()
             layer, span = masks.labels(), self._measured(masks)
-            self.workspace.export(Measuring(layer, masks.source(), span, masks.session))
+            measuring = Measuring(layer, masks.source(), span, self._tables, masks.session)
+            self.workspace.export(measuring)
         except FrtmError as error:
             show_warning(str(error))
 
@@ -88,7 +91,13 @@ class Export(QWidget):  # type: ignore[misc]
             masks = self._chosen()
             layer, span = masks.labels(), self._measured(masks)
             tracking = Tracking(
-                self._viewer, masks.axes, layer, masks.source(), span, masks.session
+                self._viewer,
+                masks.axes,
+                layer,
+                masks.source(),
+                span,
+                self._tables,
+                masks.session,
             )
             self.workspace.export(tracking)
         except FrtmError as error:
@@ -105,7 +114,7 @@ class Export(QWidget):  # type: ignore[misc]
         self.source.look()
         masks = self._masks
         if masks is not None:
-            self.form.propose(masks.folder, masks.name, soft=masks.are_soft)
+            self.form.propose(masks.folder, masks.name, soft=masks.are_soft, size=masks.size)
         self._show_running()
 
     def _choose(self) -> None:
@@ -148,7 +157,8 @@ class Export(QWidget):  # type: ignore[misc]
         elif self.status.text() == _EMPTY:
             self.status.clear()
         if not running:
-            self.table.show_layer(None if self._masks is None else self._masks.layer)
+            layer = None if self._masks is None else self._masks.layer
+            self.table.show_layer(layer, self._tables.remark(layer))
             self._look_at_frame()
 
     def _advance(self) -> None:
@@ -205,6 +215,7 @@ class Export(QWidget):  # type: ignore[misc]
             (self.workspace.changed, self.look),
             (self.workspace.run_changed, self.look),
             (self.workspace.session_changed, self.look),
+            (self._tables.changed, self.look),
             (self._view.moved, self._look_at_frame),
         )
         for signal, slot in pairs:

@@ -62,6 +62,7 @@ class ExportForm(QWidget):  # type: ignore[misc]
         self.edges = EdgesBox()
         self.edges_fold = QCollapsible("Edges", expandedIcon="▾", collapsedIcon="▸")
         self._folder, self._name, self._soft = Path.home(), "masks", True
+        self._size = (0, 0)
         self._proposed = ""
         self._fill()
         self._lay_out()
@@ -124,7 +125,9 @@ class ExportForm(QWidget):  # type: ignore[misc]
         """Return the frames chosen, None for all, where In to Out is `span`."""
         return span if self.frames.currentText() == _RANGE else None
 
-    def propose(self, folder: Path, name: str, *, soft: bool) -> None:
+    def propose(
+        self, folder: Path, name: str, *, soft: bool, size: tuple[int, int] = (0, 0)
+    ) -> None:
         """Let files be called after masks, in a folder, unless the user has named a place.
 
         Parameters
@@ -135,9 +138,12 @@ class ExportForm(QWidget):  # type: ignore[misc]
             Of the masks.
         soft : bool
             Whether there are soft masks, too.
+        size : tuple of int
+            Height and width of frames, pixels.
         """
-        if (folder, name, soft) != (self._folder, self._name, self._soft):
-            self._folder, self._name, self._soft = folder, name, soft
+        known = self._folder, self._name, self._soft, self._size
+        if (folder, name, soft, size) != known:
+            self._folder, self._name, self._soft, self._size = folder, name, soft, size
             self.look()
 
     def look(self) -> None:
@@ -155,7 +161,8 @@ class ExportForm(QWidget):  # type: ignore[misc]
                 self._show_row(widget, option in kind.uses)
         video = "Needs the pixels of the video." if kind.needs_video else ""
         hard = "" if self._soft or "edges" not in kind.uses else _HARD
-        self.needs.setText("\n".join(text for text in (self.missing, video, hard) if text))
+        texts = (self.missing, video, hard, kind.remark(self._size))
+        self.needs.setText("\n".join(text for text in texts if text))
         self.needs.setVisible(bool(self.needs.text()))
         proposed = str(self._folder / f"{self._name}_{self.format.currentData()}{kind.suffix}")
         if self.destination.text() in ("", self._proposed):

@@ -87,6 +87,14 @@ class Masks:
         return layer_shape(layer)[axes_of(layer).time] if layer.ndim > 2 else 1
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, pixels."""
+        if self.view is not None:
+            return self.view.session.source.size[1:]
+        height, width = layer_shape(self.labels())[-2:]
+        return int(height), int(width)
+
+    @property
     def span(self) -> range:
         """In to Out; all frames of a layer."""
         return range(self.length) if self.view is None else self.view.session.span

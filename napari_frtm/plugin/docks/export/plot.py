@@ -42,7 +42,7 @@ class MeasurementPlot(QWidget):  # type: ignore[misc]
         super().__init__()
         self._series: Mapping[int, NDArray[np.float64]] = {}
         self._colours: Mapping[int, QColor] = {}
-        self._title = ""
+        self.title = ""
         self._current: int | None = None
         self._length = 1
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -55,7 +55,7 @@ class MeasurementPlot(QWidget):  # type: ignore[misc]
         title: str,
     ) -> None:
         """Show values of shape (T,) by object, NaN where there are none."""
-        self._series, self._colours, self._title = series, colours, title
+        self._series, self._colours, self.title = series, colours, title
         self._length = max((len(values) for values in series.values()), default=1)
         self.update()
 
@@ -95,7 +95,7 @@ class MeasurementPlot(QWidget):  # type: ignore[misc]
         palette.setColor(QPalette.ColorRole.Window, QColor("white"))
         palette.setColor(QPalette.ColorRole.WindowText, QColor("black"))
         paper.setPalette(palette)
-        paper.show_series(self._series, self._colours, self._title)
+        paper.show_series(self._series, self._colours, self.title)
         paper.resize(SAVED)
         write_bytes(path, paper.picture(path.suffix.lower()))
 
@@ -109,7 +109,7 @@ class MeasurementPlot(QWidget):  # type: ignore[misc]
             device.setOutputDevice(buffer)
             device.setSize(self.size())
             device.setViewBox(QRect(0, 0, self.width(), self.height()))
-            device.setTitle(self._title)
+            device.setTitle(self.title)
         else:
             device = QImage(self.size() * 2, QImage.Format.Format_RGB32)
             device.setDevicePixelRatio(2)
@@ -151,7 +151,7 @@ class MeasurementPlot(QWidget):  # type: ignore[misc]
         area = QRect(scale.left, 2 * line + 4, scale.width, self.height() - 3 * line - 8)
         painter.setPen(mixed(self, 1))
         heading = QRect(scale.left, 0, scale.width, line)
-        painter.drawText(heading, Qt.AlignmentFlag.AlignLeft, self._title)
+        painter.drawText(heading, Qt.AlignmentFlag.AlignLeft, self.title)
         self._draw_names(painter, heading.translated(0, line))
         draw_ruler(painter, self, scale, QRect(0, self.height() - line, self.width(), line))
         low, high = self._bounds()

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -41,6 +42,7 @@ class TableBox(QWidget):  # type: ignore[misc]
         self.measure_button = QPushButton("Measure")
         self.tracks_button = QPushButton("Tracks")
         self.measurement = QComboBox()
+        self.stale = QLabel()
         self.plot = MeasurementPlot()
         self.save_button = QPushButton("Save plot…")
         self._table: Any = None
@@ -50,8 +52,21 @@ class TableBox(QWidget):  # type: ignore[misc]
         self.measurement.currentTextChanged.connect(self._show)
         self.save_button.clicked.connect(self.choose_and_save)
 
-    def show_layer(self, layer: Labels | None) -> None:
-        """Show what is known of a layer's objects; nothing where nothing was measured."""
+    def show_layer(self, layer: Labels | None, remark: str = "") -> None:
+        """Show what is known of a layer's objects; nothing where nothing was measured.
+
+        Parameters
+        ----------
+        layer : napari.layers.Labels or None
+            Its features are shown.
+        remark : str
+            What has changed since they were measured; empty if nothing has.
+        """
+        if remark != self.stale.text():
+            self.stale.setText(remark)
+            self.stale.setVisible(bool(remark))
+            self.measure_button.setText("Measure again" if remark else "Measure")
+            self._show()
         table = {} if layer is None else layer.features
         if table is self._table:  # napari gives a layer another one when it is set
             return
@@ -95,7 +110,10 @@ class TableBox(QWidget):  # type: ignore[misc]
     def _show(self) -> None:
         name = self.measurement.currentText()
         series = over_time(self._features, name) if name in self._features else {}
-        self.plot.show_series(series, self._colours, f"{name.replace('_', ' ')} over frames")
+        title = f"{name.replace('_', ' ')} over frames"
+        if self.stale.text():
+            title += " (before changes)"
+        self.plot.show_series(series, self._colours, title)
 
     def _lay_out(self) -> None:
         self.measure_button.setToolTip(
@@ -117,6 +135,9 @@ class TableBox(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
+        self.stale.setWordWrap(True)
+        self.stale.setVisible(False)
+        layout.addWidget(self.stale)
         layout.addLayout(choice)
         layout.addWidget(self.plot, 1)
 

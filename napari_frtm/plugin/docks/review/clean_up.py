@@ -75,7 +75,13 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
     @property
     def running(self) -> bool:
         """Whether masks are being cleaned up."""
-        return self._workspace.cleaning is not None
+        return self._under_way is not None
+
+    @property
+    def _under_way(self) -> Cleaning | None:
+        """The clean-up; not another change of masks."""
+        cleaning = self._workspace.cleaning
+        return cleaning if isinstance(cleaning, Cleaning) else None
 
     def set_view(self, view: SessionView | None) -> None:
         """Clean up the masks of another session."""
@@ -110,12 +116,12 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
 
     def cancel(self) -> None:
         """Stop; frames that are done stay so, and can be undone."""
-        if self._workspace.cleaning is not None:
-            self._workspace.cleaning.cancel()
+        if self._under_way is not None:
+            self._under_way.cancel()
 
     def show_running(self) -> None:
         """Show the clean-up that is under way, whoever has started it."""
-        before, self._shown = self._shown, self._workspace.cleaning
+        before, self._shown = self._shown, self._under_way
         self.apply_button.setEnabled(not self.running)
         self.cancel_button.setEnabled(self.running)
         self.bar.setVisible(self.running)
@@ -145,8 +151,8 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.show_running()
 
     def _advance(self) -> None:
-        if self._workspace.cleaning is not None:
-            self.bar.setValue(self._workspace.cleaning.done)
+        if self._under_way is not None:
+            self.bar.setValue(self._under_way.done)
 
     def _offer_amount(self) -> None:
         amount = AMOUNTS[Operation(self.operation.currentText())]

@@ -1,4 +1,4 @@
-"""Box *Objects* of the *Review* dock: swap, merge, renumber, split and delete; parents."""
+"""Box *Objects* of the *Review* dock: swap, merge, renumber, split, delete, divide; parents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -20,7 +21,9 @@ from qtpy.QtWidgets import (
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.view.clicked import OneClick
-from napari_frtm.plugin.work.object_work import describe_object, edit_objects
+from napari_frtm.plugin.work.editing import Editing
+from napari_frtm.plugin.work.object_work import describe_object, dividing, editing
+from napari_frtm.session.division import Division
 from napari_frtm.session.object_edits import (
     LARGEST_ID,
     ObjectEdit,
@@ -30,10 +33,13 @@ from napari_frtm.session.object_edits import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_frtm.plugin.view.session_view import SessionView
     from napari_frtm.plugin.work.workspace import Workspace
 
-_PARENT = "Parent"
+_PARENT, _DIVIDE = "Parent", "Divide"
 _ONWARD, _RANGE, _HERE = "From here on", "In to Out", "This frame"
 _OTHER = {
     Operation.SWAP: ("with", "The object that it changes places with."),
@@ -41,6 +47,7 @@ _OTHER = {
     Operation.RENUMBER: ("to", "Its new number, which must be free."),
     Operation.SPLIT: ("as", "The number of the piece, which must be free."),
     Operation.DELETE: ("", "Nothing to set."),
+    _DIVIDE: ("into", "A daughter: a free number, or an object that begins on this frame."),
     _PARENT: ("is", "The object that it came from by a division; 0 for none."),
 }
 
@@ -51,14 +58,16 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.operation = QComboBox()
-        self.object_id, self.other = QSpinBox(), QSpinBox()
+        self.object_id, self.other, self.second = QSpinBox(), QSpinBox(), QSpinBox()
         self.frames = QComboBox()
         self.apply_button, self.stop_button = QPushButton("Apply"), QPushButton("Stop")
         self.note = QLabel()
-        self._other_label = QLabel()
+        self.bar = QProgressBar()
+        self._other_label, self._second_label = QLabel(), QLabel("and")
         self._workspace = workspace
         self._view: SessionView | None = None
         self._click: OneClick | None = None
+        self._shown: Editing | None = None
         self._lay_out()
         self.operation.currentTextChanged.connect(self._offer)
         self.object_id.valueChanged.connect(self._offer)
@@ -73,10 +82,9 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
             self._view = view
         self.setEnabled(view is not None)
         busy = view is not None and view.session.edits.is_busy
+        self._show_running()
         self.apply_button.setEnabled(not busy and self._click is None)
-        self.stop_button.setEnabled(busy or self._click is not None)
-        if not busy and self._click is None:
-            self.note.clear()
+        self.stop_button.setEnabled(self._shown is not None or self._click is not None)
         self.note.setVisible(bool(self.note.text()))
 
     def choose(self, object_id: int) -> None:
@@ -93,8 +101,10 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
                 self._wait_for_click(self._view)
             elif self.operation.currentText() == _PARENT:
                 self._set_parent(self._view)
+            elif self.operation.currentText() == _DIVIDE:
+                self._begin(dividing(self._view.session, self._division(self._view)))
             else:
-                self._begin(self._view, self._edit())
+                self._change(self._view, self._edit())
         except FrtmError as error:
             show_warning(str(error))
 
@@ -108,7 +118,7 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
             labels = view.session.store.labels(view.current)
             piece = piece_at(labels, row, column)
             with_id = replace(self._edit(), object_id=int(labels[row, column]))
-            self._begin(view, with_id, piece)
+            self._change(view, with_id, piece)
         except FrtmError as error:
             show_warning(str(error))
         self.set_view(view)
@@ -116,8 +126,8 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
     def stop(self) -> None:
         """Wait for no click any more; leave the frames that are not done as they are."""
         self._forget_click()
-        if self._view is not None:
-            self._view.session.edits.stop()
+        if self._shown is not None:
+            self._shown.cancel()
         self.set_view(self._view)
 
     def _edit(self) -> ObjectEdit:
@@ -127,9 +137,16 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
             other=self.other.value(),
         )
 
-    def _begin(self, view: SessionView, edit: ObjectEdit, piece: object = None) -> None:
-        if self._workspace.is_busy:
-            raise FrtmError("Masks are being changed. Wait until that is done, or cancel it.")
+    def _division(self, view: SessionView) -> Division:
+        return Division(
+            object_id=self.object_id.value(),
+            frame=view.current,
+            daughters=(self.other.value(), self.second.value()),
+        )
+
+    def _change(
+        self, view: SessionView, edit: ObjectEdit, piece: NDArray[np.bool_] | None = None
+    ) -> None:
         session, here = view.session, view.current
         frames = {
             _ONWARD: range(here, session.source.size[0]),
@@ -138,11 +155,35 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
         }[self.frames.currentText()]
         if edit.operation is Operation.SPLIT:  # the piece was found on this frame
             frames = range(here, max(frames.stop, here + 1))
-        frozen = edit_objects(session, edit, frames, piece)  # type: ignore[arg-type]
-        if frozen:
-            show_info(f"{frozen} frozen frames were left alone. Unfreeze them to change them.")
-        self.note.setText("Changing masks…")
-        self.set_view(view)
+        self._begin(editing(session, edit, frames, piece))
+
+    def _begin(self, change: Editing) -> None:
+        self._workspace.clean_up(change)
+        if change.frozen:
+            show_info(
+                f"{change.frozen} frozen frames are left alone. Unfreeze them to change them."
+            )
+        self.set_view(self._view)
+
+    def _show_running(self) -> None:
+        """Show the change of objects that is under way, whoever has started it."""
+        under_way = self._workspace.cleaning
+        before, self._shown = self._shown, under_way if isinstance(under_way, Editing) else None
+        self.bar.setVisible(self._shown is not None)
+        if self._shown is not None and self._shown is not before:
+            self._shown.advanced.connect(self._advance)
+            self.bar.setRange(0, self._shown.progress.total)
+            self._advance()
+        elif self._shown is None and before is not None:
+            self.note.setText(before.outcome)
+
+    def _advance(self) -> None:
+        if self._shown is not None:
+            progress = self._shown.progress
+            self.bar.setValue(progress.done)
+            text = "Stopping…" if self._shown.is_stopping else progress.text
+            self.note.setText(f"{self._shown.name}: {text}")
+            self.note.setVisible(True)
 
     def _set_parent(self, view: SessionView) -> None:
         session, object_id, parent = view.session, self.object_id.value(), self.other.value()
@@ -173,18 +214,21 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
         self._other_label.setText(word)
         self.other.setToolTip(tip)
         self.other.setEnabled(bool(word))
-        self.frames.setEnabled(what != _PARENT)
+        self.frames.setEnabled(what not in (_PARENT, _DIVIDE))
+        for widget in (self.second, self._second_label):
+            widget.setVisible(what == _DIVIDE)
         if self._view is None:
             return
         store = self._view.session.store
-        if what in (Operation.RENUMBER, Operation.SPLIT):
+        if what in (Operation.RENUMBER, Operation.SPLIT, _DIVIDE):
             self.other.setValue(free_id(store))
+            self.second.setValue(free_id(store) + 1)
         elif what == _PARENT:
             known = store.objects.get(self.object_id.value(), SessionObject())
             self.other.setValue(known.parent or 0)
 
     def _lay_out(self) -> None:
-        self.operation.addItems([*map(str, Operation), _PARENT])
+        self.operation.addItems([*map(str, Operation), _DIVIDE, _PARENT])
         for box in (self.operation, self.frames):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -195,11 +239,15 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
         self.object_id.setRange(1, LARGEST_ID)
         self.object_id.setToolTip("The object; click one in the table.")
         self.other.setRange(0, LARGEST_ID)
+        self.second.setRange(1, LARGEST_ID)
+        self.second.setToolTip("The other daughter. The object ends where they begin.")
+        self.bar.setTextVisible(False)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("What", self.operation)
         form.addRow("Object", self.object_id)
         form.addRow(self._other_label, self.other)
+        form.addRow(self._second_label, self.second)
         form.addRow("Frames", self.frames)
         row = QHBoxLayout()
         row.addWidget(self.apply_button)
@@ -208,5 +256,6 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addLayout(row)
+        layout.addWidget(self.bar)
         layout.addWidget(self.note)
         self.note.setWordWrap(True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,12 +11,14 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QThreadPool
 
+from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.plugin.docks.export.dock import Export
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
@@ -79,3 +83,32 @@ def desk_in(viewer: Viewer | ViewerModel, qtbot: QtBot) -> Iterator[Desk]:
     dock.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)
     workspace_view(viewer).close()
+
+
+def choose(desk: Desk, form: str, path: Path) -> None:
+    """Choose format and destination."""
+    desk.dock.form.format.setCurrentIndex(list(FORMATS).index(form))
+    desk.dock.form.destination.setText(str(path))
+
+
+def finish(desk: Desk, qtbot: QtBot) -> None:
+    """Wait for the end of what was started."""
+    assert desk.dock.workspace.exporting is not None
+    qtbot.waitUntil(lambda: desk.dock.workspace.exporting is None, timeout=60_000)
+
+
+def hold_in_second_pass(desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Start, and return when frame 3 is about to be written; it waits for what is returned."""
+    store = desk.view.session.store
+    reached, go_on, read, reads = Event(), Event(), store.labels, count(1)
+
+    def slow(index: int) -> np.ndarray:
+        if next(reads) > FRAMES + 1:  # frame 2 is drawn, and not read
+            reached.set()
+            go_on.wait(60)
+        return read(index)
+
+    monkeypatch.setattr(store, "labels", slow)
+    desk.dock.start()
+    qtbot.waitUntil(reached.is_set, timeout=60_000)
+    return go_on

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
-from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,46 +11,15 @@ from PIL import Image
 from qtpy.QtWidgets import QScrollArea
 
 from napari_frtm.io.export.formats import FORMATS
-from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 
-from .conftest import FRAMES, SIZE, masks
+from .conftest import FRAMES, SIZE, choose, finish, hold_in_second_pass, masks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
     from .conftest import Desk
-
-
-def choose(desk: Desk, form: str, path: Path) -> None:
-    """Choose format and destination."""
-    desk.dock.form.format.setCurrentIndex(list(FORMATS).index(form))
-    desk.dock.form.destination.setText(str(path))
-
-
-def finish(desk: Desk, qtbot: QtBot) -> None:
-    """Wait for the end of what was started."""
-    assert desk.dock.workspace.exporting is not None
-    qtbot.waitUntil(lambda: desk.dock.workspace.exporting is None, timeout=60_000)
-
-
-def hold_in_second_pass(desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Event:
-    """Start, and return when frame 3 is about to be written; it waits for what is returned."""
-    store = desk.view.session.store
-    reached, go_on, read, reads = Event(), Event(), store.labels, count(1)
-
-    def slow(index: int) -> np.ndarray:
-        if next(reads) > FRAMES + 1:  # frame 2 is drawn, and not read
-            reached.set()
-            go_on.wait(60)
-        return read(index)
-
-    monkeypatch.setattr(store, "labels", slow)
-    desk.dock.start()
-    qtbot.waitUntil(reached.is_set, timeout=60_000)
-    return go_on
 
 
 def test_a_painted_correction_is_in_the_pngs(
@@ -143,121 +110,6 @@ def test_cancel_leaves_complete_files_only(
         assert not (tmp_path / name).exists()
 
 
-def _filled(desk: Desk, tmp_path: Path) -> None:
-    choose(desk, "png", tmp_path / "there")
-    (tmp_path / "there").mkdir()
-    (tmp_path / "there" / "a.txt").write_text("mine")
-
-
-def _wrong_name(desk: Desk, tmp_path: Path) -> None:
-    choose(desk, "npz", tmp_path / "a.tif")
-
-
-def _nowhere(desk: Desk, tmp_path: Path) -> None:
-    choose(desk, "npz", tmp_path)
-    desk.dock.form.destination.setText("")
-
-
-def _in_session(desk: Desk, tmp_path: Path) -> None:
-    identity = VideoIdentity.of(desk.view.session.source.frames, None)
-    desk.view.session.store.keep_in(SessionFolder.create(tmp_path / "cells.frtm", identity))
-    choose(desk, "png", tmp_path / "cells.frtm" / "out")
-
-
-def _bad_names(desk: Desk, tmp_path: Path) -> None:
-    choose(desk, "png", tmp_path / "out")
-    desk.dock.form.names.setText("shot")
-
-
-def _bad_objects(desk: Desk, tmp_path: Path) -> None:
-    choose(desk, "png", tmp_path / "out")
-    desk.dock.form.objects.setText("one")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        pytest.param(_filled, "is there already. Choose another name", id="there"),
-        pytest.param(_wrong_name, "let it end in .npz", id="suffix"),
-        pytest.param(_nowhere, "There is no destination", id="nowhere"),
-        pytest.param(_in_session, "over or into what it is made from", id="session"),
-        pytest.param(_bad_names, "names must have one number", id="names"),
-        pytest.param(_bad_objects, "'one' is no label", id="objects"),
-    ],
-)
-def test_what_is_in_the_way_is_said_before(
-    desk: Desk,
-    messages: list[str],
-    tmp_path: Path,
-    spoil: Callable[[Desk, Path], None],
-    message: str,
-) -> None:
-    """And nothing starts."""
-    spoil(desk, tmp_path)
-
-    desk.dock.start()
-
-    assert desk.dock.workspace.exporting is None
-    assert len(messages) == 1
-    assert message in messages[0]
-
-
-def test_a_place_that_cannot_be_written_is_said(
-    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path
-) -> None:
-    """By the thread, once; the dock is ready for another try."""
-    (tmp_path / "file").write_text("no folder")
-    choose(desk, "npz", tmp_path / "file" / "a.npz")
-
-    desk.dock.start()
-    finish(desk, qtbot)
-
-    assert len(messages) == 1
-    assert "failed" in desk.dock.status.text()
-    assert desk.dock.export_button.isEnabled()
-
-
-def test_an_absent_object_is_said(
-    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path
-) -> None:
-    """With those that are there."""
-    choose(desk, "png", tmp_path / "out")
-    desk.dock.form.objects.setText("2")
-
-    desk.dock.start()
-    finish(desk, qtbot)
-
-    assert messages == ["Object 2 is not in frames 0 to 5. Objects there: 1, 3."]
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("form", "matting", "package"),
-    [("exr", False, "OpenEXR"), ("matte-png", True, "pymatting"), ("parquet", False, "pyarrow")],
-)
-def test_a_missing_extra_is_said_before_the_run(
-    desk: Desk,
-    messages: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    form: str,
-    matting: bool,
-    package: str,
-) -> None:
-    """With what to install, as soon as the format is chosen."""
-    monkeypatch.setattr("napari_frtm.io.export.extras.find_spec", lambda name: None)
-    choose(desk, form, tmp_path / f"out{FORMATS[form].suffix}")
-    desk.dock.form.edges.inputs["matting"].setChecked(matting)
-
-    desk.dock.start()
-
-    expected = f"Needs {package}: pip install 'napari-frtm[export]'"
-    assert expected in desk.dock.form.needs.text()
-    assert len(messages) == 1
-    assert expected in messages[0]
-    assert desk.dock.workspace.exporting is None
-
-
 def test_edges_count_for_mattes_alone(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
     """A grown matte is larger; for hard masks the same settings make no difference."""
     desk.dock.form.edges.inputs["grow"].setValue(3)
@@ -274,19 +126,6 @@ def test_edges_count_for_mattes_alone(desk: Desk, qtbot: QtBot, tmp_path: Path) 
     hard = np.asarray(Image.open(tmp_path / "masks" / "00000.png"))
     assert (matte > matte.max() / 2).sum() > 1.5 * (hard == 1).sum()
     np.testing.assert_array_equal(hard, masks()[0])
-
-
-def test_hard_masks_are_said_before_a_matte(desk: Desk, tmp_path: Path) -> None:
-    """Until there are soft ones; hard formats have nothing to say."""
-    choose(desk, "png", tmp_path / "out")
-    assert desk.dock.form.needs.text() == ""
-    choose(desk, "matte-png", tmp_path / "out")
-    assert "There are no soft masks" in desk.dock.form.needs.text()
-
-    desk.view.session.store.put_soft(0, {1: np.zeros((10, 15), np.uint8)})
-    desk.view.session.announce()
-
-    assert desk.dock.form.needs.text() == ""
 
 
 def test_the_place_is_proposed_until_one_is_named(desk: Desk) -> None:
@@ -352,23 +191,6 @@ def test_frames_that_change_meanwhile_are_said(
     assert "done. 2 frames were changed meanwhile" in desk.dock.status.text()
 
 
-def test_nothing_to_export(make_napari_viewer: Callable[[], object], messages: list[str]) -> None:
-    """Is said; a layer that comes is offered."""
-    from napari_frtm.plugin.docks.export.dock import Export
-
-    viewer = make_napari_viewer()
-    dock = Export(viewer)
-    viewer.window.add_dock_widget(dock)
-    assert dock.status.text().startswith("Nothing to export yet")
-    assert not dock.export_button.isEnabled()
-
-    viewer.add_labels(masks(), name="mine")
-
-    assert dock.source.currentText() == "mine"
-    assert dock.export_button.isEnabled()
-    assert dock.status.text() == ""
-
-
 def test_a_movie_over_the_pixels_of_the_layer(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
     """At its rate, for a layer that came from no file."""
     import av
@@ -385,25 +207,6 @@ def test_a_movie_over_the_pixels_of_the_layer(desk: Desk, qtbot: QtBot, tmp_path
     assert len(frames) == FRAMES
     red, green, blue = frames[0][27, 40].astype(int)
     assert max(red, green, blue) - min(red, green, blue) > 20  # the colour of object 3
-
-
-def test_overwrite_is_asked_for(
-    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path
-) -> None:
-    """A file that is there stays without."""
-    path = tmp_path / "a.npz"
-    path.write_bytes(b"mine")
-    choose(desk, "npz", path)
-    desk.dock.start()
-    assert "is there already" in messages[0]
-    assert path.read_bytes() == b"mine"
-
-    desk.dock.form.overwrite.setChecked(True)
-    desk.dock.start()
-    finish(desk, qtbot)
-
-    with np.load(path) as archive:
-        np.testing.assert_array_equal(archive["labels"], masks())
 
 
 def test_all_of_the_dock_is_in_sight_from_left_to_right(desk: Desk, qtbot: QtBot) -> None:

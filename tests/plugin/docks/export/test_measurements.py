@@ -14,8 +14,10 @@ from napari_frtm.plugin.docks.export.plot import MeasurementPlot
 from napari_frtm.plugin.docks.export.table_box import over_time
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.view.measuring import tracks_layer
+from napari_frtm.plugin.work.object_work import describe_object, editing
+from napari_frtm.session.object_edits import ObjectEdit, Operation
 
-from .conftest import FRAMES, SIZE, masks
+from .conftest import FRAMES, SIZE, finish, masks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +25,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from .conftest import Desk
-
-
-def finish(desk: Desk, qtbot: QtBot) -> None:
-    """Wait for the end of what was started."""
-    assert desk.dock.workspace.exporting is not None
-    qtbot.waitUntil(lambda: desk.dock.workspace.exporting is None, timeout=60_000)
 
 
 def test_features_by_hand(desk: Desk, qtbot: QtBot) -> None:
@@ -176,6 +172,73 @@ def test_tracks_of_a_layer_with_channels(desk: Desk) -> None:
     np.testing.assert_array_equal(layer.data, [[1, 0, 0, 5, 7], [1, 1, 0, 6, 8]])
     world = labels.data_to_world((1, 0, 6, 8))
     np.testing.assert_allclose(layer.data_to_world(layer.data[1, 1:]), world)
+
+
+def test_a_correction_makes_the_table_stale(window_desk: Desk, qtbot: QtBot) -> None:
+    """The dock says so until it is measured again; then the correction is in the table."""
+    desk, table = window_desk, window_desk.dock.table
+    desk.dock.measure()
+    finish(desk, qtbot)
+    assert table.stale.text() == ""
+    before = desk.view.masks.features
+    desk.view.go_to(4)
+    desk.view.masks.brush_size = 7
+    desk.view.masks.paint((4, 4, 50), 1)
+
+    qtbot.waitUntil(lambda: table.stale.text() != "", timeout=10_000)
+
+    assert table.stale.text().startswith("1 frame was changed since this was measured.")
+    assert table.stale.isVisibleTo(table)
+    assert table.measure_button.text() == "Measure again"
+    assert table.plot.title.endswith("(before changes)")
+    table.measure_button.click()
+    finish(desk, qtbot)
+    after = desk.view.masks.features
+    assert (table.stale.text(), table.measure_button.text()) == ("", "Measure")
+    assert not table.plot.title.endswith("(before changes)")
+    here = (after["frame"] == 4) & (after["object"] == 1)
+    assert after[here]["area_px"].item() == (desk.view.masks.data[4] == 1).sum() > 100
+    assert after[here]["keyframe"].item()
+    assert after[~here]["area_px"].tolist() == before[~here]["area_px"].tolist()
+
+
+def test_a_change_of_objects_makes_the_table_stale(desk: Desk, qtbot: QtBot) -> None:
+    """Ids, names and frozen frames; the table of before is not taken for that of now."""
+    session, table = desk.view.session, desk.dock.table
+    desk.dock.measure()
+    finish(desk, qtbot)
+    merge = ObjectEdit(operation=Operation.MERGE, object_id=3, other=1)
+    desk.dock.workspace.clean_up(editing(session, merge, range(FRAMES)))
+    qtbot.waitUntil(lambda: not session.edits.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: table.stale.text().startswith(f"{FRAMES} frames were"), timeout=10_000)
+    desk.dock.measure()
+    finish(desk, qtbot)
+    assert set(desk.view.masks.features["object"]) == {1}
+    assert set(desk.view.masks.features["area_px"]) == {200}
+    assert table.stale.text() == ""
+
+    describe_object(session, 1, SessionObject(name="both"))
+
+    qtbot.waitUntil(lambda: table.stale.text().startswith("Objects or frames"), timeout=10_000)
+    desk.dock.measure()
+    finish(desk, qtbot)
+    assert set(desk.view.masks.features["name"]) == {"both"}
+    assert table.stale.text() == ""
+
+
+def test_the_table_of_a_layer_is_stale_after_a_stroke(desk: Desk, qtbot: QtBot) -> None:
+    """Of any Labels layer; that of another one is not."""
+    labels = desk.viewer.add_labels(masks(), name="others")
+    desk.dock.source.choose(labels)
+    desk.dock.measure()
+    finish(desk, qtbot)
+    assert desk.dock.table.stale.text() == ""
+
+    labels.paint((0, 2, 2), 5)
+
+    assert "changed since this was measured" in desk.dock.table.stale.text()
+    desk.dock.source.choose(desk.view.session)
+    assert desk.dock.table.stale.text() == ""
 
 
 def test_nothing_to_measure(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:

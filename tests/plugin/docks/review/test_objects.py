@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,11 @@ from reviewing import FRAMES, masks
 from napari_frtm.io.session.objects import SessionObject
 
 if TYPE_CHECKING:
+    import pytest
     from pytestqt.qtbot import QtBot
     from reviewing import Desk
+
+    from napari_frtm.session.history import FrameState
 
 
 def _do(desk: Desk, qtbot: QtBot, what: str, *, object_id: int, other: int = 0) -> None:
@@ -34,7 +38,7 @@ def test_a_swap_from_here_on(desk: Desk, qtbot: QtBot, messages: list[str]) -> N
     _do(desk, qtbot, "Swap", object_id=1, other=2)
 
     assert [store.labels(t)[15, 15] for t in (5, 6, 8, FRAMES - 1)] == [1, 2, 1, 2]
-    assert messages == ["1 frozen frames were left alone. Unfreeze them to change them."]
+    assert messages == ["1 frozen frames are left alone. Unfreeze them to change them."]
     desk.review.look()
     desk.review.undo_button.click()
     qtbot.waitUntil(lambda: not desk.view.session.edits.is_busy)
@@ -118,3 +122,65 @@ def test_names_are_typed_into_the_table(desk: Desk) -> None:
     desk.view.session.edits.undo()
     desk.review.look()
     assert table.item(1, 4).text() == ""
+
+
+def test_an_object_divides_from_here_on(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
+    """Free numbers are proposed; the table says who came from whom; undo takes both back."""
+    box, store = desk.review.objects, desk.view.session.store
+    for frame in range(5, FRAMES):
+        labels = store.labels(frame)
+        labels[30:34, 50:54] = 1
+        store.put(frame, labels)
+    desk.view.go_to(5)
+    box.operation.setCurrentText("Divide")
+    assert (box.other.value(), box.second.value()) == (3, 4)
+    assert box.second.isVisibleTo(box)
+    assert not box.frames.isEnabled()
+
+    _do(desk, qtbot, "Divide", object_id=1)
+
+    assert [store.labels(t)[15, 15] for t in (4, 5, FRAMES - 1)] == [1, 3, 3]
+    assert store.labels(FRAMES - 1)[31, 51] == 4
+    desk.review.look()
+    names = [desk.review.table.table.item(row, 0).text() for row in range(4)]
+    assert names == ["1", "2", "3 (of 1)", "4 (of 1)"]
+    desk.review.undo_button.click()
+    qtbot.waitUntil(lambda: not desk.view.session.edits.is_busy)
+    assert store.objects == {}
+    assert messages == ["Undone: Divide object 1 into 3 and 4."]
+    box.operation.setCurrentText("Swap")
+    assert not box.second.isVisibleTo(box)
+
+
+def test_how_far_a_change_is_can_be_seen(
+    desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bar, frames and time left; Stop keeps what is done, and says how to take it back."""
+    box, store = desk.review.objects, desk.view.session.store
+    reached, go_on, read = Event(), Event(), store.state
+
+    def slow(index: int) -> FrameState:
+        if index == 3:
+            reached.set()
+            go_on.wait(60)
+        return read(index)
+
+    monkeypatch.setattr(store, "state", slow)
+    box.operation.setCurrentText("Swap")
+    box.object_id.setValue(1)
+    box.other.setValue(2)
+    desk.view.go_to(0)
+    box.apply()
+    qtbot.waitUntil(lambda: reached.is_set() and box.bar.value() == 3, timeout=60_000)
+    assert box.bar.isVisibleTo(box)
+    assert box.note.text().startswith(f"Swap objects 1 and 2: 3 / {FRAMES} frames, ")
+    assert box.note.text().endswith(" left")
+    assert not desk.review.clean_up.bar.isVisibleTo(desk.review.clean_up)
+
+    box.stop_button.click()
+    go_on.set()
+    qtbot.waitUntil(lambda: desk.review.workspace.cleaning is None, timeout=60_000)
+
+    assert "was stopped after 4 of" in box.note.text()
+    assert not box.bar.isVisibleTo(box)
+    assert desk.view.session.history.last.name == "Swap objects 1 and 2"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_frtm.batch.result import ClipResult, key_of, load_result, thumbnail
+from napari_frtm.batch.result import ClipResult, Effort, key_of, load_result, thumbnail
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.export.export import export
@@ -27,7 +27,7 @@ from napari_frtm.session.request import Advanced, Request, Settings, Started
 from napari_frtm.session.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
     from napari_frtm.batch.job import Export, Task
@@ -62,7 +62,7 @@ class ClipProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Work:
+class Work:
     """A clip that is open.
 
     Attributes
@@ -105,21 +105,13 @@ def follow_clip(
         If something is wrong with the clip, or results cannot be written.
     """
     with opened(task) as work:
-        known = load_result(task.result)
-        if _is_done(task, work, known):
-            result = known
-        else:
-            began = time.perf_counter()
-            result = yield from _follow(task, work, networks)
-            if result is not None:
-                result = replace(result, seconds=time.perf_counter() - began)
-                store = work.store
-                frame = np.asarray(work.video.frames[result.worst_frame])
-                picture = thumbnail(frame, work.video.contrast, store, result.worst_frame)
-                result.save(task.result, picture)
+        known = None if task.is_part else load_result(task.result)
+        done = is_done(task, work)
+        if not done:
+            known = yield from _follow(task, work, networks)
     for wanted in task.exports:
-        yield from exported(task, wanted, remade=result is not known)
-    return result
+        yield from exported(task, wanted, remade=not done)
+    return known
 
 
 def exported(task: Task, wanted: Export, *, remade: bool) -> Iterator[ClipProgress]:
@@ -153,7 +145,7 @@ def exported(task: Task, wanted: Export, *, remade: bool) -> Iterator[ClipProgre
 
 
 @contextmanager
-def opened(task: Task) -> Iterator[_Work]:
+def opened(task: Task) -> Iterator[Work]:
     """Give a clip with what is known of it, and let go of its session in the end.
 
     Raises
@@ -166,42 +158,72 @@ def opened(task: Task) -> Iterator[_Work]:
         yield work
 
 
-def _is_done(task: Task, work: _Work, known: ClipResult | None) -> bool:
+def is_done(task: Task, work: Work) -> bool:
+    """Whether the masks of a clip, or of a part, are all there."""
     folder = work.store.folder
     if task.is_part:
-        return folder is not None and bool(folder.settings.get(KEY, {}).get("done"))
-    there = task.clip.session is not None or is_session(task.session)
-    return known is not None and known.key == work.key and there
+        return folder is not None and "seconds" in folder.settings.get(KEY, {})
+    return is_session(task.session) and _is_kept(task, work)
 
 
 def _follow(
-    task: Task, work: _Work, networks: NetworkCache
+    task: Task, work: Work, networks: NetworkCache
 ) -> Generator[ClipProgress, None, ClipResult | None]:
     """Carry out the run of a clip."""
     request, store = work.request, work.store
+    began = time.perf_counter()
     events = carry_out(request, networks, continues=work.continues)
     started = next(events)
     assert isinstance(started, Started)
-    check_worth(request, started)
+    if not task.is_part:
+        check_worth(request, started)
     kept: dict[str, Any] = {KEY: {"key": work.key}}
-    if store.folder is None:
-        store.keep_in(SessionFolder.create(task.session, work.identity))
-        assert store.folder is not None
-        store.folder.save_settings(kept)
-    enter_keyframes(request)
+    begin(task, work, kept)
     next(events)
     record(request, started, kept, continues=work.continues)
     yield _progress(store, started.done, started.total)
     for event in events:
         if isinstance(event, Advanced):
             yield _progress(store, event.done, started.total)
+    effort = Effort(time.perf_counter() - began, started.total - started.done, started.device)
+    if not task.is_part:
+        return concluded(task, work, effort)
     folder = store.folder
     assert folder is not None
-    if task.is_part:
-        folder.save_settings({**folder.settings, KEY: {"key": work.key, "done": True}})
-        return None
-    result = ClipResult.of(store, task.clip.name, work.key)
-    return replace(result, computed=started.total - started.done, device=started.device)
+    folder.save_settings({**folder.settings, KEY: {"key": work.key, **effort._asdict()}})
+    return None
+
+
+def begin(task: Task, work: Work, kept: Mapping[str, Any]) -> None:
+    """Make the session of a clip, if it has none, and let it know what is drawn.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    store = work.store
+    if store.folder is None:
+        store.keep_in(SessionFolder.create(task.session, work.identity))
+        assert store.folder is not None
+        store.folder.save_settings(kept)
+    enter_keyframes(work.request)
+
+
+def concluded(task: Task, work: Work, effort: Effort) -> ClipResult:
+    """Return what came of a clip, and keep it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    store = work.store
+    result = ClipResult.of(store, task.clip.name, work.key, effort)
+    frame = np.asarray(work.video.frames[result.worst_frame])
+    picture = thumbnail(frame, work.video.contrast, store, result.worst_frame)
+    result.save(task.result, picture)
+    return result
 
 
 def _progress(store: Store, done: int, total: int) -> ClipProgress:
@@ -210,7 +232,7 @@ def _progress(store: Store, done: int, total: int) -> ClipProgress:
     return ClipProgress(done, total, float(known.mean()) if known.size else None)
 
 
-def _of_video(task: Task) -> _Work:
+def _of_video(task: Task) -> Work:
     """Open a clip of a video with masks, and the session of it that batch has begun."""
     clip = task.clip
     assert clip.video is not None
@@ -226,23 +248,30 @@ def _of_video(task: Task) -> _Work:
         complete=frozenset(),
         store=Store((length, height, width), in_memory=False),
         settings=_settings(task, None, direction),
-        span=span,
-        scope=Scope.RANGE if task.here is None else Scope.FROM_HERE,
-        here=task.here or 0,
+        span=span if task.part is None else range(*task.part),
+        scope=Scope.RANGE,
         contrast=contrast,
     )
     identity = VideoIdentity.of(video.frames, str(clip.video.absolute()))
     splits = clip.settings.split_at_keyframes, clip.settings.split_objects
-    work = _Work(
+    work = Work(
         video=replace(video, contrast=contrast),
         request=request,
         identity=identity,
         key=key_of(request, identity, splits if any(splits) else ()),
     )
-    return _taken_up(task, work) if is_session(task.session) else work
+    if not is_session(task.session) or _is_kept(task, work):
+        return work
+    return _taken_up(task, work)
 
 
-def _taken_up(task: Task, work: _Work) -> _Work:
+def _is_kept(task: Task, work: Work) -> bool:
+    """Whether there is a result of just this."""
+    known = None if task.is_part else load_result(task.result)
+    return known is not None and known.key == work.key
+
+
+def _taken_up(task: Task, work: Work) -> Work:
     """Go on with the session of a clip, if it is of this task; replace it if that is allowed."""
     folder = _open(task.session)
     if folder.settings.get(KEY, {}).get("key") == work.key:
@@ -263,9 +292,7 @@ def _taken_up(task: Task, work: _Work) -> _Work:
     return work
 
 
-def _continued(task: Task, work: _Work, folder: SessionFolder) -> _Work:
-    if (known := load_result(task.result)) is not None and known.key == work.key:
-        return replace(work, request=replace(work.request, store=Store.of_folder(folder)))
+def _continued(task: Task, work: Work, folder: SessionFolder) -> Work:
     if _is_worked_on(folder) and not folder.has_run:
         folder.release()
         raise OutputError(
@@ -284,7 +311,7 @@ def _is_worked_on(folder: SessionFolder) -> bool:
     return bool("form" in folder.settings or folder.complete or np.any(folder.timeline.frozen))
 
 
-def _of_session(task: Task) -> _Work:
+def _of_session(task: Task) -> Work:
     """Open a clip that is a session to go on with."""
     clip = task.clip
     assert clip.session is not None
@@ -297,7 +324,7 @@ def _of_session(task: Task) -> _Work:
     except BaseException:
         folder.release()
         raise
-    return _Work(
+    return Work(
         video=replace(video, contrast=request.contrast or video.contrast),
         request=request,
         identity=identity,

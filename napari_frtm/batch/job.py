@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from napari_frtm.config import Direction
+from napari_frtm.config import Direction  # noqa: TC001 - read by `structured`
 from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
 from napari_frtm.io.video.stack_frames import PROJECTIONS, Section
 from napari_frtm.session.method import Method
@@ -177,8 +177,8 @@ class Task:
         What is written of it.
     overwrite : bool
         Whether results that are not of this task may be replaced.
-    here : int or None
-        Of a part: a frame of the stretch between masks that it fills.
+    part : tuple of int or None
+        Of a part: the first frame that it fills and the one after the last.
     object_id : int or None
         Of a part: the object that it follows.
     """
@@ -187,19 +187,19 @@ class Task:
     out: Path
     exports: tuple[Export, ...] = ()
     overwrite: bool = False
-    here: int | None = None
+    part: tuple[int, int] | None = None
     object_id: int | None = None
 
     @property
     def is_part(self) -> bool:
         """Whether it is one of several that make a clip."""
-        return self.here is not None or self.object_id is not None
+        return self.part is not None
 
     @property
     def name(self) -> str:
         """What it is called, among all tasks of a job."""
         words = [self.clip.name]
-        words += [] if self.here is None else [f"from {self.here}"]
+        words += [] if self.part is None else [f"frames {self.part[0]} to {self.part[1] - 1}"]
         words += [] if self.object_id is None else [f"object {self.object_id}"]
         return " ".join(words)
 
@@ -208,9 +208,10 @@ class Task:
         """Its session folder."""
         if self.clip.session is not None:
             return self.clip.session
-        if not self.is_part:
+        if self.part is None:
             return self.out / f"{self.clip.name}.frtm"
-        return self.parts / f"{self.here}-{self.object_id}.frtm"
+        which = "all" if self.object_id is None else self.object_id
+        return self.parts / f"{self.part[0]}-{which}.frtm"
 
     @property
     def parts(self) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_frtm.batch.job import BatchJob, Clip, ClipSettings, Export
@@ -20,6 +19,7 @@ from napari_frtm.structure import structured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class _Reader:
         top = {k: v for k, v in content.items() if k not in ("settings", "exports", "clips")}
         folder = self.path.absolute().parent
         top["out"] = str(folder / str(top.get("out", "results")) if out is None else out.absolute())
-        shown = {"clips": [], "exports": []}
+        shown: dict[str, Any] = {"clips": [], "exports": []}
         job = self._made(BatchJob, {**shown, **top})
         return replace(job, clips=tuple(clips), exports=tuple(exports))
 
@@ -222,7 +222,9 @@ def _problem(clip: Clip) -> str:
     for entry in clip.masks:
         if not mask_entry(entry)[1].is_file():
             return f"'masks' must be files: there is no {mask_entry(entry)[1]}."
-    split = clip.settings.split_at_keyframes or clip.settings.split_objects
-    if split and clip.session is not None:
+    chosen = clip.settings
+    if clip.session is not None and (chosen.split_at_keyframes or chosen.split_objects):
         return "'session' must not be split; only clips of a video with masks can be."
+    if chosen.split_objects and chosen.local:
+        return "'split_objects' must not stand beside local, which looks at all objects."
     return ""

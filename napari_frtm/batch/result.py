@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,6 +29,24 @@ if TYPE_CHECKING:
 
 _WIDE = 320
 _NOT_THE_RESULT = ("device", "checkpoint", "backbone_weights")
+
+
+class Effort(NamedTuple):
+    """What a clip took.
+
+    Attributes
+    ----------
+    seconds : float
+        Of the last attempt, exports not included.
+    computed : int
+        Frames that it computed.
+    device : str
+        On what.
+    """
+
+    seconds: float
+    computed: int
+    device: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +78,7 @@ class ClipResult:
     doubtful : int
         Frames on which it is below `DOUBTFUL`.
     worker : str
-        Where it ran.
+        Name of the machine.
     device : str
         On what.
     """
@@ -79,7 +98,7 @@ class ClipResult:
     device: str = ""
 
     @classmethod
-    def of(cls, store: Store, name: str, key: str) -> ClipResult:
+    def of(cls, store: Store, name: str, key: str, effort: Effort) -> ClipResult:
         """Return what the store of a finished clip says."""
         assert store.folder is not None
         line = store.timeline
@@ -98,6 +117,8 @@ class ClipResult:
             lowest=float(doubt[worst]) if known.size else None,
             worst_frame=worst,
             doubtful=int((doubt[known] < DOUBTFUL).sum()),
+            worker=socket.gethostname(),
+            **effort._asdict(),
         )
 
     def save(self, path: Path, thumbnail: bytes) -> None:

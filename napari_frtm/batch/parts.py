@@ -187,7 +187,7 @@ def _prediction(index: int, sources: Sequence[Store]) -> Prediction:
         index=index,
         object_ids=ids,
         labels=labels[0] if len(labels) == 1 else _surest(labels, soft),
-        probabilities=np.stack([soft.get(i, empty) for i in ids]) / np.float32(255),
+        probabilities=np.divide([soft.get(i, empty) for i in ids], 255, dtype=np.float32),
         scores=np.stack(scores),
         confidence=np.array([confidence[i] for i in ids], np.float32),
     )

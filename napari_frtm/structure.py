@@ -6,7 +6,7 @@ import dataclasses
 import types
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def structured(cls: type[T], table: dict[str, Any], where: str = "") -> T:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     """Check a value against the annotation of its field."""
-    if isinstance(hint, types.UnionType):
+    if get_origin(hint) in (types.UnionType, Union):  # the latter of literals
         if value is None and type(None) in get_args(hint):
             return None
         hint = get_args(hint)[0]

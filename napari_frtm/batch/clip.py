@@ -131,7 +131,9 @@ def exported(task: Task, wanted: Export, *, remade: bool) -> Iterator[ClipProgre
     FrtmError
         If it cannot be written.
     """
+    frames = task.clip.frames
     settings = wanted.settings(task.out, task.clip.name)
+    settings = replace(settings, overwrite=True, span=None if frames is None else range(*frames))
     done = task.result.with_suffix(f".{wanted.format}.done")
     if not remade and done.exists() and settings.destination.exists():
         return
@@ -139,7 +141,7 @@ def exported(task: Task, wanted: Export, *, remade: bool) -> Iterator[ClipProgre
     source = open_masks(task.session)
     if source.video is None and task.clip.video is not None:
         source = source.of_video(task.clip.video)
-    for step in export(source, replace(settings, overwrite=True)):
+    for step in export(source, settings):
         yield ClipProgress(step.done, step.total, step=f"{wanted.format}: {step.step.lower()}")
     done.touch()
 

@@ -6,10 +6,12 @@ import importlib.util
 import json
 import logging
 import os
+import shutil
 import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_frtm import __version__
@@ -17,7 +19,6 @@ from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from distributed import Client
 
@@ -114,18 +115,15 @@ class Connection:
         Threads of torch on each worker.
     memory : str
         What a worker may use at most, in words; empty if not known.
+    dashboard : str
+        Where dask shows what its workers do; empty if it does not.
     """
 
     client: Client
     scheduler: RunningScheduler | None = None
     threads: int | None = None
     memory: str = ""
-
-    @property
-    def dashboard(self) -> str:
-        """Where dask shows what its workers do; empty if bokeh is not installed there."""
-        link: str = self.client.dashboard_link or ""
-        return link if "dashboard" in self.client.scheduler_info().get("services", {}) else ""
+    dashboard: str = ""
 
 
 @contextmanager
@@ -157,7 +155,10 @@ def connected(where: LocalWorkers | RunningScheduler, *, retries: int = 2) -> It
             client = where.connect()
             try:
                 check_versions(client)
-                yield Connection(client=client, scheduler=where, threads=where.threads)
+                link = client.dashboard_link or ""
+                yield Connection(
+                    client=client, scheduler=where, threads=where.threads, dashboard=link
+                )
             finally:
                 client.close(timeout=5)
         else:
@@ -232,7 +233,7 @@ def _local(where: LocalWorkers, retries: int) -> Iterator[Connection]:
         "options": {
             "host": "127.0.0.1",
             "dashboard": shown,
-            "dashboard_address": "127.0.0.1:0" if shown else None,
+            "dashboard_address": "127.0.0.1:0",
         },
     }
     with (
@@ -240,7 +241,12 @@ def _local(where: LocalWorkers, retries: int) -> Iterator[Connection]:
         SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield Connection(client=client, threads=threads, memory=dask.utils.format_bytes(memory))
+        yield Connection(
+            client=client,
+            threads=threads,
+            memory=dask.utils.format_bytes(memory),
+            dashboard=client.dashboard_link if shown else "",
+        )
 
 
 def _environment(threads: int, cores: list[int], gpu: str | None) -> dict[str, str]:
@@ -255,6 +261,8 @@ def _environment(threads: int, cores: list[int], gpu: str | None) -> dict[str, s
 
 def _gpus() -> list[str]:
     """Return how CUDA calls the GPUs that may be used."""
+    if shutil.which("nvidia-smi") is None and not Path("/dev/nvidia0").exists():
+        return []  # without torch, which takes long to load
     import torch
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -157,6 +158,8 @@ class Batch:
             task, parts = self._running.pop(future)
             said = _outcome(future)
             if "failed" in said:
+                if trace := said.get("trace"):
+                    _keep(task, trace)
                 self._failed(task, parts, str(said["failed"]), said.get("worker", ""))
             elif task.is_part:
                 self._part_done(task)
@@ -251,6 +254,14 @@ class Batch:
             if not any(processing.values()) or all(f.status != "pending" for f in futures):
                 return
             time.sleep(0.1)
+
+
+def _keep(task: Task, trace: str) -> None:
+    """Keep what a programmer wants to see of a failure; if it cannot be, that is no harm."""
+    path = task.result.with_suffix(".log")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(trace, encoding="utf-8")
 
 
 def _outcome(future: Future) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import json
 import os
 import time
+import traceback
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dask
 from distributed import WorkerPlugin, get_worker
 
 from napari_frtm import __version__
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
     from napari_frtm.batch.clip import ClipProgress
     from napari_frtm.batch.result import ClipResult
-
-logger = logging.getLogger(__name__)
 
 PLUGIN = "napari-frtm"
 CORES = "NAPARI_FRTM_CORES"
@@ -107,13 +107,12 @@ def run_task(version: str, run: str, text: str, parts: tuple[str, ...] = ()) -> 
     except (FrtmError, OSError) as error:
         return {"failed": str(error)}
     except Exception as error:  # of torch, or unforeseen: others go on
-        logger.exception("%s failed.", text)
         plugin.networks = NetworkCache()  # which may hold what fills a memory
         reason = (str(error) or "out of memory").splitlines()[0]
-        return {"failed": f"{type(error).__name__}: {reason}"}
+        return {"failed": f"{type(error).__name__}: {reason}", "trace": traceback.format_exc()}
     if run in plugin.stopped:
         return {"stopped": True}
-    return {"result": None if result is None else asdict(result)}
+    return {"result": None if result is None else json.loads(json.dumps(asdict(result)))}
 
 
 def stop(run: str, dask_worker: Worker) -> None:
@@ -138,7 +137,8 @@ def _followed(
     known = {"clip": task.clip.name, "task": task.name, "worker": worker.address}
     worker.log_event(run, {**known, "begins": True})
     told = -_TELLS
-    with closing(steps):
+    # frames are read right here: given to the scheduler, they would wait for this very thread
+    with dask.config.set(scheduler="synchronous"), closing(steps):
         while run not in plugin.stopped:
             try:
                 step = next(steps)

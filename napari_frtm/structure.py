@@ -6,7 +6,7 @@ import dataclasses
 import types
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def structured(cls: type[T], table: dict[str, Any], where: str = "") -> T:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     """Check a value against the annotation of its field."""
-    if isinstance(hint, types.UnionType):
+    if get_origin(hint) in (types.UnionType, Union):  # the latter of literals
         if value is None and type(None) in get_args(hint):
             return None
         hint = get_args(hint)[0]
@@ -61,8 +61,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert_list(hint, value, where)
     if hint is float and type(value) is int:
         return float(value)
-    if isinstance(hint, type) and issubclass(hint, Enum | Path) and isinstance(value, str):
+    if isinstance(hint, type) and issubclass(hint, Enum) and value in [*hint]:
         return hint(value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
     if isinstance(hint, type) and type(value) is hint:
         return value
     raise TypeError(f"'{where}' must be {_expected(hint)}, got {value!r}.")
@@ -85,5 +87,9 @@ def _expected(hint: Any) -> str:
         return " or ".join(map(repr, get_args(hint)))
     if dataclasses.is_dataclass(hint):
         return "a table"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return f"one of {', '.join(repr(member.value) for member in hint)}"
+    if hint is Path:
+        return "a path"
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     return names.get(hint, "a list")

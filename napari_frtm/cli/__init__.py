@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from napari_frtm import __version__
-from napari_frtm.cli import demo, evaluate, export, info, reproduce, segment, train, weights
+from napari_frtm.cli import (
+    batch,
+    demo,
+    evaluate,
+    export,
+    info,
+    reproduce,
+    segment,
+    train,
+    weights,
+)
 from napari_frtm.cli.progress import Interrupted
 from napari_frtm.cli.terminal import lasting_stderr
 from napari_frtm.errors import FrtmError
@@ -79,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-frtm {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (segment, export, demo, evaluate, reproduce, train, weights, info):
+    for command in (segment, batch, export, demo, evaluate, reproduce, train, weights, info):
         name = command.__name__.rpartition(".")[2]
         summary, _, details = (command.__doc__ or "").partition("\n")
         sub = commands.add_parser(

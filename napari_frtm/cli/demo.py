@@ -18,7 +18,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_frtm.cli.follow import follow, overlay_frame, releasing
+from napari_frtm.cli.follow import follow, overlay_frame
 from napari_frtm.cli.job import Job
 from napari_frtm.cli.method import add_method_arguments, method, path
 from napari_frtm.errors import FrtmError
@@ -30,6 +30,7 @@ from napari_frtm.io.session.folder import is_session
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.session.coverage import Scope
 from napari_frtm.session.mask_files import MaskFiles, Outputs
+from napari_frtm.session.recording import releasing
 from napari_frtm.session.request import Request
 from napari_frtm.session.store import Store
 

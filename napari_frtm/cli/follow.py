@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,33 +10,18 @@ from tqdm import tqdm
 from napari_frtm.cli.progress import take
 from napari_frtm.cli.protection import new_folder
 from napari_frtm.config import Direction
-from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.export.overlay import OverlayMovie, overlay, to_uint8
 from napari_frtm.session.carry_out import NetworkCache, carry_out
-from napari_frtm.session.coverage import Scope
 from napari_frtm.session.mask_files import KEY
-from napari_frtm.session.provenance import provenance, with_run
+from napari_frtm.session.recording import check_worth, enter_keyframes, record
 from napari_frtm.session.request import Started
 from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari_frtm.cli.job import Job
     from napari_frtm.session.store import Store
 
 _LISTED = 8  # objects or stretches of frames that are named, at most
-
-
-@contextmanager
-def releasing(store: Store) -> Iterator[Store]:
-    """Let go of a store's folder in the end, however that comes; what a run has saved stays."""
-    try:
-        yield store
-    finally:
-        store.saver.close()
-        if store.folder is not None:
-            store.folder.release()
 
 
 def follow(job: Job) -> None:
@@ -45,7 +29,7 @@ def follow(job: Job) -> None:
     events = carry_out(job.request, NetworkCache(), continues=job.continues)
     started = next(events)
     assert isinstance(started, Started)
-    _refuse_idle(job, started)
+    check_worth(job.request, started)
     _open(job)
     next(events)
     _record(job, started)
@@ -94,39 +78,18 @@ def overlay_frame(job: Job, index: int) -> np.ndarray:
     return overlay(frame, job.store.labels(index))
 
 
-def _refuse_idle(job: Job, started: Started) -> None:
-    """Refuse a run that would write nothing but what was drawn, and say what is left out."""
-    covered = started.coverage
-    last = covered.frames[0 if covered.direction is Direction.BACKWARD else -1]
-    if job.request.scope is Scope.RANGE and started.total <= len(covered.annotated):
-        raise FrtmError(
-            f"There is no frame to follow the objects to: going {covered.direction}, nothing comes "
-            f"after frame {last}. Add --direction with another way, or extend the --range."
-        )
-
-
 def _open(job: Job) -> None:
     """Make the session or take it up, and bring the label images to where it stands."""
     store = job.store
     if store.folder is None:
         store.keep_in(new_folder(job))
-    for index, labels in sorted(job.request.keyframes.items()):
-        if store.keyframes.get(index) is not labels:
-            store.set_keyframe(index, labels, complete=index in job.request.complete, shown=False)
-    if reason := store.saver.flush():
-        raise OutputError(reason)
+    enter_keyframes(job.request)
 
 
 def _record(job: Job, started: Started) -> None:
     """Let the session know how its masks are made, and bring label images to where it stands."""
-    folder = job.store.folder
-    assert folder is not None
-    settings = folder.settings
-    if job.masks is not None:
-        settings = {**settings, KEY: job.masks.settings(job.session)}
-    if not job.continues:
-        settings = with_run(settings, provenance(started))
-    folder.save_settings(settings)
+    also = {} if job.masks is None else {KEY: job.masks.settings(job.session)}
+    record(job.request, started, also, continues=job.continues)
     _update(job)
 
 

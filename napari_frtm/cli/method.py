@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_frtm.config import PRESETS, LocalityConfig, Variant, preset
+from napari_frtm.config import PRESETS, Variant
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.weights.library import find_checkpoint
-from napari_frtm.session.request import Settings
+from napari_frtm.session.method import Method as Chosen
 
 if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
+    from napari_frtm.session.request import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,37 +112,11 @@ def settings(options: argparse.Namespace, before: Settings | None = None) -> Set
     FrtmError
         If they make no sense, or name a checkpoint that there is not.
     """
-    name = options.preset or (before.preset if before else "") or PRESETS[0]
-    anew = before is None or before.preset != name
-    if before is None or anew:
-        before = Settings(config=preset(name), preset=name)
-    config = _config(options, before.config)
-    checkpoint = before.checkpoint
-    if anew or options.checkpoint is not None:
-        checkpoint = find_checkpoint(config, options.checkpoint)
-    if checkpoint is not None and checkpoint.is_file():
-        checkpoint = checkpoint.absolute()  # the run may go on in another folder
-    return replace(
-        before,
-        config=config,
-        device=options.device or "auto",
-        checkpoint=checkpoint,
-        backbone_weights=options.backbone_weights or before.backbone_weights,
-        exact_variant=before.exact_variant or options.variant is not None,
-    )
-
-
-def _config(options: argparse.Namespace, config: FrtmConfig) -> FrtmConfig:
+    chosen = {field.name: getattr(options, field.name) for field in fields(Chosen)}
     if options.variant is not None:
-        config = replace(config, variant=Variant(options.variant))
-    if options.seed is not None:
-        config = replace(config, seed=options.seed)
-    if options.local and config.locality is None:
-        config = replace(config, locality=LocalityConfig())
-    if options.short_side is None:
-        return config
+        chosen["variant"] = Variant(options.variant)
     try:
-        return replace(config, short_side=options.short_side)
+        return Chosen(**chosen).settings(before)
     except ValueError as error:
         raise FrtmError(f"--short-side: {error}") from error
 

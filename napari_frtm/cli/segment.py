@@ -19,35 +19,24 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from napari_frtm.cli.follow import finish, follow, releasing
+from napari_frtm.cli.follow import finish, follow
 from napari_frtm.cli.job import Job
 from napari_frtm.cli.method import add_method_arguments, method, path
 from napari_frtm.cli.protection import protect
-from napari_frtm.cli.reopen import (
-    check_same,
-    earlier_run,
-    mask_files,
-    open_source,
-    request_again,
-    request_on,
-)
+from napari_frtm.cli.reopen import check_same, mask_files, request_on
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.labels import LIMITS, check_labels, read_labels
 from napari_frtm.io.session.folder import SessionFolder, is_session
 from napari_frtm.io.session.identity import session_name
-from napari_frtm.io.video.opening import Video, open_video
+from napari_frtm.io.video.opening import open_video
 from napari_frtm.session.coverage import Scope
+from napari_frtm.session.drawn import absolute_span, mask_entry, read_drawn
+from napari_frtm.session.earlier import earlier_run, open_source, request_again
 from napari_frtm.session.mask_files import MaskFiles, Outputs
+from napari_frtm.session.recording import releasing
 from napari_frtm.session.request import Request
 from napari_frtm.session.store import Store
-
-if TYPE_CHECKING:
-    from napari_frtm.types import Labels
-
-LARGEST_ID = max(LIMITS.values())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -169,9 +158,9 @@ def _begin(options: argparse.Namespace) -> None:
         raise FrtmError("Give what to follow: --mask FILE, a label image of the first frame.")
     video = open_video(options.video)
     length, height, width = video.frames.shape[:3]
-    span = _absolute(options.span, length)
+    span = absolute_span(options.span, length)
     direction = Direction(options.direction or Direction.FORWARD)
-    annotations = _annotations(options.mask, video, span, direction)
+    annotations = read_drawn(options.mask, video, span, direction)
     store = Store((length, height, width), in_memory=False)
     settings = replace(method(options).settings, direction=direction, soft=options.probabilities)
     outputs = Outputs(scores=options.scores, probabilities=options.probabilities)
@@ -207,10 +196,10 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
     given = None if is_session(options.video) else options.video
     source, video = open_source(store.folder, given)
     earlier = earlier_run(store.folder)
-    span = None if options.span is None else _absolute(options.span, store.size[0])
+    span = None if options.span is None else absolute_span(options.span, store.size[0])
     whole = span or range(store.size[0])
     direction = options.direction or (earlier.settings.direction if earlier else None)
-    annotations = _annotations(options.mask, video, whole, direction or Direction.FORWARD)
+    annotations = read_drawn(options.mask, video, whole, direction or Direction.FORWARD)
     largest = max((int(labels.max()) for labels in annotations.values()), default=0)
     if options.resume:
         if earlier is None:
@@ -242,36 +231,9 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
         follow(job)
 
 
-def _annotations(
-    masks: list[tuple[int | None, Path]], video: Video, span: range, direction: Direction
-) -> dict[int, Labels]:
-    """Read the label images; refuse those that do not fit."""
-    default = span.stop - 1 if direction == Direction.BACKWARD else span.start
-    size = video.frames.shape[1:3]
-    annotations: dict[int, Labels] = {}
-    for index, file in masks:
-        labels = read_labels(file)
-        check_labels(labels, size, file.name)
-        if labels.max() > LARGEST_ID:
-            raise FrtmError(
-                f"{file.name} has the object id {labels.max()}; masks have room for ids up to "
-                f"{LARGEST_ID}. Renumber the objects."
-            )
-        frame = default if index is None else index
-        if frame not in span:
-            raise FrtmError(
-                f"{file.name} is of frame {frame}, which is outside of the frames {span.start} to "
-                f"{span.stop - 1}. Extend the --range, or say which frame it is: --mask T:FILE."
-            )
-        if frame in annotations:
-            raise FrtmError(f"Two masks are given for frame {frame}; the second is {file.name}.")
-        annotations[frame] = labels
-    return annotations
-
-
 def _mask(text: str) -> tuple[int | None, Path]:
-    match = re.match(r"(\d+):(.+)", text)
-    return (int(match[1]), path(match[2])) if match else (None, path(text))
+    path(text)  # which refuses none
+    return mask_entry(text)
 
 
 def _frame(text: str) -> int:
@@ -298,13 +260,3 @@ def _contrast(text: str) -> tuple[float, float]:
     if not -math.inf < low < high < math.inf:
         raise argparse.ArgumentTypeError(f"LOW must be below HIGH, both finite, got '{text}'")
     return low, high
-
-
-def _absolute(span: tuple[int | None, int | None] | None, length: int) -> range:
-    start, stop = span or (None, None)
-    if (start or 0) >= length or (stop or 0) > length:
-        raise FrtmError(
-            f"The range {'' if start is None else start}:{'' if stop is None else stop} is not "
-            f"within the video's {length} frames, 0:{length}. Choose a range inside it."
-        )
-    return range(start or 0, length if stop is None else stop)

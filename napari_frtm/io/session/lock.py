@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class SessionInUseError(SessionError):
+    """Another program has the session, or this one has it already."""
+
+
 class SessionLock:
     """The right to write a session folder.
 
@@ -39,7 +43,7 @@ class SessionLock:
 
         Raises
         ------
-        SessionError
+        SessionInUseError
             If another program has it, or this one by another object.
         OutputError
             If the folder cannot be written.
@@ -48,7 +52,7 @@ class SessionLock:
             try:
                 self._lock.acquire()
             except Timeout as timeout:  # an OSError itself
-                raise SessionError(f"{self._folder} is in use {self._holder()}") from timeout
+                raise SessionInUseError(f"{self._folder} is in use {self._holder()}") from timeout
         try:
             write_json(self._owner_file, {"pid": os.getpid(), "host": socket.gethostname()})
         except OutputError:

@@ -1,0 +1,1 @@
+"""Many clips, on the processes of this machine or on a cluster, through dask.distributed."""

@@ -106,7 +106,7 @@ def run_task(version: str, run: str, text: str, parts: tuple[str, ...] = ()) -> 
         result = _followed(task, run, steps, plugin)
     except (FrtmError, OSError) as error:
         return {"failed": str(error)}
-    except Exception as error:  # of torch, or unforeseen: others go on
+    except Exception as error:  # noqa: BLE001 - of torch, or unforeseen: other clips go on
         plugin.networks = NetworkCache()  # which may hold what fills a memory
         reason = (str(error) or "out of memory").splitlines()[0]
         return {"failed": f"{type(error).__name__}: {reason}", "trace": traceback.format_exc()}

@@ -11,6 +11,11 @@ From a movie to masks::
     for p in frtm.propagate(network, config, video.frames, masks, contrast=video.contrast):
         frtm.write_labels(f"{video.names[p.index]}.png", p.labels)
 
+A first mask from a few strokes, 255 for "not it"::
+
+    strokes = frtm.read_labels("strokes.png")
+    masks = {0: frtm.Sketch(network, config, video.frames[0]).masks(frtm.Prompts(strokes=strokes))}
+
 Nothing heavy is imported before it is used.
 """
 
@@ -21,6 +26,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_frtm.config import Direction, FrtmConfig, Variant, preset
+    from napari_frtm.engine.sketch.prompts import Prompts
+    from napari_frtm.engine.sketch.sketch import Sketch
     from napari_frtm.engine.tracking.propagate import Propagation, propagate
     from napari_frtm.errors import FrtmError
     from napari_frtm.io.labels import read_labels, write_labels
@@ -37,6 +44,8 @@ _PUBLIC = {
     "preset": "config",
     "FrtmError": "errors",
     "Prediction": "types",
+    "Prompts": "engine.sketch.prompts",
+    "Sketch": "engine.sketch.sketch",
     "Propagation": "engine.tracking.propagate",
     "propagate": "engine.tracking.propagate",
     "load_network": "io.weights.checkpoint",
@@ -50,7 +59,9 @@ __all__ = [
     "FrtmConfig",
     "FrtmError",
     "Prediction",
+    "Prompts",
     "Propagation",
+    "Sketch",
     "Variant",
     "__version__",
     "load_network",

@@ -295,6 +295,49 @@ class FrtmConfig:
         return min(self.enlarge, self.short_side / min(size))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SketchConfig:
+    """Masks of one frame from a few strokes; not in the paper.
+
+    Attributes
+    ----------
+    share : float
+        The part of the weights that strokes on the object have; the background has the rest.
+    prior : float
+        The part of the background's weights that pixels far from a single stroke have; it fades
+        with the square of the number of strokes.
+    near : float
+        Where far begins: this part of the frame's shorter side is half way.
+    cg_steps : tuple of int
+        As of `TargetConfig`; fewer, for more of them fit a few strokes too well.
+    repeats : int
+        How often the target model is fitted again on the answer.
+    answer, before, box : float
+        The part of all weights that the answer has when that is done, that masks have which are
+        corrected, and that a box has beside strokes.
+    band : float
+        How far outlines may be wrong that are to be tidied, in sizes of the object.
+    """
+
+    share: float = 0.5
+    prior: float = 0.5
+    near: float = 0.5
+    cg_steps: tuple[int, ...] = (5, 10)
+    repeats: int = 1
+    answer: float = 0.5
+    before: float = 0.5
+    box: float = 0.3
+    band: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("share", "answer", "before", "box"):
+            _check(0 < getattr(self, name) < 1, name, "in (0, 1)", getattr(self, name))
+        _check(0 <= self.prior < 1, "prior", "in [0, 1)", self.prior)
+        _check(min(self.near, self.band) > 0, "near and band", "positive", (self.near, self.band))
+        _check(min(self.cg_steps, default=0) > 0, "cg_steps", "positive", self.cg_steps)
+        _check(self.repeats >= 0, "repeats", "at least 0", self.repeats)
+
+
 _PRESETS = {
     "lite": FrtmConfig(
         backbone="mobilenet_v2",

@@ -11,11 +11,6 @@ From a movie to masks::
     for p in frtm.propagate(network, config, video.frames, masks, contrast=video.contrast):
         frtm.write_labels(f"{video.names[p.index]}.png", p.labels)
 
-A first mask from a few strokes, 255 for "not it"::
-
-    strokes = frtm.read_labels("strokes.png")
-    masks = {0: frtm.Sketch(network, config, video.frames[0]).masks(frtm.Prompts(strokes=strokes))}
-
 Nothing heavy is imported before it is used.
 """
 

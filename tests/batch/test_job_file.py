@@ -83,7 +83,7 @@ def test_a_task_survives_the_way_to_a_worker(folder: Path) -> None:
 
 CLIP = '[[clips]]\nvideo = "a.npy"\nmasks = ["a-0.png"]\n'
 WRONG = [
-    pytest.param("a = [", "no TOML file: .*line 1", id="no-toml"),
+    pytest.param("a = [", "no TOML file: ", id="no-toml"),
     pytest.param("", "'clips' must have one clip at least", id="empty"),
     pytest.param("color = 1\n" + CLIP, "line 1: there is no setting 'color'", id="unknown"),
     pytest.param("retries = -1\n" + CLIP, "line 1: retries must not be negative", id="retries"),
@@ -96,7 +96,7 @@ WRONG = [
         "[settings]\nshort_side = 5\n" + CLIP, "line 2: short_side must be at least", id="side"
     ),
     pytest.param(
-        "[settings]\nvariant = 'x'\n" + CLIP, "line 2: 'variant' must be one of 'full'", id="enum"
+        "[settings]\nvariant = 'x'\n" + CLIP, "line 2: 'variant' must be one of .*'full'", id="enum"
     ),
     pytest.param(CLIP + "frames = [3, 1]\n", r"line 4: frames must be \[A, B\]", id="frames"),
     pytest.param(CLIP + "\nfps = 25\n", "line 5: there is no setting 'fps'", id="clip-key"),

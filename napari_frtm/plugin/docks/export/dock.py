@@ -14,11 +14,11 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.export import check_destination, export
 from napari_frtm.plugin.docks.export.form import ExportForm
 from napari_frtm.plugin.docks.export.masks import Masks
+from napari_frtm.plugin.docks.export.measured import tables
+from napari_frtm.plugin.docks.export.measuring import Measuring, Tracking
 from napari_frtm.plugin.docks.export.source_combo import SourceCombo
 from napari_frtm.plugin.docks.export.table_box import TableBox
 from napari_frtm.plugin.docks.scrolling import scrollable
-from napari_frtm.plugin.view.measured import tables
-from napari_frtm.plugin.view.measuring import Measuring, Tracking
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.exporting import Exporting
 

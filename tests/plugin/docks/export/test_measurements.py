@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from napari_frtm.io.session.objects import SessionObject
+from napari_frtm.plugin.docks.export.measuring import tracks_layer
 from napari_frtm.plugin.docks.export.plot import MeasurementPlot
 from napari_frtm.plugin.docks.export.table_box import over_time
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.view.measuring import tracks_layer
 from napari_frtm.plugin.work.object_work import describe_object, editing
 from napari_frtm.session.object_edits import ObjectEdit, Operation
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.export.source import MaskSource
     from napari_frtm.io.export.tables.collected import Measurements
+    from napari_frtm.plugin.docks.export.measured import Tables
     from napari_frtm.plugin.source.axes import VideoAxes
-    from napari_frtm.plugin.view.measured import Tables
     from napari_frtm.plugin.work.session import Session
 
 

@@ -149,7 +149,7 @@ CASES = [
     pytest.param(
         ["--mask", "19:{mask}"],
         1,
-        "nothing comes after frame 19. Choose another direction",
+        "nothing comes after frame 19. Choose another",
         id="last-frame",
     ),
     pytest.param(

@@ -112,6 +112,37 @@ def test_soft_masks_are_upsampled_as_log_odds() -> None:
     ] == pytest.approx(np.array([3, 77, 255]) / 255, abs=0.002)
 
 
+def test_thin_masks_keep_their_pixels() -> None:
+    """A line of one pixel, a dot and a gap are in the matte of a hard mask, at a half."""
+    mask = np.zeros((12, 20), bool)
+    mask[2, 2:18] = mask[5, 5] = mask[8:11, 2:8] = mask[8:11, 9:18] = True
+
+    alpha = antialiased(mask)
+
+    np.testing.assert_array_equal(alpha >= 0.5, mask)
+    np.testing.assert_array_equal(np.rint(alpha * 255) >= 128, mask)
+    assert ((alpha > 0) & (alpha < 1)).any()
+
+
+@pytest.mark.parametrize("added", [True, False], ids=["line", "gap"])
+def test_thin_corrections_of_an_object_are_in_its_matte(*, added: bool) -> None:
+    """A string that was painted to it, a slit that was erased; far edges stay as soft as before."""
+    mask = np.zeros((60, 90), bool)
+    mask[10:50, 10:40] = True
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2)
+    if added:
+        mask[30, 40:80] = True
+    else:
+        mask[30, 15:40] = False
+
+    alpha = agreeing(soft, mask, 2)
+
+    changed = np.s_[30, 42:80] if added else np.s_[30, 15:38]
+    assert ((alpha[changed] >= 0.5) == added).all()
+    np.testing.assert_array_equal(alpha[8:20], soft[8:20])
+    assert ((alpha >= 0.5) != mask).sum() <= 12  # the corners, which the soft mask rounds
+
+
 def test_parts_of_soft_masks_are_those_of_the_whole() -> None:
     """Rows and columns are where OpenCV puts them."""
     levels = np.random.default_rng(0).integers(100, 156, (9, 14), np.uint8)

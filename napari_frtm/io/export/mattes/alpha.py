@@ -29,6 +29,8 @@ _REACH = 3
 """How far around a place that was painted anew the soft mask is not trusted, in its pixels."""
 _BORDER = 4
 """Pixels around an object in which its antialiased edge ends."""
+_BELOW = np.float32(127 / 255)
+"""The largest level of 8 bits that is less than a half."""
 _BLUR = 0.7
 """Sigma that makes the staircase of a hard mask an antialiased edge, pixels."""
 
@@ -175,9 +177,12 @@ def _between(
 
 
 def antialiased(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return a hard mask of shape (H, W) with soft edges a pixel wide."""
+    """Return a hard mask of shape (H, W) with soft edges a pixel wide.
+
+    At 0.5 it is the mask again, also where that is thinner than an edge.
+    """
     blurred = cv2.GaussianBlur(mask.astype(np.float32), (5, 5), _BLUR)
-    return np.asarray(np.minimum(blurred, 1), np.float32)
+    return np.asarray(np.where(mask, np.clip(blurred, 0.5, 1), np.minimum(blurred, _BELOW)))
 
 
 def agreeing(
@@ -197,13 +202,11 @@ def agreeing(
     ratio : float
         Pixels of the video in a pixel of the soft mask.
     """
-    hard = mask.view(np.uint8)
+    hard, soft = mask.view(np.uint8), (alpha >= 0.5).view(np.uint8)
     square = np.ones((2 * _SLACK + 1, 2 * _SLACK + 1), np.uint8)
-    surely, maybe = cv2.erode(hard, square, borderValue=1) > 0, cv2.dilate(hard, square) > 0
-    wrong = (surely & (alpha < 0.5)) | (~maybe & (alpha >= 0.5))
-    # a small piece or hole that was erased or added has no inside that the slack would leave
-    soft = (alpha >= 0.5).view(np.uint8)
-    wrong |= _unknown_pieces(hard, soft) | _unknown_pieces(1 - hard, 1 - soft)
+    # what either says must not be away from what the other says; lines and gaps have no inside
+    wrong = _away(hard, soft, square) | _away(soft, hard, square)
+    wrong |= _away(1 - hard, 1 - soft, square) | _away(1 - soft, 1 - hard, square)
     if not wrong.any():
         return alpha
     reach = max(1, round(_REACH * ratio)) + _SLACK
@@ -211,20 +214,11 @@ def agreeing(
     return np.where(cv2.dilate(wrong.view(np.uint8), square) > 0, antialiased(mask), alpha)
 
 
-def _unknown_pieces(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return the pieces of each of two masks that do not meet the other."""
-    found = np.zeros(one.shape, bool)
-    for mask, rest in ((one, other), (other, one)):
-        count, pieces = cv2.connectedComponents(mask, connectivity=8)
-        if count == 2:  # one piece, mostly
-            if not cv2.bitwise_and(mask, rest).any():
-                found |= mask > 0
-        elif count > 1:
-            met = np.zeros(count, bool)
-            met[pieces[rest > 0]] = True
-            met[0] = True
-            found |= ~met[pieces]
-    return found
+def _away(
+    one: NDArray[np.uint8], other: NDArray[np.uint8], square: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Return where a mask has pixels with none of another mask around."""
+    return np.asarray(one > cv2.dilate(other, square, borderValue=0))
 
 
 def _common_box(mask: NDArray[np.bool_], levels: NDArray[np.uint8]) -> tuple[slice, slice]:

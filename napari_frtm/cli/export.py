@@ -20,6 +20,7 @@ from tqdm import tqdm
 from napari_frtm.cli.progress import Interrupted
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.export import export
+from napari_frtm.io.export.extras import missing
 from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
@@ -155,7 +156,9 @@ class _ListFormats(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         for name, form in FORMATS.items():
-            print(f"{name:<14} {form.label}{f' ({form.suffix})' if form.suffix else ''}")
+            kind = f" ({form.suffix})" if form.suffix else ""
+            needs = f" - {text}" if (text := missing(form.package)) else ""
+            print(f"{name:<14} {form.label}{kind}{needs}")
         parser.exit()
 
 

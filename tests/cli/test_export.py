@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +14,11 @@ import pytest
 import tifffile
 from PIL import Image
 
+from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.io.labels import write_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from console import Outcome
 
@@ -102,3 +106,72 @@ def test_a_missing_source(command: Command, tmp_path: Path) -> None:
     outcome = command("export", tmp_path / "no.frtm", tmp_path / "out", "--format", "png")
 
     assert (outcome.code, "no file or folder" in outcome.err) == (1, True)
+
+
+def test_what_it_is_made_from_is_not_written_over(command: Command, masks: Path) -> None:
+    """Not even if it may replace files."""
+    before = {path: path.read_bytes() for path in masks.iterdir()}
+
+    outcome = command("export", masks, masks, "--format", "png", "--overwrite")
+
+    assert outcome.code == 1
+    assert "over or into what it is made from" in outcome.err
+    assert {path: path.read_bytes() for path in masks.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [(errno.EROFS, "the disk is read-only. Choose another"), (errno.ENOSPC, "the disk is full")],
+)
+@pytest.mark.parametrize("form", ["png", "npz", "zarr", "matte-movie"])
+def test_a_place_that_takes_nothing(
+    command: Command,
+    masks: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    number: int,
+    message: str,
+) -> None:
+    """The message says why, and what to do."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    out = tmp_path / "new" / f"out{FORMATS[form].suffix}"
+    outcome = command("export", masks, out, "--format", form)
+
+    assert outcome.code == 1
+    assert re.search(rf"Cannot write .*: {message}", outcome.err), outcome.err
+
+
+def test_a_missing_extra_is_named_at_once(
+    command: Command, masks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before frames are looked at; the list of formats says it too."""
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+
+    outcome = command("export", masks, tmp_path / "out", "--format", "exr")
+
+    assert outcome.code == 1
+    assert "needs the package OpenEXR" in outcome.err
+    assert "pip install 'napari-frtm[export]'" in outcome.err
+    assert "Looking" not in outcome.err
+    assert not (tmp_path / "out").exists()
+    assert re.search(r"exr .*Needs OpenEXR: pip install", command("export", "--formats").out)
+
+
+def test_an_odd_size_is_said(command: Command, tmp_path: Path) -> None:
+    """What becomes of it, and what to choose instead."""
+    labels = np.ones((2, 31, 41), np.uint8)
+    tifffile.imwrite(tmp_path / "labels.tif", labels)
+
+    outcome = command(
+        "export", tmp_path / "labels.tif", tmp_path / "a.mp4", "--format", "matte-movie"
+    )
+
+    assert outcome.code == 0
+    assert "41 x 31 pixels, and this format has even sides only" in outcome.err
+    assert "Choose ProRes, FFV1 or HuffYUV to keep the size" in outcome.err

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.export.extras import extra
 from napari_frtm.io.export.formats import FORMATS, Format
 from napari_frtm.io.export.job import prepare
 from napari_frtm.io.export.settings import ExportSettings, Progress
@@ -37,6 +38,10 @@ def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, 
     form = FORMATS[settings.format]
     _check_options(settings)
     check_destination(source, settings)
+    if form.package:
+        extra(form.package, form.label)  # now, and not after all frames were looked at
+    if settings.edges.matting:
+        extra("pymatting", "Matting")
     if form.needs_video or settings.edges.matting:
         source.image(0)  # which says what to do if there is none
     job = yield from prepare(source, settings)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +17,6 @@ from .conftest import choose, finish, masks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
@@ -183,3 +185,70 @@ def test_overwrite_is_asked_for(
 
     with np.load(path) as archive:
         np.testing.assert_array_equal(archive["labels"], masks())
+
+
+def test_an_odd_size_is_said_before(desk: Desk, tmp_path: Path) -> None:
+    """Where sides must be even; other formats keep it."""
+    labels = desk.viewer.add_labels(np.ones((3, 41, 60), np.uint8), name="odd")
+    desk.dock.source.choose(labels)
+
+    choose(desk, "matte-movie", tmp_path / "a.mp4")
+    assert "Pictures are 60 x 41 pixels" in desk.dock.form.needs.text()
+    choose(desk, "prores", tmp_path / "a.mov")
+    assert "Pictures are" not in desk.dock.form.needs.text()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_or_read_only_disk_is_said(
+    desk: Desk,
+    qtbot: QtBot,
+    messages: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    number: int,
+) -> None:
+    """And no file is left."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    choose(desk, "png", tmp_path / "out")
+
+    desk.dock.start()
+    finish(desk, qtbot)
+
+    assert len(messages) == 1
+    assert f"the disk is {'full' if number == errno.ENOSPC else 'read-only'}." in messages[0]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_missing_codec_is_said(
+    desk: Desk,
+    qtbot: QtBot,
+    messages: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """With what to do."""
+    monkeypatch.setattr("napari_frtm.io.export.movies.encodings.av.codecs_available", {"mpeg4"})
+    choose(desk, "prores", tmp_path / "a.mov")
+
+    desk.dock.start()
+    finish(desk, qtbot)
+
+    assert "has no encoder prores_ks here. Reinstall PyAV" in messages[0]
+    assert not (tmp_path / "a.mov").exists()
+
+
+def test_an_empty_range_is_said(
+    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path
+) -> None:
+    """By its numbers."""
+    desk.view.session.set_span(range(3, 3))
+    choose(desk, "png", tmp_path / "out")
+
+    desk.dock.start()
+    finish(desk, qtbot)
+
+    assert messages[0].startswith("The range 3:3 has no frames")

@@ -59,13 +59,13 @@ def with_masks(viewer: napari.Viewer) -> SessionView:
     viewer.open_sample("napari-frtm", "roto")
     dock = Propagate(viewer)
     dock.form.options.probabilities.value = True
-    dock.form.options.short_side.value = 240
     dock.panel.start_button.click()
     workspace = dock.workspace
     wait(lambda: workspace.run is not None, "the start")
     wait(lambda: workspace.run is None, "the run")
     view = workspace_view(viewer).current
     assert view is not None
+    viewer.layers["roto labels"].visible = False
     return view
 
 

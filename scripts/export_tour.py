@@ -84,6 +84,7 @@ def main() -> None:
         dock.form.names.setText("plate.%04d")
         dock.form.start.setValue(1001)
         dock.form.edges.inputs["feather"].setValue(2)
+        dock.form.edges.inputs["smooth"].setValue(2)
         dock.form.edges_fold.expand(animate=False)
         dock.start()
         wait(lambda: workspace.exporting is None or "Writing" in dock.status.text(), "a frame")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_frtm.batch.clip import KEY, ClipProgress, begin, concluded, exported, is_done, opened
+from napari_frtm.batch.clip import ClipProgress, begin, concluded, exported
+from napari_frtm.batch.opening import KEY, is_done, opened
 from napari_frtm.batch.result import Effort, load_result
 from napari_frtm.config import Direction
 from napari_frtm.io.session.folder import SessionFolder
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_frtm.batch.clip import Work
     from napari_frtm.batch.job import Task
+    from napari_frtm.batch.opening import Work
     from napari_frtm.batch.result import ClipResult
     from napari_frtm.types import Labels
 

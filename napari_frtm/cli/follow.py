@@ -10,10 +10,11 @@ from tqdm import tqdm
 from napari_frtm.cli.progress import take
 from napari_frtm.cli.protection import new_folder
 from napari_frtm.config import Direction
+from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.overlay import OverlayMovie, overlay, to_uint8
 from napari_frtm.session.carry_out import NetworkCache, carry_out
 from napari_frtm.session.mask_files import KEY
-from napari_frtm.session.recording import check_worth, enter_keyframes, record
+from napari_frtm.session.recording import enter_keyframes, nothing_to_follow, record
 from napari_frtm.session.request import Started
 from napari_frtm.timeline import DOUBTFUL
 
@@ -29,7 +30,8 @@ def follow(job: Job) -> None:
     events = carry_out(job.request, NetworkCache(), continues=job.continues)
     started = next(events)
     assert isinstance(started, Started)
-    check_worth(job.request, started)
+    if reason := nothing_to_follow(job.request, started):
+        raise FrtmError(f"{reason} Add --direction with another way, or extend the --range.")
     _open(job)
     next(events)
     _record(job, started)

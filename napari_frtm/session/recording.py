@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_frtm.config import Direction
-from napari_frtm.errors import FrtmError, OutputError
+from napari_frtm.errors import OutputError
 from napari_frtm.session.coverage import Scope
 from napari_frtm.session.provenance import provenance, with_run
 
@@ -28,21 +28,16 @@ def releasing(store: Store) -> Iterator[Store]:
             store.folder.release()
 
 
-def check_worth(request: Request, started: Started) -> None:
-    """Refuse a run that would write nothing but what was drawn.
-
-    Raises
-    ------
-    FrtmError
-        Saying what to change.
-    """
+def nothing_to_follow(request: Request, started: Started) -> str:
+    """Return why a run would write nothing but what was drawn; an empty text if it would."""
     covered = started.coverage
+    if request.scope is not Scope.RANGE or started.total > len(covered.annotated):
+        return ""
     last = covered.frames[0 if covered.direction is Direction.BACKWARD else -1]
-    if request.scope is Scope.RANGE and started.total <= len(covered.annotated):
-        raise FrtmError(
-            f"There is no frame to follow the objects to: going {covered.direction}, nothing comes "
-            f"after frame {last}. Choose another direction (--direction), or extend the range."
-        )
+    return (
+        f"There is no frame to follow the objects to: going {covered.direction}, nothing comes "
+        f"after frame {last}."
+    )
 
 
 def enter_keyframes(request: Request) -> None:

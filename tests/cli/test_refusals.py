@@ -147,10 +147,7 @@ CASES = [
     pytest.param(["--overlay", "a.gif"], 1, "choose another name, ending in .mp4", id="gif"),
     pytest.param(["--overlay", "a.webm"], 1, "choose another name, ending in .mp4", id="webm"),
     pytest.param(
-        ["--mask", "19:{mask}"],
-        1,
-        "nothing comes after frame 19. Choose another",
-        id="last-frame",
+        ["--mask", "19:{mask}"], 1, "nothing comes after frame 19. Add --direction", id="last-frame"
     ),
     pytest.param(
         ["--direction", "backward", "--mask", "0:{mask}"],

@@ -20,7 +20,7 @@ from PIL import Image
 
 from napari_frtm.cli.follow import follow, overlay_frame
 from napari_frtm.cli.job import Job
-from napari_frtm.cli.method import add_method_arguments, method, path
+from napari_frtm.cli.method import add_method_arguments, method_settings, path
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.atomic import replacing
@@ -88,7 +88,7 @@ def _job(options: argparse.Namespace, samples: Path, video: Video) -> Job:
             keyframes={0: read_labels(samples / "roto_mask.png")},
             complete=frozenset(),
             store=Store((length, height, width), in_memory=False),
-            settings=method(options).settings,
+            settings=method_settings(options),
             span=range(length),
             scope=Scope.RANGE,
             contrast=video.contrast,

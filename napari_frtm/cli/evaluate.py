@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from napari_frtm.cli.method import add_method_arguments, method
+from napari_frtm.cli.method import add_method_arguments, load, method_settings
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.clock import Times, describe, timed, times_as_csv
 from napari_frtm.evaluation.report import (
@@ -150,7 +150,7 @@ def _follow(sequences: list[Sequence], masks: Path, options: argparse.Namespace)
     from napari_frtm.evaluation.davis import follow
     from napari_frtm.evaluation.trust import by_object
 
-    config, network = method(options).load()
+    config, network = load(method_settings(options))
     print(f"{config.backbone}, variant {config.variant}, on {network.device}.")
     followed = _Followed()
     for sequence in tqdm(sequences, desc="sequences"):

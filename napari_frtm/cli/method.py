@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_frtm.config import PRESETS, Variant
 from napari_frtm.errors import FrtmError
-from napari_frtm.session.method import Method as Chosen
+from napari_frtm.session.method import Method
 
 if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
@@ -17,30 +17,23 @@ if TYPE_CHECKING:
     from napari_frtm.session.request import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """What the options of a command say; see ``napari-frtm segment --help``."""
+def load(settings: Settings) -> tuple[FrtmConfig, FrtmNetwork]:
+    """Return the config of a run, of a variant that there are weights for, and its network.
 
-    settings: Settings
+    A variant that the user chose is not changed.
+    """
+    from napari_frtm.io.weights.checkpoint import available_variant, load_network
 
-    def load(self) -> tuple[FrtmConfig, FrtmNetwork]:
-        """Return the setting, of a variant that there are weights for, and its network.
-
-        A variant that the user chose is not changed.
-        """
-        from napari_frtm.io.weights.checkpoint import available_variant, load_network
-
-        settings = self.settings
-        config = settings.config
-        if not settings.exact_variant:
-            config = available_variant(config, settings.checkpoint)
-        network = load_network(
-            config,
-            device=settings.device,
-            checkpoint=settings.checkpoint,
-            backbone_weights=settings.backbone_weights,
-        )
-        return config, network
+    config = settings.config
+    if not settings.exact_variant:
+        config = available_variant(config, settings.checkpoint)
+    network = load_network(
+        config,
+        device=settings.device,
+        checkpoint=settings.checkpoint,
+        backbone_weights=settings.backbone_weights,
+    )
+    return config, network
 
 
 def add_method_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,12 +85,7 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=_seed, metavar="N", help="of all random numbers (default: 0)")
 
 
-def method(options: argparse.Namespace) -> Method:
-    """Return what the options describe."""
-    return Method(settings=settings(options))
-
-
-def settings(options: argparse.Namespace, before: Settings | None = None) -> Settings:
+def method_settings(options: argparse.Namespace, before: Settings | None = None) -> Settings:
     """Return the settings that the options describe.
 
     Parameters
@@ -112,11 +100,11 @@ def settings(options: argparse.Namespace, before: Settings | None = None) -> Set
     FrtmError
         If they make no sense, or name a checkpoint that there is not.
     """
-    chosen = {field.name: getattr(options, field.name) for field in fields(Chosen)}
+    chosen = {field.name: getattr(options, field.name) for field in fields(Method)}
     if options.variant is not None:
         chosen["variant"] = Variant(options.variant)
     try:
-        return Chosen(**chosen).settings(before)
+        return Method(**chosen).settings(before)
     except ValueError as error:
         raise FrtmError(f"--short-side: {error}") from error
 

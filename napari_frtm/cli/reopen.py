@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_frtm.cli.method import settings as settings_from
+from napari_frtm.cli.method import method_settings
 from napari_frtm.config import Direction
 from napari_frtm.errors import OutputError
 from napari_frtm.session.carry_out import difference
@@ -42,7 +42,7 @@ def check_same(
         Naming the first difference.
     """
     before = earlier.settings
-    now = settings_from(options, before)
+    now = method_settings(options, before)
     soft = before.soft or options.probabilities
     direction = Direction(options.direction or before.direction)
     contrast = options.contrast or earlier.contrast
@@ -74,7 +74,7 @@ def request_on(
     masks: Mapping[int, Labels],
 ) -> Request:
     """Return a new run on a session: from its keyframes and more masks, with its settings."""
-    settings = settings_from(options, earlier.settings if earlier else None)
+    settings = method_settings(options, earlier.settings if earlier else None)
     contrast = options.contrast or (earlier.contrast if earlier else video.contrast)
     return Request(
         frames=video.frames,

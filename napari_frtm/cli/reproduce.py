@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_frtm.cli.method import Method, add_method_arguments, method
+from napari_frtm.cli.method import add_method_arguments, load, method_settings
 from napari_frtm.cli.progress import Interrupted
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.charts import to_svg
@@ -82,7 +82,7 @@ def _reproduce(options: argparse.Namespace) -> None:
     out = options.out / options.name
     with reporting(out):
         out.mkdir(parents=True, exist_ok=True)
-    asked = method(options).settings
+    asked = method_settings(options)
     weights: dict[str, Path | None] = {BASE_NET: options.base_net, FRTM: asked.checkpoint}
     if experiment is Experiment.TABLE_4:
         weights |= _trained(options, asked, out)
@@ -109,11 +109,11 @@ def _bench(
     rules = None if options.rules is None else Rules(options.rules)
     sequences = find_sequences(options.root, options.split, rules=rules)
 
-    def load(setting: Setting) -> FrtmNetwork:
+    def network(setting: Setting) -> FrtmNetwork:
         one = replace(
             asked, config=setting.config, exact_variant=True, checkpoint=weights[setting.weights]
         )
-        return Method(settings=one).load()[1]
+        return load(one)[1]
 
     def identify(setting: Setting) -> Identity:
         own = weights[setting.weights]
@@ -126,7 +126,7 @@ def _bench(
             "rules": str(sequences[0].rules),
         }
 
-    return Bench(Experiment(options.name), sequences, out, load, identify)
+    return Bench(Experiment(options.name), sequences, out, network, identify)
 
 
 def _measure(bench: Bench, chosen: list[Setting]) -> dict[str, dict[str, Measured]]:

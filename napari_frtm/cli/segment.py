@@ -22,7 +22,7 @@ from pathlib import Path
 
 from napari_frtm.cli.follow import finish, follow
 from napari_frtm.cli.job import Job
-from napari_frtm.cli.method import add_method_arguments, method, path
+from napari_frtm.cli.method import add_method_arguments, method_settings, path
 from napari_frtm.cli.protection import protect
 from napari_frtm.cli.reopen import check_same, mask_files, request_on
 from napari_frtm.config import Direction
@@ -162,7 +162,7 @@ def _begin(options: argparse.Namespace) -> None:
     direction = Direction(options.direction or Direction.FORWARD)
     annotations = read_drawn(options.mask, video, span, direction)
     store = Store((length, height, width), in_memory=False)
-    settings = replace(method(options).settings, direction=direction, soft=options.probabilities)
+    settings = replace(method_settings(options), direction=direction, soft=options.probabilities)
     outputs = Outputs(scores=options.scores, probabilities=options.probabilities)
     largest = max(int(labels.max()) for labels in annotations.values())
     out = options.out

@@ -1,15 +1,13 @@
-"""A change of objects on many frames under way: one step of the session, made in a thread."""
+"""A change of objects on many frames under way."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.run.job import Job
-from napari_frtm.plugin.run.progress import Progress
+from napari_frtm.plugin.work.changing import Changing
 from napari_frtm.session.whole_frames import carried_out
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from napari_frtm.session.whole_frames import Change
 
 
-class Editing(QObject):  # type: ignore[misc]
+class Editing(Changing):
     """Changes objects on frames of a session.
 
     Parameters
@@ -41,19 +39,9 @@ class Editing(QObject):  # type: ignore[misc]
 
     Attributes
     ----------
-    progress : Progress
-        How far it is.
     frozen : int
         How many of the frames are left alone because they are frozen.
-    advanced, ended : Signal
-        Another frame is done; all are, or it was stopped.
-    failed : Signal
-        With what went wrong, for the user.
     """
-
-    advanced = Signal()
-    ended = Signal()
-    failed = Signal(str)
 
     def __init__(
         self,
@@ -65,25 +53,13 @@ class Editing(QObject):  # type: ignore[misc]
         largest_id: int,
         objects: Mapping[int, SessionObject] | None = None,
     ) -> None:
-        super().__init__()
-        self.session = session
-        self.name = name
-        self.progress = Progress(len(frames))
-        self.error = ""
+        super().__init__(session, name, "the change of objects (FRTM)", frames)
         frozen = session.timeline.frozen[frames.start : frames.stop]
         self.frozen = int(np.count_nonzero(frozen))
         self._changes = changes
         self._largest_id = largest_id
         self._objects = objects
-        self._job = Job("the change of objects (FRTM)")
         self._job.yielded.connect(self._take)
-        self._job.failed.connect(self._fail)
-        self._job.ended.connect(self._finish)
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether it was cancelled."""
-        return self._job.stopping
 
     @property
     def outcome(self) -> str:
@@ -117,22 +93,8 @@ class Editing(QObject):  # type: ignore[misc]
             raise
         self._job.start(carried_out, session.store, self._changes)
 
-    def cancel(self) -> None:
-        """Stop; frames that are done stay so, and can be undone."""
-        self._job.cancel()
-
     def _take(self, item: tuple[int, FrameState | None]) -> None:
         frame, before = item
         if before is not None:  # also while it is stopping: the frame is changed
             self.session.edits.note_restated(frame, before)
-        self.progress.reach(self.progress.done + 1)
-        self.advanced.emit()
-
-    def _fail(self, text: str) -> None:
-        self.error = text
-        self.failed.emit(f"{self.name} stopped: {text}")
-
-    def _finish(self) -> None:
-        self.session.edits.end()
-        self.session.touch()
-        self.ended.emit()
+        self._advance()

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_frtm.plugin.source.video import VideoSource
-    from napari_frtm.plugin.work.cleaning import Cleaning
-    from napari_frtm.plugin.work.editing import Editing
+    from napari_frtm.plugin.work.changing import Changing
     from napari_frtm.plugin.work.exporting import Exporting
     from napari_frtm.plugin.work.running import Run
 
@@ -37,7 +36,7 @@ class Workspace(QObject):  # type: ignore[misc]
         The one that docks, commands and keys act on.
     run : Run or None
         The run under way, from the click on.
-    cleaning : Cleaning, Editing or None
+    changing : Changing or None
         The clean-up or change of objects under way.
     exporting : Exporting or None
         The export or measurement under way.
@@ -70,7 +69,7 @@ class Workspace(QObject):  # type: ignore[misc]
         self.sessions: list[Session] = []
         self.current: Session | None = None
         self.run: Run | None = None
-        self.cleaning: Cleaning | Editing | None = None
+        self.changing: Changing | None = None
         self.exporting: Exporting | None = None
         self._opening: dict[Session, Job] = {}
         self._next_folder: dict[Session, Path] = {}  # to save in, once that is done
@@ -162,7 +161,7 @@ class Workspace(QObject):  # type: ignore[misc]
         if self.run is not None:
             self.run.resume() if self.run.is_paused else self.run.pause()
 
-    def clean_up(self, cleaning: Cleaning | Editing) -> None:
+    def change(self, changing: Changing) -> None:
         """Start a clean-up or a change of objects; what goes wrong comes as `trouble`.
 
         Raises
@@ -172,10 +171,10 @@ class Workspace(QObject):  # type: ignore[misc]
         """
         if self.is_busy:
             raise FrtmError("Masks are still being changed. Try again in a moment.")
-        cleaning.failed.connect(self.trouble)
-        cleaning.ended.connect(self._cleaned)
-        cleaning.start()
-        self.cleaning = cleaning
+        changing.failed.connect(self.trouble)
+        changing.ended.connect(self._changed)
+        changing.start()
+        self.changing = changing
         self.run_changed.emit()
 
     def export(self, exporting: Exporting) -> None:
@@ -209,11 +208,11 @@ class Workspace(QObject):  # type: ignore[misc]
             self.current = self.sessions[-1] if self.sessions else None
         if (opening := self._opening.pop(session, None)) is not None:
             opening.cancel()
-        if self.cleaning is not None and self.cleaning.session is session:
-            self.cleaning.cancel()
+        if self.changing is not None and self.changing.session is session:
+            self.changing.cancel()
         if self.exporting is not None and self.exporting.session is session:
             self.exporting.cancel()
-        writing = (self.run, self.cleaning)
+        writing = (self.run, self.changing)
         if any(work is not None and work.session is session for work in writing):
             self._ending.append(session)  # closed when its thread has let go of it
         else:
@@ -224,7 +223,7 @@ class Workspace(QObject):  # type: ignore[misc]
 
     def close(self) -> None:
         """End everything; waits for the frames that are being computed."""
-        under_way = self.run, self.cleaning, self.exporting
+        under_way = self.run, self.changing, self.exporting
         running = self._opening or any(work is not None for work in under_way)
         if self.exporting is not None:
             self.exporting.cancel()
@@ -265,11 +264,10 @@ class Workspace(QObject):  # type: ignore[misc]
         job.ended.connect(finish)
         job.start(prepare, session.source, session.store, folder, create=create)
 
-    def _cleaned(self) -> None:
-        cleaning, self.cleaning = self.cleaning, None
-        if cleaning is not None and cleaning.session in self._ending:
-            self._ending.remove(cleaning.session)
-            cleaning.session.close()
+    def _changed(self) -> None:
+        changing, self.changing = self.changing, None
+        if changing is not None:
+            self._close_if_ending(changing.session)
         self.run_changed.emit()
 
     def _exported(self) -> None:
@@ -288,15 +286,20 @@ class Workspace(QObject):  # type: ignore[misc]
         run, self.run = self.run, None
         if run is None:
             return
-        if run.session in self._ending:
-            self._ending.remove(run.session)
-            run.session.close()
-        else:
+        if not self._close_if_ending(run.session):
             if run.stopping:
                 run.session.store.end_run()
             run.session.announce()
         self.run_changed.emit()
         self.ended.emit(run.outcome)
+
+    def _close_if_ending(self, session: Session) -> bool:
+        """Close a session whose video is gone, now that no thread writes to it; return whether."""
+        if session not in self._ending:
+            return False
+        self._ending.remove(session)
+        session.close()
+        return True
 
     def _say_unsaved(self, reason: str) -> None:
         if reason:

@@ -182,14 +182,14 @@ def test_a_change_that_is_stopped_leaves_whole_frames(
 
     monkeypatch.setattr(session.store, "state", slow)
     change = editing(session, SWAP, range(T))
-    workspace.clean_up(change)
+    workspace.change(change)
     qtbot.waitUntil(reached.is_set, timeout=60_000)
     assert workspace.is_busy
     with pytest.raises(FrtmError, match="still being changed"):
-        workspace.clean_up(editing(session, SWAP, range(T)))
+        workspace.change(editing(session, SWAP, range(T)))
     change.cancel()
     go_on.set()
-    qtbot.waitUntil(lambda: workspace.cleaning is None, timeout=60_000)
+    qtbot.waitUntil(lambda: workspace.changing is None, timeout=60_000)
 
     swapped = [int(session.store.labels(t)[7, 7]) for t in range(T)]
     assert swapped[:3] == [2, 2, 2]
@@ -234,10 +234,10 @@ def test_a_video_that_is_removed_ends_the_change(
 ) -> None:
     """Its folder is let go of after the frame under way."""
     change = editing(session, SWAP, range(T))
-    workspace.clean_up(change)
+    workspace.change(change)
 
     workspace.end(session)
-    qtbot.waitUntil(lambda: workspace.cleaning is None, timeout=60_000)
+    qtbot.waitUntil(lambda: workspace.changing is None, timeout=60_000)
 
     assert change.is_stopping
     assert not workspace.is_busy

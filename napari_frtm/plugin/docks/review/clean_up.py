@@ -80,8 +80,8 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
     @property
     def _under_way(self) -> Cleaning | None:
         """The clean-up; not another change of masks."""
-        cleaning = self._workspace.cleaning
-        return cleaning if isinstance(cleaning, Cleaning) else None
+        changing = self._workspace.changing
+        return changing if isinstance(changing, Cleaning) else None
 
     def set_view(self, view: SessionView | None) -> None:
         """Clean up the masks of another session."""
@@ -127,7 +127,7 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self.bar.setVisible(self.running)
         if self._shown is not None and self._shown is not before:
             self._shown.advanced.connect(self._advance)
-            self.bar.setRange(0, len(self._shown.frames))
+            self.bar.setRange(0, self._shown.progress.total)
             self._advance()
         elif self._shown is None and before is not None:
             self.preview.setChecked(False)
@@ -147,12 +147,12 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         cleaning = Cleaning(
             view.session, self.clean_up, frames, keyframes_too=self.keyframes.isChecked()
         )
-        self._workspace.clean_up(cleaning)
+        self._workspace.change(cleaning)
         self.show_running()
 
     def _advance(self) -> None:
         if self._under_way is not None:
-            self.bar.setValue(self._under_way.done)
+            self.bar.setValue(self._under_way.progress.done)
 
     def _offer_amount(self) -> None:
         amount = AMOUNTS[Operation(self.operation.currentText())]

@@ -158,7 +158,7 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
         self._begin(editing(session, edit, frames, piece))
 
     def _begin(self, change: Editing) -> None:
-        self._workspace.clean_up(change)
+        self._workspace.change(change)
         if change.frozen:
             show_info(
                 f"{change.frozen} frozen frames are left alone. Unfreeze them to change them."
@@ -167,7 +167,7 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
 
     def _show_running(self) -> None:
         """Show the change of objects that is under way, whoever has started it."""
-        under_way = self._workspace.cleaning
+        under_way = self._workspace.changing
         before, self._shown = self._shown, under_way if isinstance(under_way, Editing) else None
         self.bar.setVisible(self._shown is not None)
         if self._shown is not None and self._shown is not before:

@@ -208,7 +208,7 @@ def test_a_change_of_objects_makes_the_table_stale(desk: Desk, qtbot: QtBot) -> 
     desk.dock.measure()
     finish(desk, qtbot)
     merge = ObjectEdit(operation=Operation.MERGE, object_id=3, other=1)
-    desk.dock.workspace.clean_up(editing(session, merge, range(FRAMES)))
+    desk.dock.workspace.change(editing(session, merge, range(FRAMES)))
     qtbot.waitUntil(lambda: not session.edits.is_busy, timeout=60_000)
     qtbot.waitUntil(lambda: table.stale.text().startswith(f"{FRAMES} frames were"), timeout=10_000)
     desk.dock.measure()

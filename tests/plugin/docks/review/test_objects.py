@@ -179,7 +179,7 @@ def test_how_far_a_change_is_can_be_seen(
 
     box.stop_button.click()
     go_on.set()
-    qtbot.waitUntil(lambda: desk.review.workspace.cleaning is None, timeout=60_000)
+    qtbot.waitUntil(lambda: desk.review.workspace.changing is None, timeout=60_000)
 
     assert "was stopped after 4 of" in box.note.text()
     assert not box.bar.isVisibleTo(box)

@@ -164,18 +164,18 @@ def test_a_clean_up_goes_on_without_the_dock(desk: Desk, qtbot: QtBot) -> None:
     choose(desk, "Drop specks", 5)
     workspace = workspace_view(desk.viewer).workspace
     desk.review.clean_up.apply()
-    cleaning = workspace.cleaning
+    cleaning = workspace.changing
 
     desk.viewer.window.remove_dock_widget(desk.review)
-    assert workspace.cleaning is cleaning
+    assert workspace.changing is cleaning
     later = Review(desk.viewer)
     qtbot.addWidget(later)
     assert later.clean_up.running
     assert later.clean_up.bar.maximum() == FRAMES
     assert not later.clean_up.apply_button.isEnabled()
-    qtbot.waitUntil(lambda: workspace.cleaning is None, timeout=60_000)
+    qtbot.waitUntil(lambda: workspace.changing is None, timeout=60_000)
 
-    assert cleaning.done == later.clean_up.bar.value() == FRAMES
+    assert cleaning.progress.done == later.clean_up.bar.value() == FRAMES
     assert not desk.view.masks.data[:, 2, 50].any()
     assert desk.view.session.history.last.name == "Drop specks"
     desk.viewer.window.add_dock_widget(desk.review, name="Review")
@@ -197,7 +197,7 @@ def test_a_clean_up_is_cancelled_from_another_dock(desk: Desk, qtbot: QtBot) -> 
     qtbot.addWidget(later)
 
     later.clean_up.cancel_button.click()
-    qtbot.waitUntil(lambda: workspace.cleaning is None, timeout=60_000)
+    qtbot.waitUntil(lambda: workspace.changing is None, timeout=60_000)
 
     assert np.count_nonzero(desk.view.masks.data[:, 2, 50]) > 0
 

@@ -22,6 +22,7 @@ from napari_frtm.config import Direction
 from napari_frtm.io.session.folder import SessionFolder
 from napari_frtm.session.provenance import last_run, with_run
 from napari_frtm.session.recording import releasing
+from napari_frtm.session.run_state import end_run
 from napari_frtm.session.store import Store
 from napari_frtm.types import Prediction
 
@@ -143,7 +144,7 @@ def _joined(
             "soft": soft,
         }
         efforts = [each[KEY] for each in settings]
-    store.end_run()
+    end_run(store)
     assert store.folder is not None
     store.folder.save_settings(with_run({**store.folder.settings, **kept}, run))
     seconds = sum(float(each["seconds"]) for each in efforts)

@@ -14,6 +14,7 @@ import numpy as np
 from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.session.coverage import Scope, coverage
 from napari_frtm.session.request import Advanced, Settings, Started
+from napari_frtm.session.run_state import end_run, save_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -258,7 +259,7 @@ def _kept(
     def keep() -> None:
         nonlocal last, cost
         started = monotonic()
-        store.save_run(described, run.state_dict())
+        save_run(store, described, run.state_dict())
         last = monotonic()
         cost = last - started
 
@@ -273,7 +274,7 @@ def _kept(
     except GeneratorExit:
         keep()
         raise
-    store.end_run()
+    end_run(store)
 
 
 def _digest(drawn: Mapping[int, Labels], complete: frozenset[int]) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_frtm.errors import OutputError
 from napari_frtm.session.frame_values import areas, largest_scores, over_others, soft_levels
 from napari_frtm.session.history import FrameState, Packed
 from napari_frtm.session.result_arrays import ResultArrays
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from napari_frtm.io.session.folder import SessionFolder
     from napari_frtm.io.session.objects import SessionObject
@@ -126,6 +124,11 @@ class Store:
     def folder(self) -> SessionFolder | None:
         """Where everything is kept as well."""
         return self._arrays.folder
+
+    @property
+    def is_in_folder_only(self) -> bool:
+        """Whether the masks are nowhere but in the folder."""
+        return self._arrays.in_folder
 
     def labels(self, index: int) -> NDArray[Any]:
         """Return a copy of the masks of a frame, of shape (H, W)."""
@@ -359,46 +362,6 @@ class Store:
         if (folder := self.folder) is not None and not self.saver.is_waiting("timeline"):
             timeline = self.timeline_copy()
             self.saver.submit("timeline", lambda: folder.save_timeline(timeline))
-
-    def save_run(self, description: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
-        """Save where a run stands, unless frames of it are still to be saved.
-
-        Raises
-        ------
-        OutputError
-            If the session folder cannot be written, and the masks are not in memory.
-        """
-        folder = self.folder
-        if folder is None or self.saver.has_unsaved("frame"):
-            self.save_timeline()  # tries to save the frames again as well
-            return
-        try:
-            folder.save_timeline(self.timeline_copy())  # first: the frames of the state are in it
-            folder.save_run(description, state)
-        except OutputError:
-            if self._arrays.in_folder:
-                raise
-            self.saver.submit("run", lambda: folder.save_run(description, state))
-
-    def end_run(self) -> None:
-        """Forget where a run stood: it has come to its end.
-
-        Raises
-        ------
-        OutputError
-            If the session folder cannot be written, and the masks are not in memory.
-        """
-        folder = self.folder
-        if folder is None:
-            return
-        try:
-            folder.save_timeline(self.timeline_copy())
-            folder.end_run()
-        except OutputError:
-            if self._arrays.in_folder:
-                raise
-            self.save_timeline()
-            self.saver.submit("run", folder.end_run)
 
     def save_settings(self, settings: Mapping[str, Any]) -> None:
         """Save what describes the work; see `SessionFolder.save_settings`."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.work.changing import Changing
+from napari_frtm.session.run_state import end_run
 from napari_frtm.session.whole_frames import carried_out
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Editing(Changing):
         try:
             session.store.make_room(self._largest_id)  # here: painting goes on in the same array
             if session.has_unfinished_run:  # it follows the objects of before
-                session.store.end_run()
+                end_run(session.store)
             if self._objects is not None:
                 session.edits.set_objects(self._objects, self.name)
         except FrtmError:

@@ -12,6 +12,7 @@ from napari_frtm.plugin.run.job import Job
 from napari_frtm.plugin.run.prepare import Prepared, prepare
 from napari_frtm.plugin.work.session import Session
 from napari_frtm.session.carry_out import NetworkCache
+from napari_frtm.session.run_state import end_run
 from napari_frtm.session.store import Store
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ class Workspace(QObject):  # type: ignore[misc]
             return
         if not self._close_if_ending(run.session):
             if run.stopping:
-                run.session.store.end_run()
+                end_run(run.session.store)
             run.session.announce()
         self.run_changed.emit()
         self.ended.emit(run.outcome)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_frtm.io.video.movie import Movie
 from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.source.video import folder_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
     from napari_frtm.plugin.view.session_view import SessionView
@@ -131,3 +133,40 @@ def test_samples_are_not_saved(
         "napari_frtm.plugin.source.video.preferences", lambda: Preferences(saves=False)
     )
     assert folder_of(array, VideoAxes()) is None
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-another"])
+def test_a_video_opens_at_its_first_frame(
+    make_napari_viewer: Callable[[], Viewer],
+    movie: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+    *,
+    beside: bool,
+) -> None:
+    """No other is decoded for that, and the sliders know."""
+    read: list[int] = []
+    decode = Movie.read
+
+    def noted(source: Movie, index: int) -> NDArray[np.uint8]:
+        read.append(index)
+        return decode(source, index)
+
+    viewer = make_napari_viewer()
+    if beside:
+        viewer.add_image(np.zeros((96, 8, 8), np.uint8))
+        viewer.dims.set_point(0, 0)
+    monkeypatch.setattr(Movie, "read", noted)
+    shown: list[int] = []
+    viewer.dims.events.current_step.connect(lambda event: shown.append(event.value[0]))
+
+    _open(viewer, movie)
+    qtbot.wait(50)
+
+    assert viewer.dims.current_step[0] == 0
+    assert set(read) == {0}
+    assert set(shown) <= {0}
+    assert viewer.window._qt_viewer.dims.slider_widgets[0].slider.value() == 0
+    viewer.dims.set_point(0, 7)
+    assert shown[-1] == 7
+    assert read[-1] == 7

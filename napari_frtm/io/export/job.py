@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from napari_frtm.errors import FrtmError, LabelsError
-from napari_frtm.io.export.mattes.box import box_around
+from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.settings import Progress
 
 if TYPE_CHECKING:

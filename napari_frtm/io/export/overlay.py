@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_frtm.io.export.mattes.box import box_around
+from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.movies.encodings import H264
 from napari_frtm.io.export.movies.movie import Movie
 from napari_frtm.io.export.movies.sound import MovieTraits

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.mattes.alpha import agreeing, antialiased, upsampled
-from napari_frtm.io.export.mattes.box import box_around
 from napari_frtm.session.object_edits import relabelled
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_frtm.io.export.mattes.box import Box
+    from napari_frtm.io.export.box import Slices
     from napari_frtm.session.store import Store
     from napari_frtm.types import Labels
 
@@ -149,7 +149,7 @@ def _draw_outline(
     cv2.drawContours(drawn, lines, -1, colour, 1 if min(mask.shape) < _LARGE else 2)
 
 
-def _within(outer: Box, inner: Box) -> Box:
+def _within(outer: Slices, inner: Slices) -> Slices:
     """Return the rows and columns of a box that is told as a part of another one."""
     rows, columns = (
         slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer, inner, strict=True)

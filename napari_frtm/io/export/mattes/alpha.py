@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_frtm.io.export.mattes.box import box_around
+from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.mattes.edges import calmed, feathered, grown
 from napari_frtm.io.export.mattes.matting import estimated, foreground
 from napari_frtm.io.export.overlay import to_integers

@@ -13,9 +13,9 @@ import tifffile
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, write_bytes
+from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.masks.images import make_folder, write_png
 from napari_frtm.io.export.mattes.alpha import Mattes
-from napari_frtm.io.export.mattes.box import box_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.extras import extra
-from napari_frtm.io.export.mattes.box import box_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.mattes.alpha import Mattes
-from napari_frtm.io.export.mattes.box import box_around
 from napari_frtm.io.export.mattes.images import alpha_kind, cutout
 from napari_frtm.io.export.movies.encodings import H264, Encoding
 from napari_frtm.io.export.movies.movie import Movie

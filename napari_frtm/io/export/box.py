@@ -10,10 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Box: TypeAlias = tuple[slice, slice]
+Slices: TypeAlias = tuple[slice, slice]
+"""What cuts rows and columns out of an image; see `Box.slices`."""
 
 
-def box_around(mask: NDArray[Any], margin: int = 0) -> Box:
+def box_around(mask: NDArray[Any], margin: int = 0) -> Slices:
     """Return the rows and columns that a mask of shape (H, W) is in, and some around.
 
     Parameters

@@ -48,7 +48,7 @@ class Painting(QObject):  # type: ignore[misc]
         self._session = session
         self._layer = layer
         self._reach = reach
-        self._dragging = False
+        self._dragging = self._was_stroking = False
         self._before: dict[int, NDArray[Any]] = {}  # by frame that was painted on just now
         self._recent: set[int] = set()  # frames of the last strokes
         self._undone: dict[int, Packed | None] = {}
@@ -60,6 +60,11 @@ class Painting(QObject):  # type: ignore[misc]
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._redrawn)
 
+    @property
+    def is_stroking(self) -> bool:
+        """Whether the mouse is held on the layer."""
+        return self._dragging
+
     def stop(self) -> None:
         """Look no longer."""
         self._dragging = False
@@ -70,10 +75,17 @@ class Painting(QObject):  # type: ignore[misc]
             self._layer.mouse_drag_callbacks.remove(self._drag)
 
     def settle(self) -> None:
-        """Tell which frames have been painted on; done by itself a moment after a stroke."""
+        """Tell which frames have been painted on; done by itself a moment after a stroke.
+
+        What was painted is put into the session, whose masks may be in another array by now: one
+        that is saved.
+        """
         self._timer.stop()
         before, self._before = self._before, {}
         for frame in sorted(before):
+            painted = self._labels(frame)
+            if not np.array_equal(painted, self._session.store.labels(frame)):
+                self._session.store.put(frame, painted)
             labels = before[frame]
             self._undone.pop(frame, None)
             self._session.keyframes.paint(frame, Packed.of(labels) if labels.any() else None)
@@ -82,6 +94,9 @@ class Painting(QObject):  # type: ignore[misc]
         else:
             self._look_for_undone()
         self._session.store.release()
+        if self._was_stroking:  # what was to be shown meanwhile
+            self._was_stroking = False
+            self._session.touch()
 
     def _drag(self, layer: Labels, event: Event) -> Generator[None, None, None]:
         """Hold the frames that a stroke may touch while it lasts."""
@@ -94,6 +109,7 @@ class Painting(QObject):  # type: ignore[misc]
         while event.type == "mouse_move":
             yield
         self._dragging = False
+        self._was_stroking = True
         self._timer.start()
 
     def _painted(self, event: Event) -> None:
@@ -101,10 +117,14 @@ class Painting(QObject):  # type: ignore[misc]
         for atom in reversed(event.value):
             for frame in painted_frames_of(atom, self._session.source.axes.time):
                 if frame not in self._before:
-                    self._before[frame] = self._session.store.labels(frame)
+                    self._before[frame] = self._labels(frame)
                 _revert(self._before[frame], atom, frame, self._session.source.axes)
         if not self._dragging:
             self._timer.start()
+
+    def _labels(self, frame: int) -> NDArray[Any]:
+        """Return a copy of what the layer shows on a frame, of shape (H, W)."""
+        return np.array(self._layer.data[self._session.source.axes.frame_index(frame)])
 
     def _redrawn(self, event: Event) -> None:
         """After an undo napari draws the layer again, and says nothing else."""

@@ -208,9 +208,13 @@ class SessionView(QObject):  # type: ignore[misc]
             layers.selection.active = active
 
     def _attach(self, layer: Layer | None, array: Any) -> None:
-        """Let a layer show an array of the store, and lie where it belongs."""
+        """Let a layer show an array of the store, and lie where it belongs; after a stroke on it."""
         if layer is None or self._shown.get(layer) is array:
             return
+        if layer is self.masks and self.painting is not None:
+            if self.painting.is_stroking:
+                return
+            self.painting.settle()
         self._shown[layer] = array
         layer.data = self._view_of(array)
         move(layer, self._place(array))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
@@ -326,3 +328,43 @@ def test_scores_of_another_size_are_shown(view: SessionView) -> None:
 
     assert view.scores is before
     assert view.scores.data.shape == (T, 3, 4)
+
+
+@pytest.fixture
+def large(
+    make_napari_viewer: Callable[[], Viewer], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SessionView]:
+    """Return a view with nothing on it; its masks are too large for memory."""
+    monkeypatch.setattr("napari_frtm.session.arrays.IN_MEMORY", 0)
+    viewer = make_napari_viewer()
+    video = viewer.add_image(np.zeros((T, H, W), np.uint8), name="clip")
+    view = workspace_view(viewer).open(video, VideoAxes())
+    view.new_masks()
+    yield view
+    workspace_view(viewer).close()
+
+
+def test_strokes_are_kept_while_the_folder_is_made(
+    large: SessionView, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """The masks are in another array then; a stroke before that, and one that lasts meanwhile."""
+    workspace, masks = workspace_view(large.viewer).workspace, large.masks
+    large.go_to(0)
+    workspace.use_folder(large.session, tmp_path / "work.frtm")
+    masks.paint((0, 4, 4), 1)
+    event = SimpleNamespace(type="mouse_press")
+    stroke = masks.mouse_drag_callbacks[0](masks, event)
+    next(stroke)
+    masks.paint((0, 12, 12), 2)
+
+    qtbot.waitUntil(lambda: not workspace.is_opening)
+    masks.paint((0, 12, 24), 2)
+    event.type = "mouse_release"
+    next(stroke, None)
+    qtbot.waitUntil(lambda: masks.data is large.session.store.masks)
+
+    assert large.session.store.folder is not None
+    shown = large.session.store.labels(0)
+    assert (shown[4, 4], shown[12, 12], shown[12, 24]) == (1, 2, 2)
+    np.testing.assert_array_equal(masks.data[0], shown)
+    np.testing.assert_array_equal(large.session.store.keyframes[0], shown)

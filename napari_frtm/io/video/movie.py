@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.cursor import Cursor
-from napari_frtm.io.video.index import MovieIndex, scan
+from napari_frtm.io.video.index_cache import cached_index
 from napari_frtm.io.video.picture import picture
 from napari_frtm.io.video.reading import reading
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
-    from napari_frtm.io.video.index import Key
+    from napari_frtm.io.video.index import Key, MovieIndex
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +35,14 @@ _BACKWARD_BYTES = 512 * 2**20  # 41 pictures of 4K: each miss decodes a whole gr
 
 
 def open_movie(path: Path) -> Movie:
-    """Return the frames of a movie file, after one pass over its packets.
+    """Return the frames of a movie file, after one pass over its packets, if it is new.
 
     Raises
     ------
     VideoError
         If this is no movie, or nothing in it can be decoded.
     """
-    return Movie(path, scan(path))
+    return Movie(path, cached_index(path))
 
 
 class Movie:

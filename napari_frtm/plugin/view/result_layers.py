@@ -44,6 +44,11 @@ def mark(layer: Layer, kind: str, video: Layer, runs: list[dict[str, Any]]) -> N
     }
 
 
+def prepare_labels() -> None:
+    """Let napari load what a Labels layer needs, which the first one would wait for."""
+    Labels(np.zeros((1, 1), np.uint8))
+
+
 def masks_layer(data: Any, video: Image, place: Mapping[str, Any]) -> Labels:
     """Return a layer for object ids, at a place that `over` gives."""
     return Labels(data, name=f"{video.name} masks", **place)

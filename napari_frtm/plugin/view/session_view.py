@@ -208,7 +208,7 @@ class SessionView(QObject):  # type: ignore[misc]
             layers.selection.active = active
 
     def _attach(self, layer: Layer | None, array: Any) -> None:
-        """Let a layer show an array of the store, and lie where it belongs; after a stroke on it."""
+        """Let a layer show an array of the store where it belongs; not during a stroke."""
         if layer is None or self._shown.get(layer) is array:
             return
         if layer is self.masks and self.painting is not None:

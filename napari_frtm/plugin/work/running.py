@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.run.job import Job
-from napari_frtm.plugin.run.preload import prepare_for_torch
+from napari_frtm.plugin.run.preload import prepare_for_torch, without_collection
 from napari_frtm.plugin.run.prepare import prepare
 from napari_frtm.plugin.run.progress import Progress
 from napari_frtm.session.carry_out import NetworkCache, carry_out
@@ -205,5 +206,9 @@ class Run(QObject):  # type: ignore[misc]
 def _carried_out(
     request: Request, networks: NetworkCache, continues: bool
 ) -> Generator[Started | Advanced, None, None]:
-    prepare_for_torch()
-    yield from carry_out(request, networks, continues=continues)
+    with closing(carry_out(request, networks, continues=continues)) as steps:
+        with without_collection():
+            prepare_for_torch()
+            started = next(steps)
+        yield started
+        yield from steps

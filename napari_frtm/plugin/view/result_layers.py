@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ METADATA = "napari-frtm"
 PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """What a result has from its video."""
 
+_FOR_LABELS = ("pandas", "scipy.ndimage", "skimage.exposure", "skimage.color.colorconv")
+
 
 def is_result(layer: Layer) -> bool:
     """Whether a layer shows results of a session; a copy of such a layer does not."""
@@ -44,9 +47,10 @@ def mark(layer: Layer, kind: str, video: Layer, runs: list[dict[str, Any]]) -> N
     }
 
 
-def prepare_labels() -> None:
-    """Let napari load what a Labels layer needs, which the first one would wait for."""
-    Labels(np.zeros((1, 1), np.uint8))
+def load_for_labels() -> None:
+    """Import what napari imports for its first Labels layer; for a thread, so no layer is made."""
+    for name in _FOR_LABELS:
+        import_module(name)
 
 
 def masks_layer(data: Any, video: Image, place: Mapping[str, Any]) -> Labels:

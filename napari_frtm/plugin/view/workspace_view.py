@@ -15,7 +15,7 @@ from napari_frtm.io.session.identity import load_header
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.source.video import folder_of, video_source
 from napari_frtm.plugin.view.painted_layer import LabelsInput
-from napari_frtm.plugin.view.result_layers import prepare_labels
+from napari_frtm.plugin.view.result_layers import load_for_labels
 from napari_frtm.plugin.view.session_view import SessionView
 from napari_frtm.plugin.work.workspace import Workspace
 
@@ -63,7 +63,7 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
-        Thread(target=prepare_labels, name="frtm-labels", daemon=True).start()
+        Thread(target=load_for_labels, name="frtm-labels", daemon=True).start()
 
     @property
     def viewer(self) -> Viewer:

@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 GROUP := $(BIN)/.installed
 LOWEST := .venv-lowest/bin
+# as many processes as the machine has cores; more than four would want too much memory
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 # what has to work with the oldest versions of everything that pyproject.toml allows
 SMOKE := tests/test_package.py tests/cli/test_info.py tests/cli/test_segment.py tests/io/session \
 	tests/io/weights tests/io/test_atomic.py tests/io/test_labels.py tests/io/video \
@@ -16,16 +18,16 @@ demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_ou
 
 test: $(GROUP)-dev  ## run the tests
 	@scripts/qt_libraries.sh $(BIN)/python
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+	QT_QPA_PLATFORM=offscreen $(BIN)/python $(PYTEST)
 
 test-pyside: $(GROUP)-dev  ## run the plugin's tests with the other Qt binding
 	@scripts/qt_libraries.sh $(BIN)/python
 	QT_API=pyside6 PYTEST_QT_API=pyside6 QT_QPA_PLATFORM=offscreen \
-		$(BIN)/python -m pytest tests/plugin
+		$(BIN)/python $(PYTEST) tests/plugin
 
 test-lowest: $(LOWEST)/.installed  ## run some tests with the oldest versions allowed (Python 3.11)
 	@scripts/qt_libraries.sh $(LOWEST)/python
-	QT_QPA_PLATFORM=offscreen $(LOWEST)/python -m pytest $(SMOKE) \
+	QT_QPA_PLATFORM=offscreen $(LOWEST)/python $(PYTEST) $(SMOKE) \
 		-W ignore::DeprecationWarning -W ignore::FutureWarning
 
 fuzz: $(GROUP)-dev  ## damaged files of every kind, 2400 of them

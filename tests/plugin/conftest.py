@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +23,14 @@ if "DISPLAY" not in os.environ:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 FRAMES = 12
+
+
+@pytest.fixture(autouse=True)
+def older_objects_are_not_searched() -> None:
+    """Let napari's checks for leaks, which collect garbage several times a test, cost less."""
+    if gc.get_freeze_count() == 0:  # the first test, and every one after a run
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -137,6 +137,7 @@ def test_pause_and_resume(desk: Desk, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: widget.panel.bar.value() > 0, timeout=SECONDS)
     widget.toggle_pause()
     qtbot.waitUntil(lambda: widget.workspace.run.is_paused, timeout=SECONDS)
+    qtbot.wait(1)  # what the thread said before it waited is on its way
     paused = widget.workspace.run.progress.done
     qtbot.wait(300)
 

@@ -24,15 +24,15 @@ import torch
 
 from napari_frtm.config import TARGET_STRIDE, FrtmConfig, SegmentationConfig, Variant, preset
 from napari_frtm.engine.extensions.location import Location
+from napari_frtm.engine.frames.images import Geometry, to_images
+from napari_frtm.engine.frames.labels import to_labels
+from napari_frtm.engine.frames.partition import Partition
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.engine.target.augmentation import altered_copies
 from napari_frtm.engine.target.loss import sample_loss
 from napari_frtm.engine.target.memory import SampleMemory, initial_weights
 from napari_frtm.engine.target.model import TargetModel
-from napari_frtm.engine.tracking.images import Geometry, to_images
-from napari_frtm.engine.tracking.labels import to_labels
-from napari_frtm.engine.tracking.partition import Partition
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.weights.checkpoint import available_variant, load_network

@@ -22,7 +22,7 @@ from napari_frtm.plugin.view.matte_pictures import Look
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.store.store import Store
 
 FRAMES = 8
 WORKING = 480

@@ -32,7 +32,7 @@ from napari_frtm.cli import main as cli
 from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.folder import SessionFolder
-from napari_frtm.session.store import Store
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,14 +19,14 @@ import numpy as np
 from PIL import Image
 
 from napari_frtm.io.labels import write_labels
+from napari_frtm.training.clips.synthetic import open_images
+from napari_frtm.training.data.sources import evenly, object_ids
 from napari_frtm.training.recipe import read_recipe
-from napari_frtm.training.sources import evenly, object_ids
-from napari_frtm.training.synthetic import open_images
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_frtm.training.synthetic import Images
+    from napari_frtm.training.clips.synthetic import Images
 
 CLIPS, FRAMES = 8, 3
 

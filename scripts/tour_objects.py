@@ -27,7 +27,7 @@ from napari_frtm.plugin.view.matte_pictures import Look
 from napari_frtm.plugin.view.matte_view import matte_view
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.object_work import describe_object
-from napari_frtm.session.store import areas
+from napari_frtm.session.store.store import areas
 
 if TYPE_CHECKING:
     from collections.abc import Callable

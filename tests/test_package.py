@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +16,6 @@ import napari_frtm
 from napari_frtm.io.labels import read_labels, write_labels
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Clip
 
 WITHOUT_TORCH = """
@@ -31,6 +31,18 @@ try:
 except SystemExit:
     pass
 """
+
+
+ROOM = 12
+"""Modules that one folder holds at most, so that it can be seen what is in it."""
+
+
+def test_no_folder_is_a_heap() -> None:
+    """Each shows by its names how data flows."""
+    root = Path(napari_frtm.__file__).parent
+    modules = Counter(path.parent for path in root.rglob("*.py") if path.name != "__init__.py")
+
+    assert max(modules.values()) <= ROOM, modules.most_common(3)
 
 
 @pytest.mark.parametrize("code", ["import napari_frtm", "import napari_frtm.cli", HELP])

@@ -14,16 +14,16 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.export import export
 from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.session.folder import SessionFolder
-from napari_frtm.session.carry_out import carry_out
-from napari_frtm.session.recording import enter_keyframes, nothing_to_follow, record
-from napari_frtm.session.request import Advanced, Started
+from napari_frtm.session.run.carry_out import carry_out
+from napari_frtm.session.run.recording import enter_keyframes, nothing_to_follow, record
+from napari_frtm.session.run.request import Advanced, Started
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
     from napari_frtm.batch.job import Export, Task
-    from napari_frtm.session.carry_out import NetworkCache
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.run.carry_out import NetworkCache
+    from napari_frtm.session.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Literal, Self
 
 from napari_frtm.config import Direction  # noqa: TC001 - read by `structured`
 from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
-from napari_frtm.io.video.stack_frames import PROJECTIONS, Section
-from napari_frtm.session.method import Method
+from napari_frtm.io.video.stacks.stack_frames import PROJECTIONS, Section
+from napari_frtm.session.run.method import Method
 from napari_frtm.structure import structured
 
 RESULTS = "results"

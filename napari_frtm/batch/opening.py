@@ -16,12 +16,12 @@ from napari_frtm.io.session.folder import SessionFolder, is_session
 from napari_frtm.io.session.identity import VideoIdentity
 from napari_frtm.io.session.lock import SessionInUseError
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.session.coverage import Scope
 from napari_frtm.session.drawn import absolute_span, mask_entry, read_drawn
 from napari_frtm.session.earlier import earlier_run, open_source, request_again
-from napari_frtm.session.recording import releasing
-from napari_frtm.session.request import Request, Settings
-from napari_frtm.session.store import Store
+from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.recording import releasing
+from napari_frtm.session.run.request import Request, Settings
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

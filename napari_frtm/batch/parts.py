@@ -20,10 +20,10 @@ from napari_frtm.batch.opening import KEY, is_done, opened
 from napari_frtm.batch.result import Effort, load_result
 from napari_frtm.config import Direction
 from napari_frtm.io.session.folder import SessionFolder
-from napari_frtm.session.provenance import last_run, with_run
-from napari_frtm.session.recording import releasing
-from napari_frtm.session.run_state import end_run
-from napari_frtm.session.store import Store
+from napari_frtm.session.run.provenance import last_run, with_run
+from napari_frtm.session.run.recording import releasing
+from napari_frtm.session.run.run_state import end_run
+from napari_frtm.session.store.store import Store
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_frtm.io.atomic import reporting, write_bytes, write_json
 from napari_frtm.io.export.overlay import overlay, to_uint8
-from napari_frtm.session.carry_out import description
+from napari_frtm.session.run.carry_out import description
 from napari_frtm.structure import structured
 from napari_frtm.timeline import DOUBTFUL
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_frtm.io.session.identity import VideoIdentity
-    from napari_frtm.session.request import Request
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.run.request import Request
+    from napari_frtm.session.store.store import Store
     from napari_frtm.types import Frame
 
 _WIDE = 320

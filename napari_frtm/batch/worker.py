@@ -19,7 +19,7 @@ from napari_frtm.batch.clip import follow_clip
 from napari_frtm.batch.job import Task
 from napari_frtm.batch.parts import join
 from napari_frtm.errors import FrtmError
-from napari_frtm.session.carry_out import NetworkCache
+from napari_frtm.session.run.carry_out import NetworkCache
 
 if TYPE_CHECKING:
     from collections.abc import Generator

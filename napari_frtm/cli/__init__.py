@@ -22,8 +22,8 @@ from napari_frtm.cli import (
     train,
     weights,
 )
-from napari_frtm.cli.progress import Interrupted
-from napari_frtm.cli.terminal import lasting_stderr
+from napari_frtm.cli.output.progress import Interrupted
+from napari_frtm.cli.output.terminal import lasting_stderr
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:

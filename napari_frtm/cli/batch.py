@@ -20,9 +20,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_frtm.cli.batch_table import JsonLines, Table
 from napari_frtm.cli.method import path
-from napari_frtm.cli.progress import Interrupted
+from napari_frtm.cli.output.batch_table import JsonLines, Table
+from napari_frtm.cli.output.progress import Interrupted
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.formats import FORMATS
 

@@ -18,9 +18,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_frtm.cli.follow import follow, overlay_frame
-from napari_frtm.cli.job import Job
 from napari_frtm.cli.method import add_method_arguments, method_settings, path
+from napari_frtm.cli.run.follow import follow, overlay_frame
+from napari_frtm.cli.run.job import Job
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.atomic import replacing
@@ -28,11 +28,11 @@ from napari_frtm.io.export.overlay import contact_sheet
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.folder import is_session
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.session.coverage import Scope
 from napari_frtm.session.mask_files import MaskFiles, Outputs
-from napari_frtm.session.recording import releasing
-from napari_frtm.session.request import Request
-from napari_frtm.session.store import Store
+from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.recording import releasing
+from napari_frtm.session.run.request import Request
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     import argparse

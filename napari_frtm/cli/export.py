@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_frtm.cli.progress import Interrupted
+from napari_frtm.cli.output.progress import Interrupted
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.export import export
 from napari_frtm.io.export.extras import missing

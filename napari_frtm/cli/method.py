@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from napari_frtm.config import PRESETS, Variant
 from napari_frtm.errors import FrtmError
-from napari_frtm.session.method import Method
+from napari_frtm.session.run.method import Method
 
 if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
-    from napari_frtm.session.request import Settings
+    from napari_frtm.session.run.request import Settings
 
 
 def load(settings: Settings) -> tuple[FrtmConfig, FrtmNetwork]:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from napari_frtm.cli.method import add_method_arguments, load, method_settings
-from napari_frtm.cli.progress import Interrupted
+from napari_frtm.cli.output.progress import Interrupted
 from napari_frtm.errors import FrtmError
 from napari_frtm.evaluation.charts import to_svg
 from napari_frtm.evaluation.reproduce.experiments import (
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.evaluation.reproduce.experiments import Setting
     from napari_frtm.evaluation.reproduce.runs import Bench, Identity, Measured
-    from napari_frtm.session.request import Settings
+    from napari_frtm.session.run.request import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,23 +20,23 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from napari_frtm.cli.follow import finish, follow
-from napari_frtm.cli.job import Job
 from napari_frtm.cli.method import add_method_arguments, method_settings, path
-from napari_frtm.cli.protection import protect
-from napari_frtm.cli.reopen import check_same, mask_files, request_on
+from napari_frtm.cli.run.follow import finish, follow
+from napari_frtm.cli.run.job import Job
+from napari_frtm.cli.run.protection import protect
+from napari_frtm.cli.run.reopen import check_same, mask_files, request_on
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder, is_session
 from napari_frtm.io.session.identity import session_name
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.session.coverage import Scope
 from napari_frtm.session.drawn import absolute_span, mask_entry, read_drawn
 from napari_frtm.session.earlier import earlier_run, open_source, request_again
 from napari_frtm.session.mask_files import MaskFiles, Outputs
-from napari_frtm.session.recording import releasing
-from napari_frtm.session.request import Request
-from napari_frtm.session.store import Store
+from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.recording import releasing
+from napari_frtm.session.run.request import Request
+from napari_frtm.session.store.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_frtm.cli.progress import Interrupted
+from napari_frtm.cli.output.progress import Interrupted
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from napari_frtm.evaluation.metrics import (
     score_video,
 )
 from napari_frtm.evaluation.rules import Rules, guess_rules
-from napari_frtm.io.video.numbering import find_images
+from napari_frtm.io.video.images.numbering import find_images
 from napari_frtm.io.video.opening import open_video
 
 if TYPE_CHECKING:

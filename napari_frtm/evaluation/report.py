@@ -13,8 +13,8 @@ from napari_frtm.evaluation.charts import Chart, Series, to_svg
 from napari_frtm.evaluation.statistics import Statistics
 from napari_frtm.io.export.overlay import contact_sheet, overlay, to_uint8
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.video.image import read_image
-from napari_frtm.io.video.numbering import find_images
+from napari_frtm.io.video.images.image import read_image
+from napari_frtm.io.video.images.numbering import find_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

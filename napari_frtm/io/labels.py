@@ -25,9 +25,9 @@ from napari_frtm.io.object_ids import (
     thresholded,
     without_blur,
 )
-from napari_frtm.io.video.exr import read_exr
+from napari_frtm.io.video.images.exr import read_exr
 from napari_frtm.io.video.reading import check_size
-from napari_frtm.io.video.tiff_colour import RGB, TIFF, Look
+from napari_frtm.io.video.stacks.tiff_colour import RGB, TIFF, Look
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

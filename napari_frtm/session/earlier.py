@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from napari_frtm.io.session.files import SessionError
 from napari_frtm.io.session.identity import VideoIdentity, is_there
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.session.coverage import Scope
-from napari_frtm.session.provenance import last_run, settings_of
-from napari_frtm.session.request import Request, Settings
+from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.provenance import last_run, settings_of
+from napari_frtm.session.run.request import Request, Settings
 
 if TYPE_CHECKING:
     from napari_frtm.io.session.folder import SessionFolder
     from napari_frtm.io.video.opening import Video
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

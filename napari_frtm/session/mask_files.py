@@ -23,7 +23,7 @@ from napari_frtm.io.session.identity import native, utf8
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.store.store import Store
     from napari_frtm.types import Labels
 
 KEY = "outputs"

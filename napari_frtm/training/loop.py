@@ -15,11 +15,11 @@ import torch
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
+from napari_frtm.training.data.samples import Samples, disturb, without_some
+from napari_frtm.training.data.targets import TargetCache, Unfitted, scores
 from napari_frtm.training.losses import mask_loss
 from napari_frtm.training.prepare import Preparing, prepare
-from napari_frtm.training.samples import Samples, disturb, without_some
 from napari_frtm.training.state import Log, TrainState, TrainStep, learning_rate
-from napari_frtm.training.targets import TargetCache, Unfitted, scores
 from napari_frtm.training.validation import save_sheet, validate
 from napari_frtm.training.weights import for_inference, initial_network, save_weights
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from napari_frtm.engine.networks.backbone import Backbone
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.training.config import TrainConfig
-    from napari_frtm.training.samples import Batch
-    from napari_frtm.training.targets import Target
+    from napari_frtm.training.data.samples import Batch
+    from napari_frtm.training.data.targets import Target
 
 BEST, LAST, LOG, SHEET = "best.safetensors", "last.pt", "log.csv", "validation.png"
 JOINT = "joint"

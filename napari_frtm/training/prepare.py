@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_frtm.training.sources import DataError, open_videos
-from napari_frtm.training.stacks import open_stacks
-from napari_frtm.training.synthetic import open_images
+from napari_frtm.training.clips.synthetic import open_images
+from napari_frtm.training.data.sources import DataError, open_videos
+from napari_frtm.training.data.stacks import open_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
     from napari_frtm.training.config import TrainConfig
+    from napari_frtm.training.data.sources import Source
+    from napari_frtm.training.data.targets import Target, TargetCache
     from napari_frtm.training.mixture import ClipConfig, DatasetConfig
-    from napari_frtm.training.sources import Source
-    from napari_frtm.training.targets import Target, TargetCache
 
 
 def open_source(data: Path, dataset: DatasetConfig, clips: ClipConfig | None = None) -> Source:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_frtm.training.data.sources import evenly
 from napari_frtm.training.prepare import open_source
-from napari_frtm.training.sources import evenly
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,14 +11,14 @@ import torch
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.frames.images import Geometry, to_images
+from napari_frtm.engine.frames.labels import to_masks
 from napari_frtm.engine.networks.network import FrtmNetwork
-from napari_frtm.engine.tracking.images import Geometry, to_images
-from napari_frtm.engine.tracking.labels import to_masks
 from napari_frtm.evaluation.metrics import boundary_f, jaccard
 from napari_frtm.io.atomic import write_bytes
 from napari_frtm.io.export.overlay import contact_sheet, overlay
-from napari_frtm.training.sources import Videos
-from napari_frtm.training.targets import scores
+from napari_frtm.training.data.sources import Videos
+from napari_frtm.training.data.targets import scores
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.training.config import TrainConfig
-    from napari_frtm.training.targets import Target, TargetCache
+    from napari_frtm.training.data.targets import Target, TargetCache
 
 
 @dataclass(frozen=True, slots=True)

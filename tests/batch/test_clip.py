@@ -20,7 +20,7 @@ from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.folder import SessionFolder
-from napari_frtm.session.carry_out import NetworkCache
+from napari_frtm.session.run.carry_out import NetworkCache
 
 if TYPE_CHECKING:
     from collections.abc import Generator

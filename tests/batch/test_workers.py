@@ -19,7 +19,7 @@ from napari_frtm.batch.progress import State
 from napari_frtm.batch.report import write_report
 from napari_frtm.batch.run import Batch
 from napari_frtm.cli import main
-from napari_frtm.session.carry_out import NetworkCache
+from napari_frtm.session.run.carry_out import NetworkCache
 
 if TYPE_CHECKING:
     from pathlib import Path

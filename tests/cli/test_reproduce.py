@@ -59,7 +59,7 @@ def test_table_1_is_one_command(
     out = tmp_path / "out"
     quick = FineTuningConfig(samples=2, iterations=2, batch=1)
     config = replace(preset("lite"), fine_tuning=quick)
-    monkeypatch.setattr("napari_frtm.session.method.preset", lambda name: config)
+    monkeypatch.setattr("napari_frtm.session.run.method.preset", lambda name: config)
 
     outcome = command("reproduce", "table1", benchmark, "--out", out, "--short-side", "144")
 

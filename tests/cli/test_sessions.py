@@ -15,7 +15,7 @@ from console import FAST, Outcome, Shot, contents, finish, process
 from napari_frtm.cli import main
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.folder import SessionFolder
-from napari_frtm.session.store import Store
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,7 +326,7 @@ def test_a_run_that_is_killed_at_once_goes_on(
     out = tmp_path / "masks"
     killed = """
 import os
-from napari_frtm.cli import follow
+from napari_frtm.cli.run import follow
 follow._introduce = lambda *_: os._exit(9)
 """
     start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, *FRAMES, *FAST)

@@ -17,9 +17,9 @@ from napari_frtm.config import preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.folder import SessionFolder
-from napari_frtm.io.video.image import read_image
+from napari_frtm.io.video.images.image import read_image
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.io.video.stack import open_stack
+from napari_frtm.io.video.stacks.stack import open_stack
 from napari_frtm.io.weights.checkpoint import load_network
 from napari_frtm.io.weights.inspection import inspect
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 import napari_frtm
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.video import movie
+from napari_frtm.io.video.movies import movie
 from napari_frtm.plugin.reader import get_reader
 from napari_frtm.plugin.sample_data import cells, roto
 from napari_frtm.plugin.source.layers import displayed_frame, video_frames

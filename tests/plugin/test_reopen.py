@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_frtm.io.video.movie import Movie
+from napari_frtm.io.video.movies.movie import Movie
 from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.source.video import folder_of

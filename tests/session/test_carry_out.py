@@ -12,10 +12,10 @@ import pytest
 from napari_frtm.config import preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
-from napari_frtm.session.carry_out import NetworkCache, carry_out
-from napari_frtm.session.coverage import Scope
-from napari_frtm.session.request import Advanced, Request, Settings, Started
-from napari_frtm.session.store import Store
+from napari_frtm.session.run.carry_out import NetworkCache, carry_out
+from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.request import Advanced, Request, Settings, Started
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_frtm.session.clean_up import CleanUp, Operation, cleaned
+from napari_frtm.session.edits.clean_up import CleanUp, Operation, cleaned
 
 T = 7
 

@@ -6,7 +6,7 @@ import pytest
 
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
-from napari_frtm.session.coverage import Scope, coverage
+from napari_frtm.session.run.coverage import Scope, coverage
 
 F, B, BOTH = Direction.FORWARD, Direction.BACKWARD, Direction.BOTH
 SPAN, KEYFRAMES = range(2, 30), (0, 5, 10, 20, 40)

@@ -15,9 +15,9 @@ from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.export.settings import ExportSettings
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 from napari_frtm.io.session.objects import SessionObject
-from napari_frtm.session.division import Division, check_division, divided, lineage
-from napari_frtm.session.store import Store
-from napari_frtm.session.whole_frames import bring_back, carried_out
+from napari_frtm.session.edits.division import Division, check_division, divided, lineage
+from napari_frtm.session.store.store import Store
+from napari_frtm.session.store.whole_frames import bring_back, carried_out
 
 if TYPE_CHECKING:
     from pathlib import Path

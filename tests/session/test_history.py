@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_frtm.session import history
-from napari_frtm.session.history import FrameState, History, Packed, Step
-from napari_frtm.session.store import Store
+from napari_frtm.session.store.history import FrameState, History, Packed, Step
+from napari_frtm.session.store.store import Store, history
 
 
 def state(value: int = 1, size: tuple[int, int] = (6, 8)) -> FrameState:

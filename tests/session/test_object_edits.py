@@ -11,7 +11,7 @@ import pytest
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 from napari_frtm.io.session.objects import SessionObject
-from napari_frtm.session.object_edits import (
+from napari_frtm.session.edits.object_edits import (
     ObjectEdit,
     Operation,
     check_edit,
@@ -22,8 +22,8 @@ from napari_frtm.session.object_edits import (
     relabelled,
     with_object,
 )
-from napari_frtm.session.store import Store
-from napari_frtm.session.whole_frames import bring_back, carried_out, whole_state
+from napari_frtm.session.store.store import Store
+from napari_frtm.session.store.whole_frames import bring_back, carried_out, whole_state
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from napari_frtm.config import Direction
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 from napari_frtm.io.session.identity import load_header
 from napari_frtm.session.mask_files import MaskFiles
-from napari_frtm.session.provenance import last_run, settings_of
-from napari_frtm.session.store import Store
+from napari_frtm.session.run.provenance import last_run, settings_of
+from napari_frtm.session.store.store import Store
 
 OLD = Path(__file__).with_name("data") / "ramp.frtm"
 

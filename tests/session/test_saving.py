@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from napari_frtm.errors import OutputError
-from napari_frtm.session.saving import Saver
+from napari_frtm.session.store.saving import Saver
 
 
 class Disk:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_frtm.training.crops import cut, disturbed, jittered, random_window
+from napari_frtm.training.data.crops import cut, disturbed, jittered, random_window
 from napari_frtm.training.mixture import CropConfig
 
 GRADIENT = np.indices((96, 128)).transpose(1, 2, 0)

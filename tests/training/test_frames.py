@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from napari_frtm.training.frames import Scene, alter, without
+from napari_frtm.training.clips.frames import Scene, alter, without
+from napari_frtm.training.clips.motion import Moved, streaked
+from napari_frtm.training.clips.parts import lines, with_holes, with_thin_parts
+from napari_frtm.training.clips.photography import recoloured, recorded, unevenly_lit
 from napari_frtm.training.mixture import ClipConfig
-from napari_frtm.training.motion import Moved, streaked
-from napari_frtm.training.parts import lines, with_holes, with_thin_parts
-from napari_frtm.training.photography import recoloured, recorded, unevenly_lit
 
 IMAGE = np.full((80, 100, 3), 50, np.uint8)
 MASK = np.zeros((80, 100), np.float32)

@@ -17,9 +17,9 @@ from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.io.weights.checkpoint import load_network
 from napari_frtm.training.config import JointConfig
+from napari_frtm.training.data.sources import DataError
 from napari_frtm.training.loop import BEST, JOINT, LAST, LOG, SHEET, Training, train
 from napari_frtm.training.prepare import Preparing
-from napari_frtm.training.sources import DataError
 from napari_frtm.training.state import TrainStep
 from napari_frtm.training.weights import initial_network
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from napari_frtm.training.data.samples import Samples, disturb, without_some
+from napari_frtm.training.data.targets import TargetCache
 from napari_frtm.training.mixture import DatasetConfig
 from napari_frtm.training.prepare import prepare
-from napari_frtm.training.samples import Samples, disturb, without_some
-from napari_frtm.training.targets import TargetCache
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.training.config import TrainConfig
-    from napari_frtm.training.samples import Batch
+    from napari_frtm.training.data.samples import Batch
 
 
 @pytest.fixture

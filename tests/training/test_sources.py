@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from napari_frtm.training.clips.synthetic import open_images
+from napari_frtm.training.data.sources import DataError, Reference, evenly, object_ids, open_videos
+from napari_frtm.training.data.stacks import open_stacks
 from napari_frtm.training.mixture import DatasetConfig
-from napari_frtm.training.sources import DataError, Reference, evenly, object_ids, open_videos
-from napari_frtm.training.stacks import open_stacks
-from napari_frtm.training.synthetic import open_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,10 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from napari_frtm.training import synthetic
+from napari_frtm.training.clips import synthetic
+from napari_frtm.training.clips.synthetic import open_images
+from napari_frtm.training.data.sources import Reference
 from napari_frtm.training.mixture import ClipConfig, DatasetConfig
-from napari_frtm.training.sources import Reference
-from napari_frtm.training.synthetic import open_images
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_frtm.engine.tracking.images import Geometry, to_images
+from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.tracking.tracker import Tracker
+from napari_frtm.training.data.sources import Reference, open_videos
+from napari_frtm.training.data.targets import FITTED, POOR, Target, TargetCache, scores
 from napari_frtm.training.mixture import DatasetConfig
-from napari_frtm.training.sources import Reference, open_videos
-from napari_frtm.training.targets import FITTED, POOR, Target, TargetCache, scores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
-    from napari_frtm.training.sources import Picture
+    from napari_frtm.training.data.sources import Picture
 
 DAVIS = DatasetConfig(kind="videos", path="davis", split="train", references=1)
 

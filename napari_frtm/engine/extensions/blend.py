@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_frtm.engine.tracking.labels import to_labels
-from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.engine.frames.labels import to_labels
+from napari_frtm.engine.frames.partition import Partition
 from napari_frtm.types import Box, Prediction
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from torch.nn.functional import max_pool2d, pad
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.location import grown
 from napari_frtm.engine.extensions.windows import window_around
-from napari_frtm.engine.tracking.partition import hull_of
+from napari_frtm.engine.frames.partition import hull_of
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:

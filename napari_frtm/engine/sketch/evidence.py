@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.config import SketchConfig
+    from napari_frtm.engine.frames.images import Geometry
     from napari_frtm.engine.sketch.prompts import Prompts
-    from napari_frtm.engine.tracking.images import Geometry
     from napari_frtm.types import Labels
 
 

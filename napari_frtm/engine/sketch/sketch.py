@@ -13,6 +13,9 @@ from torch.nn.functional import interpolate
 from napari_frtm.config import TARGET_STRIDE, SketchConfig
 from napari_frtm.engine.extensions.location import bounding_box, grown
 from napari_frtm.engine.extensions.windows import window_around
+from napari_frtm.engine.frames.images import Geometry, to_images
+from napari_frtm.engine.frames.labels import to_labels
+from napari_frtm.engine.frames.partition import Partition
 from napari_frtm.engine.sketch.evidence import (
     at_working_size,
     evidence_of,
@@ -22,9 +25,6 @@ from napari_frtm.engine.sketch.evidence import (
 from napari_frtm.engine.sketch.prompts import NOT_IT, Prompts, ids_of
 from napari_frtm.engine.target.model import TargetModel, fit_models
 from napari_frtm.engine.target.stencil import quadratic, stacked
-from napari_frtm.engine.tracking.images import Geometry, to_images
-from napari_frtm.engine.tracking.labels import to_labels
-from napari_frtm.engine.tracking.partition import Partition
 from napari_frtm.engine.tracking.segmentation import refine_windows
 from napari_frtm.types import Box
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig, LocalityConfig
+    from napari_frtm.engine.frames.images import Geometry
+    from napari_frtm.engine.frames.labels import DrawnMask
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.target.stencil import Quadratic
-    from napari_frtm.engine.tracking.images import Geometry
-    from napari_frtm.engine.tracking.labels import DrawnMask
     from napari_frtm.engine.tracking.objects import TrackedObject
 
 _AT_ONCE = 2**27

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from napari_frtm.config import TARGET_STRIDE, Variant
 from napari_frtm.engine.extensions.blend import with_annotation
 from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
+from napari_frtm.engine.frames.images import Geometry, to_images
+from napari_frtm.engine.frames.labels import DrawnMask, to_masks
+from napari_frtm.engine.frames.partition import Partition
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.target.augmentation import altered_copies
 from napari_frtm.engine.target.fine_tuning import FineTuned, fine_tune
 from napari_frtm.engine.target.model import TargetModel
-from napari_frtm.engine.tracking.images import Geometry, to_images
-from napari_frtm.engine.tracking.labels import DrawnMask, to_masks
-from napari_frtm.engine.tracking.partition import Partition
 from napari_frtm.engine.tracking.scoring import Scored
 from napari_frtm.engine.tracking.segmentation import SegmentedFrame
 from napari_frtm.errors import FrtmError

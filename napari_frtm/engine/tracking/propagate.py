@@ -12,10 +12,10 @@ import torch
 from napari_frtm.config import Direction
 from napari_frtm.engine.extensions.blend import StoredPrediction, blend, compress, with_annotation
 from napari_frtm.engine.extensions.search_region import working_scale
+from napari_frtm.engine.frames.frames import as_video, contrast_for
+from napari_frtm.engine.frames.prefetch import read_ahead
 from napari_frtm.engine.tracking.baseline import BaselineTracker
-from napari_frtm.engine.tracking.frames import as_video, contrast_for
 from napari_frtm.engine.tracking.passes import Plan, check_request
-from napari_frtm.engine.tracking.prefetch import read_ahead
 from napari_frtm.engine.tracking.tracker import Tracker
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import torch
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.windows import MULTIPLE, groups
+from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.target.augmentation import altered_copies
-from napari_frtm.engine.tracking.images import Geometry, to_images
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.windows import crop, groups
+from napari_frtm.engine.frames.labels import to_labels
+from napari_frtm.engine.frames.partition import Partition
 from napari_frtm.engine.target.loss import losses_in_boxes, region_losses
-from napari_frtm.engine.tracking.labels import to_labels
-from napari_frtm.engine.tracking.partition import Partition
 from napari_frtm.types import Box, Prediction
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
     from napari_frtm.engine.extensions.search_region import SearchRegions
+    from napari_frtm.engine.frames.images import Geometry
+    from napari_frtm.engine.frames.labels import DrawnMask
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.target.stencil import Quadratic
-    from napari_frtm.engine.tracking.images import Geometry
-    from napari_frtm.engine.tracking.labels import DrawnMask
     from napari_frtm.engine.tracking.objects import TrackedObject
     from napari_frtm.engine.tracking.scoring import Scored
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
 from napari_frtm.engine.extensions.search_region import SearchRegions
+from napari_frtm.engine.frames.images import Geometry, flaw, to_images
+from napari_frtm.engine.frames.labels import DrawnMask, to_masks
 from napari_frtm.engine.tracking.annotation import AnnotatedFrame
-from napari_frtm.engine.tracking.images import Geometry, flaw, to_images
-from napari_frtm.engine.tracking.labels import DrawnMask, to_masks
 from napari_frtm.engine.tracking.objects import objects_from_state, update_objects
 from napari_frtm.engine.tracking.scoring import score_frames, score_windows, suspected_windows
 from napari_frtm.engine.tracking.segmentation import (

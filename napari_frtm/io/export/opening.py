@@ -15,10 +15,10 @@ from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.files import KeyframeFiles, load_timeline, reading
 from napari_frtm.io.session.identity import is_session, load_header
 from napari_frtm.io.session.objects import load_objects
-from napari_frtm.io.video.numbering import find_images, is_pattern
-from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.stack import is_stack
-from napari_frtm.io.video.stack_frames import StackFrames
+from napari_frtm.io.video.images.numbering import find_images, is_pattern
+from napari_frtm.io.video.stacks.pixel_size import PixelSize
+from napari_frtm.io.video.stacks.stack import is_stack
+from napari_frtm.io.video.stacks.stack_frames import StackFrames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

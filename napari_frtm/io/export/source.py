@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_frtm.errors import LabelsError, VideoError
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.stack import is_stack, open_stack
+from napari_frtm.io.video.stacks.pixel_size import PixelSize
+from napari_frtm.io.video.stacks.stack import is_stack, open_stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

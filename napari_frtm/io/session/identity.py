@@ -17,7 +17,7 @@ import platformdirs
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import write_json
 from napari_frtm.io.session.files import SessionError, reading
-from napari_frtm.io.video.numbering import is_pattern
+from napari_frtm.io.video.images.numbering import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

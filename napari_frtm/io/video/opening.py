@@ -12,21 +12,21 @@ import numpy as np
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.contrast import robust_contrast
-from napari_frtm.io.video.image import IMAGES
-from napari_frtm.io.video.index import is_movie
-from napari_frtm.io.video.movie import open_movie
-from napari_frtm.io.video.numbering import find_images, is_pattern
-from napari_frtm.io.video.numpy_file import NUMPY
-from napari_frtm.io.video.sequence import open_sequence
-from napari_frtm.io.video.stack import is_stack_file
-from napari_frtm.io.video.stack_frames import StackFrames
-from napari_frtm.io.video.tiff_colour import TIFF
-from napari_frtm.io.video.zarr_folder import is_zarr
+from napari_frtm.io.video.images.image import IMAGES
+from napari_frtm.io.video.images.numbering import find_images, is_pattern
+from napari_frtm.io.video.images.sequence import open_sequence
+from napari_frtm.io.video.movies.index import is_movie
+from napari_frtm.io.video.movies.movie import open_movie
+from napari_frtm.io.video.stacks.numpy_file import NUMPY
+from napari_frtm.io.video.stacks.stack import is_stack_file
+from napari_frtm.io.video.stacks.stack_frames import StackFrames
+from napari_frtm.io.video.stacks.tiff_colour import TIFF
+from napari_frtm.io.video.stacks.zarr_folder import is_zarr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_frtm.io.video.stack_frames import Section
+    from napari_frtm.io.video.stacks.stack_frames import Section
 
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity, is_session
 from napari_frtm.io.session.identity import load_header
 from napari_frtm.plugin.source.layers import painted_frames
-from napari_frtm.session.store import Store
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator

@@ -9,12 +9,12 @@ import numpy as np
 
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.video.opening import open_video, supported
-from napari_frtm.io.video.stack import is_stack, open_stack
+from napari_frtm.io.video.stacks.stack import is_stack, open_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_frtm.io.video.stack import Stack
+    from napari_frtm.io.video.stacks.stack import Stack
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 Read: TypeAlias = "Callable[[str], list[LayerData]]"

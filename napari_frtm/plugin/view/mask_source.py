@@ -13,7 +13,7 @@ from napari_frtm.errors import LabelsError
 from napari_frtm.io.export.source import MaskSource
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.video.opening import Video
-from napari_frtm.io.video.pixel_size import PixelSize
+from napari_frtm.io.video.stacks.pixel_size import PixelSize
 from napari_frtm.plugin.source.axes import LayerFrames, VideoAxes, guess_axes
 from napari_frtm.plugin.source.layers import layer_shape
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.plugin.view.session_view import SessionView
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.store.store import Store
 
 _KNOWN = ("micrometer", "nanometer", "millimeter")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.mattes.alpha import agreeing, antialiased, upsampled
-from napari_frtm.session.object_edits import relabelled
+from napari_frtm.session.edits.object_edits import relabelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.io.export.box import Slices
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.store.store import Store
     from napari_frtm.types import Labels
 
 _TILE = 16  # pixels of a square of the checker

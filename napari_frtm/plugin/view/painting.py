@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_frtm.session.history import Packed
+from napari_frtm.session.store.history import Packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.plugin.source.axes import VideoAxes
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.store.store import Store
 
 METADATA = "napari-frtm"
 """Key of a result's metadata: what it is, of which video, and how it was made."""

@@ -23,7 +23,7 @@ from napari_frtm.plugin.view.result_layers import (
     score_stretch,
     scores_layer,
 )
-from napari_frtm.session.arrays import new_array
+from napari_frtm.session.store.arrays import new_array
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -211,7 +211,7 @@ class SessionView(QObject):  # type: ignore[misc]
         """Let a layer show an array of the store where it belongs; not during a stroke."""
         if layer is None or self._shown.get(layer) is array:
             return
-        if layer is self.masks and self.painting is not None:
+        if array is self.session.store.masks and self.painting is not None:
             if self.painting.is_stroking:
                 return
             self.painting.settle()

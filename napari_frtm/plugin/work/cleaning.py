@@ -10,11 +10,11 @@ from qtpy.QtCore import QTimer
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.work.changing import Changing
-from napari_frtm.session.clean_up import cleaned, in_turn
+from napari_frtm.session.edits.clean_up import cleaned, in_turn
 
 if TYPE_CHECKING:
     from napari_frtm.plugin.work.session import Session
-    from napari_frtm.session.clean_up import CleanUp
+    from napari_frtm.session.edits.clean_up import CleanUp
     from napari_frtm.types import Labels
 
 

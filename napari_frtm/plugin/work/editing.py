@@ -8,16 +8,16 @@ import numpy as np
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.work.changing import Changing
-from napari_frtm.session.run_state import end_run
-from napari_frtm.session.whole_frames import carried_out
+from napari_frtm.session.run.run_state import end_run
+from napari_frtm.session.store.whole_frames import carried_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from napari_frtm.io.session.objects import SessionObject
     from napari_frtm.plugin.work.session import Session
-    from napari_frtm.session.history import FrameState
-    from napari_frtm.session.whole_frames import Change
+    from napari_frtm.session.store.history import FrameState
+    from napari_frtm.session.store.whole_frames import Change
 
 
 class Editing(Changing):

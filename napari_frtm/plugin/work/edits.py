@@ -10,15 +10,15 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.session.history import History, Packed, Step
-from napari_frtm.session.whole_frames import bring_back, whole_state
+from napari_frtm.session.store.history import History, Packed, Step
+from napari_frtm.session.store.whole_frames import bring_back, whole_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from napari_frtm.io.session.objects import SessionObject
-    from napari_frtm.session.history import FrameState
-    from napari_frtm.session.store import Store, WrittenFrame
+    from napari_frtm.session.store.history import FrameState
+    from napari_frtm.session.store.store import Store, WrittenFrame
     from napari_frtm.types import Labels
 
 _SLICE = 0.03  # seconds of an undo at a time

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from napari_frtm.plugin.work.edits import Edits
-    from napari_frtm.session.history import FrameState, Packed
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.store.history import FrameState, Packed
+    from napari_frtm.session.store.store import Store
     from napari_frtm.types import Labels
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_frtm.plugin.work.editing import Editing
-from napari_frtm.session.division import check_division, divided, lineage
-from napari_frtm.session.object_edits import check_edit, edits_of, with_object
+from napari_frtm.session.edits.division import check_division, divided, lineage
+from napari_frtm.session.edits.object_edits import check_edit, edits_of, with_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.session.objects import SessionObject
     from napari_frtm.plugin.work.session import Session
-    from napari_frtm.session.division import Division
-    from napari_frtm.session.object_edits import ObjectEdit
+    from napari_frtm.session.edits.division import Division
+    from napari_frtm.session.edits.object_edits import ObjectEdit
 
 
 def editing(

@@ -12,9 +12,9 @@ from napari_frtm.plugin.run.job import Job
 from napari_frtm.plugin.run.preload import prepare_for_torch, without_collection
 from napari_frtm.plugin.run.prepare import prepare
 from napari_frtm.plugin.run.progress import Progress
-from napari_frtm.session.carry_out import NetworkCache, carry_out
-from napari_frtm.session.provenance import provenance
-from napari_frtm.session.request import Started
+from napari_frtm.session.run.carry_out import NetworkCache, carry_out
+from napari_frtm.session.run.provenance import provenance
+from napari_frtm.session.run.request import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from napari_frtm.plugin.run.prepare import PaintedLayer, Prepared
     from napari_frtm.plugin.work.session import Session
-    from napari_frtm.session.coverage import Scope
-    from napari_frtm.session.request import Advanced, Request, Settings
+    from napari_frtm.session.run.coverage import Scope
+    from napari_frtm.session.run.request import Advanced, Request, Settings
 
 
 class Run(QObject):  # type: ignore[misc]

@@ -10,17 +10,17 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_frtm.plugin.work.edits import Edits
 from napari_frtm.plugin.work.keyframes import Keyframes
-from napari_frtm.session.request import Request
+from napari_frtm.session.run.request import Request
 from napari_frtm.timeline import DOUBTFUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_frtm.plugin.source.video import VideoSource
-    from napari_frtm.session.coverage import Scope
-    from napari_frtm.session.history import History
-    from napari_frtm.session.request import Settings
-    from napari_frtm.session.store import Store
+    from napari_frtm.session.run.coverage import Scope
+    from napari_frtm.session.run.request import Settings
+    from napari_frtm.session.store.history import History
+    from napari_frtm.session.store.store import Store
     from napari_frtm.timeline import Timeline
 
 _ANNOUNCE = 100  # milliseconds between two updates of what is shown

@@ -11,9 +11,9 @@ from napari_frtm.io.session.folder import is_session
 from napari_frtm.plugin.run.job import Job
 from napari_frtm.plugin.run.prepare import Prepared, prepare
 from napari_frtm.plugin.work.session import Session
-from napari_frtm.session.carry_out import NetworkCache
-from napari_frtm.session.run_state import end_run
-from napari_frtm.session.store import Store
+from napari_frtm.session.run.carry_out import NetworkCache
+from napari_frtm.session.run.run_state import end_run
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

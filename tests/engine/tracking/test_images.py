@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from napari_frtm.config import FrtmConfig
-from napari_frtm.engine.tracking.images import Geometry, to_images
-from napari_frtm.engine.tracking.labels import to_labels, to_masks
-from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.engine.frames.images import Geometry, to_images
+from napari_frtm.engine.frames.labels import to_labels, to_masks
+from napari_frtm.engine.frames.partition import Partition
 from napari_frtm.types import Box
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_frtm.engine.tracking.partition import Partition
+from napari_frtm.engine.frames.partition import Partition
 from napari_frtm.types import Box
 
 SIZE = (20, 30)

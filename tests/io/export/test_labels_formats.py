@@ -20,8 +20,8 @@ from napari_frtm.io.export.export import export
 from napari_frtm.io.export.settings import ExportSettings
 from napari_frtm.io.export.source import MaskSource
 from napari_frtm.io.labels import davis_palette
-from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.stack import open_stack
+from napari_frtm.io.video.stacks.pixel_size import PixelSize
+from napari_frtm.io.video.stacks.stack import open_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.movie import Movie, open_movie
+from napari_frtm.io.video.movies.movie import Movie, open_movie
 from napari_frtm.io.video.opening import open_video
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from console import write_movie
 
-from napari_frtm.io.video import index_cache
-from napari_frtm.io.video.index import scan
-from napari_frtm.io.video.index_cache import cached_index
-from napari_frtm.io.video.movie import open_movie
+from napari_frtm.io.video.movies import index_cache
+from napari_frtm.io.video.movies.index import scan
+from napari_frtm.io.video.movies.index_cache import cached_index
+from napari_frtm.io.video.movies.movie import open_movie
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video import exr
-from napari_frtm.io.video.image import IMAGES, read_image
+from napari_frtm.io.video.images import exr
+from napari_frtm.io.video.images.image import IMAGES, read_image
 from napari_frtm.io.video.opening import MOVIES, open_video, supported
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import pytest
 from av.video.stream import VideoStream
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video import movie as movie_module
-from napari_frtm.io.video.cursor import Cursor
-from napari_frtm.io.video.movie import Movie, open_movie
+from napari_frtm.io.video.movies import movie as movie_module
+from napari_frtm.io.video.movies.cursor import Cursor
+from napari_frtm.io.video.movies.movie import Movie, open_movie
 from napari_frtm.io.video.picture import display_matrix, picture
 
 if TYPE_CHECKING:

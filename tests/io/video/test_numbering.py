@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.numbering import find_sequence, is_pattern
+from napari_frtm.io.video.images.numbering import find_sequence, is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

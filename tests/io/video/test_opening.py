@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.opening import open_video, supported
-from napari_frtm.io.video.stack_frames import StackFrames
+from napari_frtm.io.video.stacks.stack_frames import StackFrames
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.image import read_image
-from napari_frtm.io.video.sequence import open_sequence
+from napari_frtm.io.video.images.image import read_image
+from napari_frtm.io.video.images.sequence import open_sequence
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import tifffile
 import zarr
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.pixel_size import PixelSize
-from napari_frtm.io.video.stack import is_stack, open_stack
+from napari_frtm.io.video.stacks.pixel_size import PixelSize
+from napari_frtm.io.video.stacks.stack import is_stack, open_stack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ import tifffile
 import zarr
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.stack_frames import Section, StackFrames
+from napari_frtm.io.video.stacks.stack_frames import Section, StackFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable

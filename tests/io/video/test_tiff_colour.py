@@ -12,9 +12,9 @@ import tifffile
 from PIL import Image, ImageOps
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.image import read_image
+from napari_frtm.io.video.images.image import read_image
 from napari_frtm.io.video.opening import open_video
-from napari_frtm.io.video.stack import open_stack
+from napari_frtm.io.video.stacks.stack import open_stack
 
 if TYPE_CHECKING:
     from pathlib import Path

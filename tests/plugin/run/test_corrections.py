@@ -199,7 +199,7 @@ viewer.add_labels(np.load(labels))
 from napari_frtm.plugin.docks.propagate.dock import Propagate
 widget = Propagate(viewer)
 widget.form.options.masks.value = "Coarse"
-from napari_frtm.session import carry_out
+from napari_frtm.session.run import carry_out
 carry_out._SHARE = 1e9
 widget.start()
 while True:

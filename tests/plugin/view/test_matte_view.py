@@ -21,7 +21,7 @@ from napari_frtm.plugin.view.matte_pictures import (
 from napari_frtm.plugin.view.matte_view import matte_view
 from napari_frtm.plugin.view.result_layers import is_result
 from napari_frtm.plugin.view.workspace_view import workspace_view
-from napari_frtm.session.store import Store
+from napari_frtm.session.store.store import Store
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.object_work import describe_object, dividing, editing
-from napari_frtm.session.division import Division
-from napari_frtm.session.object_edits import ObjectEdit, Operation
+from napari_frtm.session.edits.division import Division
+from napari_frtm.session.edits.object_edits import ObjectEdit, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_frtm.plugin.work.editing import Editing
     from napari_frtm.plugin.work.session import Session
     from napari_frtm.plugin.work.workspace import Workspace
-    from napari_frtm.session.history import FrameState
+    from napari_frtm.session.store.history import FrameState
 
 T, H, W = 6, 20, 30
 SWAP = ObjectEdit(operation=Operation.SWAP, object_id=1, other=2)

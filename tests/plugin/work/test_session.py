@@ -173,7 +173,7 @@ def test_a_long_undo_leaves_room_for_others(
 
 def test_history_is_bounded(view: SessionView, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest steps go first."""
-    monkeypatch.setattr("napari_frtm.session.history._BYTES", 0)
+    monkeypatch.setattr("napari_frtm.session.store.history._BYTES", 0)
 
     for object_id in (2, 3, 4):
         view.session.edits.apply([(0, _square(object_id))], f"Step {object_id}")
@@ -335,7 +335,7 @@ def large(
     make_napari_viewer: Callable[[], Viewer], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SessionView]:
     """Return a view with nothing on it; its masks are too large for memory."""
-    monkeypatch.setattr("napari_frtm.session.arrays.IN_MEMORY", 0)
+    monkeypatch.setattr("napari_frtm.session.store.arrays.IN_MEMORY", 0)
     viewer = make_napari_viewer()
     video = viewer.add_image(np.zeros((T, H, W), np.uint8), name="clip")
     view = workspace_view(viewer).open(video, VideoAxes())

@@ -120,7 +120,7 @@ def test_removing_a_saved_video_in_mid_run_saves_where_it_stands(
 ) -> None:
     """With a word about it, and no other."""
     from napari_frtm.plugin.work import workspace as module
-    from napari_frtm.session import carry_out as carried
+    from napari_frtm.session.run import carry_out as carried
 
     movie = tmp_path / "clip.tif"
     frames = np.random.default_rng(0).integers(0, 255, (40, 64, 96), np.uint8)

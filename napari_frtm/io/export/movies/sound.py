@@ -11,7 +11,7 @@ import av
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.export.movies.encodings import DEFAULT_FPS, FPS_RANGE, FULL_RANGE
-from napari_frtm.io.video.index import video_stream
+from napari_frtm.io.video.movies.index import video_stream
 from napari_frtm.io.video.opening import MOVIES
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from napari_frtm.plugin.docks.scrolling import scrollable
 from napari_frtm.plugin.source import layers
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.running import Run
-from napari_frtm.session.coverage import Scope
+from napari_frtm.session.run.coverage import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QEnterEvent
 
     from napari_frtm.plugin.preferences import Preferences
-    from napari_frtm.session.request import Settings
+    from napari_frtm.session.run.request import Settings
 
 _ADVANCED = ("masks", "weights", "weights_file", "search", "short_side", "device", "seed")
 

@@ -15,7 +15,7 @@ from napari_frtm.config import preset as preset_config
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.weights import library
 from napari_frtm.plugin.docks.propagate.entries import parse_objects
-from napari_frtm.session.request import Settings
+from napari_frtm.session.run.request import Settings
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 OWN_WEIGHTS = ""

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBox
 
 if TYPE_CHECKING:
     from napari_frtm.plugin.work.running import Run
-    from napari_frtm.session.request import Started
+    from napari_frtm.session.run.request import Started
 
 _KINDS = {True: "refined masks", False: "coarse masks (target model only)"}
 _MANY = 4  # objects; from here on they may be cells

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.view.preview import Preview
 from napari_frtm.plugin.work.cleaning import Cleaning, frames_left_alone
-from napari_frtm.session.clean_up import AMOUNTS, CleanUp, Operation, cleaned
+from napari_frtm.session.edits.clean_up import AMOUNTS, CleanUp, Operation, cleaned
 
 if TYPE_CHECKING:
     from napari_frtm.plugin.view.session_view import SessionView

@@ -23,8 +23,8 @@ from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.view.clicked import OneClick
 from napari_frtm.plugin.work.editing import Editing
 from napari_frtm.plugin.work.object_work import describe_object, dividing, editing
-from napari_frtm.session.division import Division
-from napari_frtm.session.object_edits import (
+from napari_frtm.session.edits.division import Division
+from napari_frtm.session.edits.object_edits import (
     LARGEST_ID,
     ObjectEdit,
     Operation,

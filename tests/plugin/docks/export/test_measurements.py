@@ -15,7 +15,7 @@ from napari_frtm.plugin.docks.export.plot import MeasurementPlot
 from napari_frtm.plugin.docks.export.table_box import over_time
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.work.object_work import describe_object, editing
-from napari_frtm.session.object_edits import ObjectEdit, Operation
+from napari_frtm.session.edits.object_edits import ObjectEdit, Operation
 
 from .conftest import FRAMES, SIZE, finish, masks
 

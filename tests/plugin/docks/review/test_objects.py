@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
     from reviewing import Desk
 
-    from napari_frtm.session.history import FrameState
+    from napari_frtm.session.store.history import FrameState
 
 
 def _do(desk: Desk, qtbot: QtBot, what: str, *, object_id: int, other: int = 0) -> None:

@@ -1,0 +1,1 @@
+"""A run from the command line: what it is given, what it protects, how it goes on."""

@@ -1,0 +1,1 @@
+"""Frames and label images as tensors, and back."""

@@ -1,0 +1,1 @@
+"""TIFF, zarr and NumPy: arrays of any number of axes, lazily."""

@@ -1,0 +1,1 @@
+"""What changes masks without a run: clean-up, changes of objects, divisions."""

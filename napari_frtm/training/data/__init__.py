@@ -1,0 +1,1 @@
+"""Data sets, target models and the samples made of them."""

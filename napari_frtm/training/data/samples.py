@@ -1,0 +1,173 @@
+"""Training samples: validation crops with the target models of their reference frames."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_frtm.training.data.crops import cut, disturbed, jittered, random_window
+from napari_frtm.training.data.targets import FITTED, POOR
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_frtm.engine.networks.backbone import Features
+    from napari_frtm.training.config import TrainConfig
+    from napari_frtm.training.data.targets import Target, TargetCache
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops of several samples.
+
+    Attributes
+    ----------
+    images : uint8 Tensor of shape (N, 3, size, size)
+    masks : bool Tensor of shape (N, size, size)
+    filters : Tensor of shape (N, 9, C), or None
+        Target models, each as one filter; none for Base net.
+    seeds : tuple of (int or None)
+        Of what makes the scores of a crop worse; None leaves them as they are.
+    number : int
+        Of the batch.
+    references : pair of Tensor, or None
+        For Base net: the same part of the reference frames as of the others, and its mask; in
+        shape and type as `images` and `masks`.
+    """
+
+    images: Tensor
+    masks: Tensor
+    filters: Tensor | None
+    seeds: tuple[int | None, ...]
+    number: int
+    references: tuple[Tensor, Tensor] | None = None
+
+
+class Samples:
+    """Endless samples; which ones depends on the seed and the number of the batch alone.
+
+    So the position in the data is the number of the step, and a resumed training goes on with
+    exactly the samples that an uninterrupted one would have seen.
+
+    Parameters
+    ----------
+    targets : sequence of sequence of Target
+        By data set.
+    cache : TargetCache
+        Has their target models.
+    config : TrainConfig
+        The weights of the data sets, the seed, the crops.
+    """
+
+    def __init__(
+        self, targets: Sequence[Sequence[Target]], cache: TargetCache, config: TrainConfig
+    ) -> None:
+        self.targets = targets
+        self.cache = cache
+        self.config = config
+        weights = np.array([dataset.weight for dataset in config.datasets])
+        self._shares = weights / weights.sum()
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch by its number."""
+        crops: list[_Crop] = []
+        filters, seeds = [], []
+        for i in range(self.config.batch):
+            rng = np.random.default_rng((self.config.seed, number, i))
+            target = self._target(rng)
+            kind = POOR if rng.random() < self.config.crop.poor else FITTED
+            taps = None if self.config.base_net else self.cache.filter(target, kind)
+            for crop in self._crops(target, rng):
+                worse = rng.random() < self.config.crop.disturbed
+                crops.append(crop)
+                filters += [] if taps is None else [taps]
+                seeds.append(int(rng.integers(2**31)) if worse else None)
+        references = [crop.reference for crop in crops if crop.reference is not None]
+        return Batch(
+            *_stacked([(crop.image, crop.mask) for crop in crops]),
+            torch.stack(filters) if filters else None,
+            tuple(seeds),
+            number,
+            _stacked(references) if references else None,
+        )
+
+    def batches(self, first: int) -> Generator[Batch, None, None]:
+        """Yield the batches from a number on, made ahead in threads."""
+        workers = self.config.workers
+        with ThreadPoolExecutor(workers) as pool:
+            numbers = count(first)
+            waiting = deque(pool.submit(self.batch, next(numbers)) for _ in range(2 * workers))
+            try:
+                while True:
+                    yield waiting.popleft().result()
+                    waiting.append(pool.submit(self.batch, next(numbers)))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _target(self, rng: np.random.Generator) -> Target:
+        of_dataset = self.targets[int(rng.choice(len(self.targets), p=self._shares))]
+        return of_dataset[int(rng.integers(len(of_dataset)))]
+
+    def _crops(self, target: Target, rng: np.random.Generator) -> Iterator[_Crop]:
+        crop = self.config.crop
+        others = target.source.others(target.reference, target.object_id, crop.frames, rng)
+        for image, mask in others:
+            window = random_window(mask, crop, rng)
+            part, part_mask = cut(image, mask, window, crop.size)
+            part, reference = jittered(part, crop.jitter, rng), None
+            if self.config.base_net:
+                first, labels = target.source.reference(target.reference)
+                then, its_mask = cut(first, labels == target.object_id, window, crop.size)
+                reference = jittered(then, crop.jitter, rng), its_mask
+            yield _Crop(part, part_mask, reference)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    """Part of a frame, and for Base net the same part of the reference frame."""
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    reference: tuple[NDArray[np.uint8], NDArray[np.bool_]] | None
+
+
+def _stacked(
+    pictures: Sequence[tuple[NDArray[np.uint8], NDArray[np.bool_]]],
+) -> tuple[Tensor, Tensor]:
+    """Return images (N, 3, size, size) and masks (N, size, size)."""
+    images = [torch.from_numpy(np.ascontiguousarray(i)).permute(2, 0, 1) for i, _ in pictures]
+    return torch.stack(images), torch.stack([torch.from_numpy(mask) for _, mask in pictures])
+
+
+def disturb(scores: Tensor, seeds: Sequence[int | None]) -> Tensor:
+    """Return scores of shape (N, h, w), some of them made worse."""
+    worse = scores.clone()
+    for i, seed in enumerate(seeds):
+        if seed is not None:
+            changed = disturbed(scores[i].cpu().numpy(), np.random.default_rng(seed))
+            worse[i] = torch.from_numpy(changed)
+    return worse
+
+
+def without_some(features: Features, share: float, seed: int) -> Features:
+    """Return features of N crops with a share of each one's channels set to zero.
+
+    The others grow, so that sums over channels stay as large on average.
+    """
+    if not share:
+        return features
+    rng = np.random.default_rng(seed)
+    kept = {}
+    for stride, maps in features.items():
+        factors = (rng.random(maps.shape[:2]) >= share) / (1 - share)
+        kept[stride] = maps * torch.from_numpy(factors).to(maps)[..., None, None]
+    return kept

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_frtm.session.store import history
 from napari_frtm.session.store.history import FrameState, History, Packed, Step
-from napari_frtm.session.store.store import Store, history
+from napari_frtm.session.store.store import Store
 
 
 def state(value: int = 1, size: tuple[int, int] = (6, 8)) -> FrameState:

@@ -17,7 +17,8 @@ from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 from napari_frtm.session.run.carry_out import NetworkCache, carry_out
 from napari_frtm.session.run.coverage import Scope
 from napari_frtm.session.run.request import Request, Settings
-from napari_frtm.session.store.store import Store, arrays, result_arrays
+from napari_frtm.session.store import arrays, result_arrays
+from napari_frtm.session.store.store import Store
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import zarr
 
 from napari_frtm.plugin.source.array_view import with_axes
 from napari_frtm.plugin.source.axes import VideoAxes
+from napari_frtm.session.store import arrays as storage
 from napari_frtm.session.store.arrays import new_array
-from napari_frtm.session.store.store import arrays as storage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 
 from napari_frtm.plugin.source.axes import Take, VideoAxes
 from napari_frtm.plugin.view.workspace_view import workspace_view
-from napari_frtm.session.store.store import arrays as storage
+from napari_frtm.session.store import arrays as storage
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:

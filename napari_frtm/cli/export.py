@@ -23,7 +23,7 @@ from napari_frtm.io.export.export import export
 from napari_frtm.io.export.extras import missing
 from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.io.export.opening import open_masks
-from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
+from napari_frtm.io.export.settings import EdgeSettings, ExportSettings, OddSides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,15 @@ def _add_look(parser: argparse.ArgumentParser) -> None:
     add("--grow", type=float, default=0.0, metavar="PX", help="move edges outward; < 0: inward")
     add("--feather", type=float, default=0.0, metavar="PX", help="soften edges over this width")
     add("--premultiplied", action="store_true", help="colours of cut-outs times alpha")
+    add(
+        "--odd",
+        type=OddSides,
+        default=OddSides.REFUSE,
+        choices=list(OddSides),
+        metavar="WHAT",
+        help="if a movie must have even sides: pad repeats the last row or column, crop leaves it "
+        "out (default: refuse)",
+    )
     add("--audio", action="store_true", help="take over the sound of the video into movies")
 
 
@@ -114,6 +123,7 @@ def _settings(options: argparse.Namespace, source: MaskSource) -> ExportSettings
         depth=options.depth,
         premultiplied=options.premultiplied,
         audio=options.audio,
+        odd=options.odd,
         edges=EdgeSettings(
             matting=options.matting,
             band=options.band,

@@ -163,15 +163,14 @@ def test_a_missing_extra_is_named_at_once(
     assert re.search(r"exr .*Needs OpenEXR: pip install", command("export", "--formats").out)
 
 
-def test_an_odd_size_is_said(command: Command, tmp_path: Path) -> None:
-    """What becomes of it, and what to choose instead."""
-    labels = np.ones((2, 31, 41), np.uint8)
-    tifffile.imwrite(tmp_path / "labels.tif", labels)
+def test_an_odd_size_is_refused_or_made_even(command: Command, tmp_path: Path) -> None:
+    """With what to do about it."""
+    tifffile.imwrite(tmp_path / "labels.tif", np.ones((2, 31, 41), np.uint8))
+    arguments = ("export", tmp_path / "labels.tif", tmp_path / "a.mp4", "--format", "matte-movie")
 
-    outcome = command(
-        "export", tmp_path / "labels.tif", tmp_path / "a.mp4", "--format", "matte-movie"
-    )
+    outcome = command(*arguments)
 
-    assert outcome.code == 0
+    assert outcome.code == 1
     assert "41 x 31 pixels, and this format has even sides only" in outcome.err
-    assert "Choose ProRes, FFV1 or HuffYUV to keep the size" in outcome.err
+    assert "--odd pad and --odd crop" in outcome.err
+    assert command(*arguments, "--odd", "crop").code == 0

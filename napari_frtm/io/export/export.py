@@ -9,7 +9,7 @@ from napari_frtm.io.atomic import reporting
 from napari_frtm.io.export.extras import extra
 from napari_frtm.io.export.formats import FORMATS, Format
 from napari_frtm.io.export.job import prepare
-from napari_frtm.io.export.settings import ExportSettings, Progress
+from napari_frtm.io.export.settings import ExportSettings, OddSides, Progress
 from napari_frtm.io.session.identity import is_session
 
 if TYPE_CHECKING:
@@ -36,10 +36,9 @@ def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, 
         If there is nothing to write, or it cannot be written; the message says why.
     """
     form = FORMATS[settings.format]
-    _check_options(settings)
-    check_destination(source, settings)
+    check(source, settings)  # all now, and not after all frames were looked at
     if form.package:
-        extra(form.package, form.label)  # now, and not after all frames were looked at
+        extra(form.package, form.label)
     if settings.edges.matting:
         extra("pymatting", "Matting")
     if form.needs_video or settings.edges.matting:
@@ -53,14 +52,26 @@ def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, 
             yield Progress("Writing", done, len(job.span))
 
 
-def check_destination(source: MaskSource, settings: ExportSettings) -> None:
-    """Check that an export may be written where it is wanted.
+def check(source: MaskSource, settings: ExportSettings) -> None:
+    """Check that an export can be made, and may be written where it is wanted.
 
     Raises
     ------
     FrtmError
-        If it would replace the source or, without `overwrite`, anything else.
+        If it would replace the source or, without `overwrite`, anything else; if the format has no
+        use for a setting, no pictures of the size, or no encoder here.
     """
+    form = FORMATS[settings.format]
+    _check_options(settings)
+    _check_destination(source, settings)
+    if settings.odd is OddSides.REFUSE and (odd := form.odd(source.size)):
+        raise OutputError(f"{settings.destination.name}: {odd}")
+    if form.encoding is not None:
+        form.encoding.codec()
+
+
+def _check_destination(source: MaskSource, settings: ExportSettings) -> None:
+    """Refuse to replace the source or, without `overwrite`, anything else."""
     path, form = settings.destination, FORMATS[settings.format]
     _protect(path, source)
     if form.suffix and not path.name.lower().endswith(_suffixes(form)):
@@ -82,7 +93,7 @@ def _check_options(settings: ExportSettings) -> None:
     """Refuse settings that would make no difference, rather than leaving them out silently."""
     form = FORMATS[settings.format]
     plain = ExportSettings(format=settings.format, destination=settings.destination)
-    for option in ("names", "depth", "edges", "premultiplied", "audio"):
+    for option in ("names", "depth", "edges", "premultiplied", "audio", "odd"):
         if option not in form.uses and getattr(settings, option) != getattr(plain, option):
             raise OutputError(
                 f"{form.label} has no {_OPTIONS[option]}. Leave that out, or choose another format."
@@ -95,6 +106,7 @@ _OPTIONS = {
     "edges": "soft edges to work on",
     "premultiplied": "colours to multiply by alpha",
     "audio": "sound",
+    "odd": "even sides that pictures must have",
 }
 _ZARR = ("zarr.json", ".zgroup", ".zattrs")
 

@@ -13,7 +13,14 @@ from napari_frtm.io.export.masks.stacks import npz, ome_tiff
 from napari_frtm.io.export.mattes.cryptomatte import cryptomatte
 from napari_frtm.io.export.mattes.exr import exr, exr_layers
 from napari_frtm.io.export.mattes.images import cutout_png, cutout_tiff, matte_png, matte_tiff
-from napari_frtm.io.export.movies.encodings import FFV1, HUFFYUV, PRORES_4444, VP9, odd_sides
+from napari_frtm.io.export.movies.encodings import (
+    FFV1,
+    H264,
+    HUFFYUV,
+    PRORES_4444,
+    VP9,
+    odd_sides,
+)
 from napari_frtm.io.export.movies.shown import (
     cutout_movie,
     matte_only,
@@ -27,6 +34,7 @@ from napari_frtm.io.export.tables.tracks import geff, tracks_csv
 
 if TYPE_CHECKING:
     from napari_frtm.io.export.job import Writer
+    from napari_frtm.io.export.movies.encodings import Encoding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +53,13 @@ class Format:
         Whether it is a folder even though it has a suffix.
     needs_video : bool
         Whether the pixels of the video are needed.
-    even : bool
-        Whether the sides of its pictures must be even; odd ones grow by a pixel.
+    encoding : Encoding or None
+        How its pictures are coded, if it is a movie.
     wide : int
         Frames beside each other in its pictures.
     uses : set of str
-        Which of ``names``, ``depth``, ``edges``, ``premultiplied`` and ``audio`` of the settings
-        make a difference.
+        Which of ``names``, ``depth``, ``edges``, ``premultiplied``, ``audio`` and ``odd`` of the
+        settings make a difference.
     package : str
         What of the optional extra ``export`` must be installed; empty if nothing.
     """
@@ -61,15 +69,16 @@ class Format:
     suffix: str = ""
     folder: bool = False
     needs_video: bool = False
-    even: bool = False
+    encoding: Encoding | None = None
     wide: int = 1
     uses: frozenset[str] = frozenset()
     package: str = ""
 
-    def remark(self, size: tuple[int, int]) -> str:
-        """Return what a user should know of its pictures of frames of size (H, W), if anything."""
+    def odd(self, size: tuple[int, int]) -> str:
+        """Return what to do about frames of size (H, W) that it has no pictures of; else nothing."""
         height, width = size[0], size[1] * self.wide
-        return odd_sides((height, width)) if self.even and (height % 2 or width % 2) else ""
+        even = self.encoding is not None and self.encoding.even
+        return odd_sides((height, width)) if even and (height % 2 or width % 2) else ""
 
 
 _NAMES = frozenset({"names"})
@@ -171,6 +180,7 @@ FORMATS = {
     "prores": Format(
         label="ProRes 4444 with alpha",
         writer=cutout_movie(PRORES_4444),
+        encoding=PRORES_4444,
         suffix=".mov",
         needs_video=True,
         uses=_ALPHA_MOVIES,
@@ -178,6 +188,7 @@ FORMATS = {
     "ffv1": Format(
         label="FFV1 with alpha (lossless)",
         writer=cutout_movie(FFV1),
+        encoding=FFV1,
         suffix=".mkv",
         needs_video=True,
         uses=_ALPHA_MOVIES,
@@ -185,6 +196,7 @@ FORMATS = {
     "huffyuv": Format(
         label="HuffYUV with alpha (lossless)",
         writer=cutout_movie(HUFFYUV),
+        encoding=HUFFYUV,
         suffix=".avi",
         needs_video=True,
         uses=_ALPHA_MOVIES,
@@ -192,42 +204,42 @@ FORMATS = {
     "webm": Format(
         label="VP9 with alpha",
         writer=cutout_movie(VP9),
-        even=True,
+        encoding=VP9,
         suffix=".webm",
         needs_video=True,
-        uses=_ALPHA_MOVIES,
+        uses=_ALPHA_MOVIES | {"odd"},
     ),
     "overlay": Format(
         label="Masks over the video, H.264",
         writer=shown_movie(overlaid),
-        even=True,
+        encoding=H264,
         suffix=".mp4",
         needs_video=True,
-        uses=frozenset({"audio"}),
+        uses=frozenset({"audio", "odd"}),
     ),
     "side-by-side": Format(
         label="Video and masks side by side, H.264",
         writer=shown_movie(side_by_side, 2),
         wide=2,
-        even=True,
+        encoding=H264,
         suffix=".mp4",
         needs_video=True,
-        uses=frozenset({"audio"}),
+        uses=frozenset({"audio", "odd"}),
     ),
     "matte-movie": Format(
         label="Mattes, H.264",
         writer=shown_movie(matte_only),
-        even=True,
+        encoding=H264,
         suffix=".mp4",
-        uses=frozenset({"edges", "audio"}),
+        uses=frozenset({"edges", "audio", "odd"}),
     ),
     "checker": Format(
         label="Objects over a checkerboard, H.264",
         writer=shown_movie(over_checker),
-        even=True,
+        encoding=H264,
         suffix=".mp4",
         needs_video=True,
-        uses=frozenset({"edges", "audio"}),
+        uses=frozenset({"edges", "audio", "odd"}),
     ),
 }
 """By the name that settings and the command line use."""

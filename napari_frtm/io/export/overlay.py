@@ -12,6 +12,7 @@ from napari_frtm.io.export.box import box_around
 from napari_frtm.io.export.movies.encodings import H264
 from napari_frtm.io.export.movies.movie import Movie
 from napari_frtm.io.export.movies.sound import MovieTraits
+from napari_frtm.io.export.settings import OddSides
 from napari_frtm.io.object_ids import davis_palette
 
 if TYPE_CHECKING:
@@ -154,11 +155,11 @@ class OverlayMovie(Movie):
     fps : float or None
         Frames per second, brought into [1, 240]; 25 if unknown.
     size : tuple of int
-        (H, W) of the images. Odd sizes grow by one pixel that repeats the last.
+        (H, W) of the images. Odd sides grow by one pixel that repeats the last.
     """
 
     def __init__(self, path: Path, fps: float | None, size: tuple[int, int]) -> None:
-        super().__init__(path, H264, size, MovieTraits(fps=fps))
+        super().__init__(path, H264, size, MovieTraits(fps=fps), OddSides.PAD)
 
 
 def _scaled(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"%(0\d+)?d")
 _SMOOTH = range(4)
+
+
+class OddSides(StrEnum):
+    """What becomes of an odd row or column where pictures must have even sides."""
+
+    REFUSE = "refuse"
+    PAD = "pad"
+    CROP = "crop"
+
+    def even(self, side: int) -> int:
+        """Return the length in pixels that a side of a picture gets."""
+        return side - side % 2 if self is OddSides.CROP else side + side % 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +111,9 @@ class ExportSettings:
         Whether the colours of cut-outs are multiplied by alpha.
     audio : bool
         Whether movies take over the sound of the source.
+    odd : OddSides
+        For movies that must have even sides: whether a picture with an odd one is refused, its last
+        row or column is repeated, or left out.
     edges : EdgeSettings
         For mattes, cut-outs and movies.
     """
@@ -112,6 +128,7 @@ class ExportSettings:
     depth: int = 0
     premultiplied: bool = False
     audio: bool = False
+    odd: OddSides = OddSides.REFUSE
     edges: EdgeSettings = field(default_factory=EdgeSettings)
 
     def __post_init__(self) -> None:

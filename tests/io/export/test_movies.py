@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,9 +14,10 @@ import tifffile
 from napari_frtm.errors import OutputError
 from napari_frtm.io.export.export import export
 from napari_frtm.io.export.formats import FORMATS
-from napari_frtm.io.export.movies import encodings as movies
+from napari_frtm.io.export.movies.encodings import VP9
+from napari_frtm.io.export.movies.shown import cutout_movie
 from napari_frtm.io.export.movies.sound import moved
-from napari_frtm.io.export.settings import ExportSettings
+from napari_frtm.io.export.settings import ExportSettings, OddSides
 from napari_frtm.io.export.source import MaskSource
 from napari_frtm.io.video.opening import open_video
 
@@ -265,30 +265,61 @@ def test_sound_that_there_is_not(shot: MaskSource, tmp_path: Path, work: Work) -
         assert not (tmp_path / name).exists()
 
 
-def test_odd_sizes_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """H.264 has even sides; the rest goes on as it is."""
-    source = MaskSource(masks=discs()[:, :59, :79])
+def test_odd_sizes_are_refused(tmp_path: Path) -> None:
+    """H.264 has even sides; the message says what to do, before frames are looked at."""
+    settings = ExportSettings(format="matte-movie", destination=tmp_path / "a.mp4")
+    steps = export(MaskSource(masks=discs()[:, :59, :79]), settings)
 
-    with caplog.at_level(logging.WARNING):
-        path = written(source, "matte-movie", tmp_path / "a.mp4")
+    with pytest.raises(OutputError) as refused:
+        next(steps)
 
-    assert decoded(path, "gray")[0].shape == (60, 80)
-    expected = (
-        "a.mp4: Pictures are 79 x 59 pixels, and this format has even sides only, so the movie "
-        "will be 80 x 60: the last column and the last row are repeated. Choose ProRes, FFV1 or "
-        "HuffYUV to keep the size."
+    assert str(refused.value) == (
+        "a.mp4: Pictures are 79 x 59 pixels, and this format has even sides only. Repeat the last "
+        "column and the last row (80 x 60) or leave out the last column and the last row (78 x "
+        "58): Odd sides, or --odd pad and --odd crop on the command line. Or choose ProRes, FFV1 "
+        "or HuffYUV, which keep the size."
     )
-    assert [record.message for record in caplog.records if "even" in record.message] == [expected]
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.even])
+@pytest.mark.parametrize(("odd", "shape"), [("pad", (60, 80)), ("crop", (58, 78))])
+def test_odd_sizes_are_made_even(tmp_path: Path, odd: str, shape: tuple[int, int]) -> None:
+    """As it is asked for: the last lines twice, or left out."""
+    whole = np.zeros((2, 59, 79), np.uint8)
+    whole[:, 40:, 50:] = 1
+    source = MaskSource(masks=whole)
+
+    path = written(source, "matte-movie", tmp_path / "a.mp4", odd=OddSides(odd))
+
+    frame = decoded(path, "gray")[0]
+    assert frame.shape == shape
+    assert frame[-1, -1] > 200
+    assert frame[20, 20] < 20
+
+
+@pytest.mark.parametrize("form", ["prores", "ffv1", "huffyuv"])
+def test_other_formats_keep_odd_sizes(work: Work, tmp_path: Path, form: str) -> None:
+    """No option is needed."""
+    source = work.source()
+    frames = work.frames[:, :59, :79]
+    tifffile.imwrite(tmp_path / "odd.tif", frames, photometric="rgb")
+    source = MaskSource(masks=work.truth[:, :59, :79]).of_video(tmp_path / "odd.tif")
+
+    path = written(source, form, tmp_path / f"a{FORMATS[form].suffix}", span=range(2))
+
+    assert decoded(path, "gray")[0].shape == (59, 79)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, form in FORMATS.items() if form.encoding and form.encoding.even]
+)
 def test_odd_sizes_are_known_before(name: str) -> None:
     """Even ones need no word; where two frames are beside each other, widths are even."""
     form = FORMATS[name]
 
-    assert form.remark((60, 80)) == ""
-    assert "will be 80 x 60: the last row is repeated" in form.remark((59, 80 // form.wide))
-    assert ("last column" in form.remark((60, 79))) == (form.wide == 1)
+    assert form.odd((60, 80)) == ""
+    assert "Repeat the last row" in form.odd((59, 80 // form.wide))
+    assert ("last column" in form.odd((60, 79))) == (form.wide == 1)
 
 
 @pytest.mark.parametrize("form", ["prores", "overlay", "side-by-side", "ffv1", "webm"])
@@ -310,13 +341,16 @@ def test_the_shape_of_pixels_is_kept(
 
 
 def test_a_missing_codec(shot: MaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says which, and what to do."""
-    monkeypatch.setattr(movies.av, "codecs_available", {"mpeg4"})
+    """The message says which, and what to do; FFmpeg has a decoder "vp9", and no encoder."""
+    absent = replace(VP9, codecs={"vp9": {}})
+    form = replace(FORMATS["webm"], encoding=absent, writer=cutout_movie(absent))
+    monkeypatch.setitem(FORMATS, "webm", form)
+    steps = export(shot, ExportSettings(format="webm", destination=tmp_path / "a.webm"))
 
-    with pytest.raises(OutputError, match="no encoder prores_ks"):
-        written(shot, "prores", tmp_path / "a.mov")
+    with pytest.raises(OutputError, match="no encoder vp9 here. Reinstall PyAV"):
+        next(steps)
 
-    assert not list(tmp_path.glob("*a.mov"))
+    assert not list(tmp_path.glob("*a.webm"))
 
 
 def test_a_stopped_movie_leaves_nothing(shot: MaskSource, tmp_path: Path) -> None:

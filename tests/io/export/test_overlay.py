@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -10,7 +11,7 @@ import pytest
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.export import overlay as module
-from napari_frtm.io.export.movies import encodings as movies
+from napari_frtm.io.export.movies.encodings import H264
 from napari_frtm.io.export.overlay import OverlayMovie, contact_sheet, overlay, to_uint8
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def test_a_movie_holds_what_was_written(
 
 def test_without_h264_the_movie_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some builds of FFmpeg have no H.264 encoder."""
-    monkeypatch.setattr(movies.av, "codecs_available", {"mpeg4"})
+    absent = {"vp9": {}, "mpeg4": H264.codecs["mpeg4"]}  # FFmpeg has no encoder "vp9"
+    monkeypatch.setattr(module, "H264", replace(H264, codecs=absent))
     path = tmp_path / "overlay.mp4"
 
     with OverlayMovie(path, 25, (48, 96)) as movie:

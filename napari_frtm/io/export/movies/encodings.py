@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import av
 
 from napari_frtm.errors import OutputError
+from napari_frtm.io.export.settings import OddSides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +59,8 @@ class Encoding:
             If there is none.
         """
         for name in self.codecs:
-            if name in av.codecs_available:
+            with suppress(av.FFmpegError):
+                av.Codec(name, "w")  # of some names there are decoders alone
                 return name
         names = " or ".join(self.codecs)
         raise OutputError(
@@ -67,14 +70,19 @@ class Encoding:
 
 
 def odd_sides(size: tuple[int, int]) -> str:
-    """Return what becomes of pictures of an odd size (H, W) where sides must be even, in words."""
-    height, width = size
-    which = [word for word, side in (("column", width), ("row", height)) if side % 2]
+    """Return what is wrong with pictures of an odd size (H, W), and what to do, in words."""
+    sides = f"{size[1]} x {size[0]}"
+    which = " and the last ".join(
+        word for word, side in zip(("column", "row"), size[::-1], strict=True) if side % 2
+    )
+    padded, cropped = (
+        f"{odd.even(size[1])} x {odd.even(size[0])}" for odd in (OddSides.PAD, OddSides.CROP)
+    )
     return (
-        f"Pictures are {width} x {height} pixels, and this format has even sides only, so the "
-        f"movie will be {width + width % 2} x {height + height % 2}: the last "
-        f"{' and the last '.join(which)} {'is' if len(which) == 1 else 'are'} repeated. Choose "
-        "ProRes, FFV1 or HuffYUV to keep the size."
+        f"Pictures are {sides} pixels, and this format has even sides only. Repeat the last "
+        f"{which} ({padded}) or leave out the last {which} ({cropped}): Odd sides, or --odd pad "
+        "and --odd crop on the command line. Or choose ProRes, FFV1 or HuffYUV, which keep the "
+        "size."
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, reporting
 from napari_frtm.io.export.movies.encodings import BT709, FULL_RANGE, LIMITED_RANGE, odd_sides
+from napari_frtm.io.export.settings import OddSides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,23 +40,32 @@ class Movie:
     encoding : Encoding
         How pictures are coded.
     size : tuple of int
-        (H, W) of the images. Where the encoding wants even sides, odd ones grow by one pixel that
-        repeats the last.
+        (H, W) of the images.
     traits : MovieTraits
         Rate and more.
+    odd : OddSides
+        What becomes of odd sides, where the encoding wants even ones.
     """
 
     def __init__(
-        self, path: Path, encoding: Encoding, size: tuple[int, int], traits: MovieTraits
+        self,
+        path: Path,
+        encoding: Encoding,
+        size: tuple[int, int],
+        traits: MovieTraits,
+        odd: OddSides = OddSides.REFUSE,
     ) -> None:
         self._path = path
         self._encoding = encoding
         self._size = size
         self._traits = traits
         self._written = 0
-        self._odd = [(0, side % 2 if encoding.even else 0) for side in size]
+        self._odd = odd
+        self._coded = (odd.even(size[0]), odd.even(size[1])) if encoding.even else size
 
     def __enter__(self) -> Self:
+        if self._odd is OddSides.REFUSE and self._coded != self._size:
+            raise OutputError(f"{self._path.name}: {odd_sides(self._size)}")
         self._file = replacing(self._path)
         temporary = self._file.__enter__()
         try:
@@ -81,8 +91,6 @@ class Movie:
                 "not tell. Choose ProRes or H.264, or say it where the movie is used.",
                 *(self._path.name, aspect),
             )
-        if any(more for _, more in self._odd):
-            logger.warning("%s: %s", self._path.name, odd_sides(self._size))
 
     def write(self, image: NDArray[np.uint8]) -> None:
         """Append a uint8 image of shape (H, W, 3), RGB, or (H, W, 4), RGBA.
@@ -94,9 +102,8 @@ class Movie:
         """
         if image.shape != (*self._size, 4 if self._encoding.alpha else 3):
             raise ValueError(f"The movie has frames of size {self._size}, got {image.shape}.")
-        padded = np.pad(image, (*self._odd, (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(
-            padded, format="rgba" if image.shape[2] == 4 else "rgb24"
+            self._sized(image), format="rgba" if image.shape[2] == 4 else "rgb24"
         )
         if "yuv" in self._encoding.pixels:
             frame = frame.reformat(
@@ -114,6 +121,12 @@ class Movie:
                     self._container.mux(packet)
             self._container.mux(self._stream.encode(frame))
         self._written += 1
+
+    def _sized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return an image of the size that is coded: without its last lines, or with them twice."""
+        height, width = self._coded
+        more = [(0, max(0, new - old)) for new, old in zip(self._coded, self._size, strict=True)]
+        return np.ascontiguousarray(np.pad(image[:height, :width], (*more, (0, 0)), mode="edge"))
 
     def __exit__(
         self,
@@ -154,9 +167,7 @@ class Movie:
         stream = self._container.add_stream(codec, rate=self._traits.rate, options=options)
         if not isinstance(stream, av.VideoStream):
             raise TypeError(f"{codec} is no video codec.")
-        stream.height, stream.width = (
-            side + more for side, (_, more) in zip(self._size, self._odd, strict=True)
-        )
+        stream.height, stream.width = self._coded
         stream.pix_fmt = self._encoding.pixels
         stream.codec_context.sample_aspect_ratio = self._traits.pixel_aspect
         stream.metadata.update(self._encoding.metadata)

@@ -34,7 +34,7 @@ def cutout_movie(encoding: Encoding) -> Callable[[Job], AbstractContextManager[W
     def writer(job: Job) -> Iterator[WriteFrame]:
         mattes = Mattes(job)
         about = traits(job, f"alpha: {alpha_kind(job)}")
-        with Movie(job.path, encoding, job.source.size, about) as movie:
+        with Movie(job.path, encoding, job.source.size, about, job.settings.odd) as movie:
             yield lambda index: movie.write(cutout(mattes, job, index, 8))
 
     return writer
@@ -48,8 +48,8 @@ def shown_movie(
     @contextmanager
     def writer(job: Job) -> Iterator[WriteFrame]:
         mattes = Mattes(job)
-        height, width = job.source.size
-        with Movie(job.path, H264, (height, wide * width), traits(job, "")) as movie:
+        size = job.source.size[0], wide * job.source.size[1]
+        with Movie(job.path, H264, size, traits(job, ""), job.settings.odd) as movie:
             yield lambda index: movie.write(show(mattes, job, index))
 
     return writer

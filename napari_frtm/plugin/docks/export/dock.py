@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidg
 from superqt import QCollapsible
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.io.export.export import check_destination, export
+from napari_frtm.io.export.export import check, export
 from napari_frtm.plugin.docks.export.form import ExportForm
 from napari_frtm.plugin.docks.export.masks import Masks
 from napari_frtm.plugin.docks.export.measured import tables
@@ -69,7 +69,7 @@ class Export(QWidget):  # type: ignore[misc]
             masks = self._chosen()
             settings = self.form.settings(masks.span)
             source = masks.source()
-            check_destination(source, settings)
+            check(source, settings)
             name = f"Export to {settings.destination}"
             self.workspace.export(Exporting(name, partial(export, source, settings), masks.session))
         except FrtmError as error:

@@ -25,7 +25,7 @@ from superqt import QCollapsible
 from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.export.extras import missing
 from napari_frtm.io.export.formats import FORMATS
-from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
+from napari_frtm.io.export.settings import EdgeSettings, ExportSettings, OddSides
 from napari_frtm.plugin.docks.export.fields import EdgesBox
 from napari_frtm.plugin.docks.propagate.entries import parse_objects
 
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 _RANGE, _ALL = "In to Out", "All"
 _DEPTHS = {"as it fits": 0, "8 bits": 8, "16 bits": 16, "32 bits": 32}
+_ODD = {
+    "refuse": OddSides.REFUSE,
+    "repeat the last": OddSides.PAD,
+    "leave out the last": OddSides.CROP,
+}
 _KEPT = -1
 _HARD = "There are no soft masks (Propagate, Probabilities), so edges are hard ones, antialiased."
 
@@ -56,6 +61,7 @@ class ExportForm(QWidget):  # type: ignore[misc]
         self.depth = QComboBox()
         self.premultiplied = QCheckBox("Premultiplied")
         self.audio = QCheckBox("With sound")
+        self.odd = QComboBox()
         self.destination = QLineEdit()
         self.browse_button = QPushButton("…")
         self.overwrite = QCheckBox("Overwrite")
@@ -116,6 +122,7 @@ class ExportForm(QWidget):  # type: ignore[misc]
                 depth=self._of("depth", self.depth.currentData(), 0),
                 premultiplied=self._of("premultiplied", self.premultiplied.isChecked(), False),
                 audio=self._of("audio", self.audio.isChecked(), False),
+                odd=self._of("odd", self.odd.currentData(), OddSides.REFUSE),
                 edges=self._of("edges", self.edges.edges, EdgeSettings()),
             )
         except ValueError as error:  # of a configuration
@@ -159,9 +166,11 @@ class ExportForm(QWidget):  # type: ignore[misc]
         for option, widgets in pairs.items():
             for widget in widgets:
                 self._show_row(widget, option in kind.uses)
+        odd = kind.odd(self._size)
+        self._show_row(self.odd, bool(odd))
         video = "Needs the pixels of the video." if kind.needs_video else ""
         hard = "" if self._soft or "edges" not in kind.uses else _HARD
-        texts = (self.missing, video, hard, kind.remark(self._size))
+        texts = (self.missing, video, hard, odd)
         self.needs.setText("\n".join(text for text in texts if text))
         self.needs.setVisible(bool(self.needs.text()))
         proposed = str(self._folder / f"{self._name}_{self.format.currentData()}{kind.suffix}")
@@ -200,6 +209,8 @@ class ExportForm(QWidget):  # type: ignore[misc]
         self.frames.addItems([_RANGE, _ALL])
         for text, bits in _DEPTHS.items():
             self.depth.addItem(text, bits)
+        for text, what in _ODD.items():
+            self.odd.addItem(text, what)
         self.start.setRange(_KEPT, 10_000_000)
         self.start.setSpecialValueText("as in the video")
         self.start.setValue(_KEPT)
@@ -221,12 +232,13 @@ class ExportForm(QWidget):  # type: ignore[misc]
         form.addRow("Depth", self.depth)
         form.addRow(self.premultiplied)
         form.addRow(self.audio)
+        form.addRow("Odd sides", self.odd)
         form.addRow(self.edges_fold)
         form.addRow("To", place)
         form.addRow(self.overwrite)
         self.needs.setWordWrap(True)
         self.browse_button.setMaximumWidth(30)
-        for combo in (self.format, self.frames, self.depth):
+        for combo in (self.format, self.frames, self.depth, self.odd):
             combo.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -243,6 +255,7 @@ class ExportForm(QWidget):  # type: ignore[misc]
         self.depth.setToolTip("Bits of a channel.")
         self.premultiplied.setToolTip("Colours times alpha; else straight colours.")
         self.audio.setToolTip("Take over the sound of the video.")
+        self.odd.setToolTip("What becomes of an odd row or column: this format has none.")
         self.destination.setToolTip("The file to write, or the folder for formats of many files.")
         self.browse_button.setToolTip("Choose the destination.")
         self.overwrite.setToolTip("Replace files that are there.")

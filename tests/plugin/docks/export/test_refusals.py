@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from napari_frtm.io.export.formats import FORMATS
+from napari_frtm.io.export.movies.encodings import PRORES_4444
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 
 from .conftest import choose, finish, masks
@@ -187,15 +189,28 @@ def test_overwrite_is_asked_for(
         np.testing.assert_array_equal(archive["labels"], masks())
 
 
-def test_an_odd_size_is_said_before(desk: Desk, tmp_path: Path) -> None:
+def test_an_odd_size_is_refused_or_made_even(
+    desk: Desk, qtbot: QtBot, messages: list[str], tmp_path: Path
+) -> None:
     """Where sides must be even; other formats keep it."""
     labels = desk.viewer.add_labels(np.ones((3, 41, 60), np.uint8), name="odd")
     desk.dock.source.choose(labels)
-
-    choose(desk, "matte-movie", tmp_path / "a.mp4")
-    assert "Pictures are 60 x 41 pixels" in desk.dock.form.needs.text()
+    form = desk.dock.form
     choose(desk, "prores", tmp_path / "a.mov")
-    assert "Pictures are" not in desk.dock.form.needs.text()
+    assert "Pictures are" not in form.needs.text()
+    assert form.odd.isHidden()
+    choose(desk, "matte-movie", tmp_path / "a.mp4")
+    assert "Pictures are 60 x 41 pixels" in form.needs.text()
+    assert not form.odd.isHidden()
+
+    desk.dock.start()
+    assert desk.dock.workspace.exporting is None
+    assert "Repeat the last row (60 x 42) or leave out the last row (60 x 40)" in messages[0]
+
+    form.odd.setCurrentText("leave out the last")
+    desk.dock.start()
+    finish(desk, qtbot)
+    assert (tmp_path / "a.mp4").is_file()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
@@ -225,19 +240,19 @@ def test_a_full_or_read_only_disk_is_said(
 
 def test_a_missing_codec_is_said(
     desk: Desk,
-    qtbot: QtBot,
     messages: list[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     """With what to do."""
-    monkeypatch.setattr("napari_frtm.io.export.movies.encodings.av.codecs_available", {"mpeg4"})
+    absent = replace(PRORES_4444, codecs={"vp9": {}})  # FFmpeg has no encoder "vp9"
+    monkeypatch.setitem(FORMATS, "prores", replace(FORMATS["prores"], encoding=absent))
     choose(desk, "prores", tmp_path / "a.mov")
 
     desk.dock.start()
-    finish(desk, qtbot)
 
-    assert "has no encoder prores_ks here. Reinstall PyAV" in messages[0]
+    assert desk.dock.workspace.exporting is None
+    assert "has no encoder vp9 here. Reinstall PyAV" in messages[0]
     assert not (tmp_path / "a.mov").exists()
 
 

@@ -75,7 +75,7 @@ class Format:
     package: str = ""
 
     def odd(self, size: tuple[int, int]) -> str:
-        """Return what to do about frames of size (H, W) that it has no pictures of; else nothing."""
+        """Return what to do about frames of size (H, W) that it cannot have, if anything."""
         height, width = size[0], size[1] * self.wide
         even = self.encoding is not None and self.encoding.even
         return odd_sides((height, width)) if even and (height % 2 or width % 2) else ""

@@ -130,7 +130,7 @@ def test_a_movie_holds_what_was_written(
 
 def test_without_h264_the_movie_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some builds of FFmpeg have no H.264 encoder."""
-    absent = {"vp9": {}, "mpeg4": H264.codecs["mpeg4"]}  # FFmpeg has no encoder "vp9"
+    absent = {"vc1": {}, "mpeg4": H264.codecs["mpeg4"]}  # FFmpeg has no encoder "vc1"
     monkeypatch.setattr(module, "H264", replace(H264, codecs=absent))
     path = tmp_path / "overlay.mp4"
 

@@ -245,14 +245,14 @@ def test_a_missing_codec_is_said(
     tmp_path: Path,
 ) -> None:
     """With what to do."""
-    absent = replace(PRORES_4444, codecs={"vp9": {}})  # FFmpeg has no encoder "vp9"
+    absent = replace(PRORES_4444, codecs={"vc1": {}})  # FFmpeg has no encoder "vc1"
     monkeypatch.setitem(FORMATS, "prores", replace(FORMATS["prores"], encoding=absent))
     choose(desk, "prores", tmp_path / "a.mov")
 
     desk.dock.start()
 
     assert desk.dock.workspace.exporting is None
-    assert "has no encoder vp9 here. Reinstall PyAV" in messages[0]
+    assert "has no encoder vc1 here. Reinstall PyAV" in messages[0]
     assert not (tmp_path / "a.mov").exists()
 
 

@@ -59,7 +59,7 @@ class Encoding:
             If there is none.
         """
         for name in self.codecs:
-            with suppress(av.FFmpegError):
+            with suppress(av.codec.codec.UnknownCodecError):
                 av.Codec(name, "w")  # of some names there are decoders alone
                 return name
         names = " or ".join(self.codecs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.types import Frame, Labels
+
+logger = logging.getLogger(__name__)
 
 LARGE = 720
 MARGIN, CAPTION = 6, 24
@@ -160,6 +163,8 @@ class OverlayMovie(Movie):
 
     def __init__(self, path: Path, fps: float | None, size: tuple[int, int]) -> None:
         super().__init__(path, H264, size, MovieTraits(fps=fps), OddSides.PAD)
+        if any(side % 2 for side in size):
+            logger.warning("%s: the last row or column is repeated: sides must be even.", path.name)
 
 
 def _scaled(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,11 +43,11 @@ def test_without_a_gpu_it_says_so(
 
 def test_its_checks_work_on_the_cpu(gpu_check: ModuleType, tmp_path: Path) -> None:
     """Masks agree with themselves, the loss falls; the report has all of it."""
-    config = preset("lite", "d-only-no-update")
+    config = replace(preset("lite", "d-only-no-update"), short_side=160)
 
     found = [
         gpu_check.agreement("roto, d-only", config, "cpu", frames=2),
-        gpu_check.training("cpu", steps=10),
+        gpu_check.training("cpu", steps=5),
         gpu_check.tests("--co", "-m", "gpu", "tests/engine/tracking"),
         gpu_check.Check("made up", False, "it broke"),
     ]

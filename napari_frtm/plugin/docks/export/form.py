@@ -122,7 +122,7 @@ class ExportForm(QWidget):  # type: ignore[misc]
                 depth=self._of("depth", self.depth.currentData(), 0),
                 premultiplied=self._of("premultiplied", self.premultiplied.isChecked(), False),
                 audio=self._of("audio", self.audio.isChecked(), False),
-                odd=self._of("odd", self.odd.currentData(), OddSides.REFUSE),
+                odd=self._of("odd", OddSides(self.odd.currentData()), OddSides.REFUSE),
                 edges=self._of("edges", self.edges.edges, EdgeSettings()),
             )
         except ValueError as error:  # of a configuration

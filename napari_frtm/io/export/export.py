@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import reporting
-from napari_frtm.io.export.extras import extra
+from napari_frtm.io.export.extras import extra, require
 from napari_frtm.io.export.formats import FORMATS, Format
 from napari_frtm.io.export.job import prepare
 from napari_frtm.io.export.settings import ExportSettings, OddSides, Progress
@@ -40,10 +41,13 @@ def export(source: MaskSource, settings: ExportSettings) -> Generator[Progress, 
     if form.package:
         extra(form.package, form.label)
     if settings.edges.matting:
-        extra("pymatting", "Matting")
+        require("pymatting", "Matting")
     if form.needs_video or settings.edges.matting:
         source.image(0)  # which says what to do if there is none
     job = yield from prepare(source, settings)
+    if settings.edges.matting:
+        yield Progress("Loading the matting (a minute, the first time)", 0, len(job.span))
+        extra("pymatting", "Matting")  # it compiles itself when it is first imported
     with reporting(job.path):
         job.path.parent.mkdir(parents=True, exist_ok=True)
     with form.writer(job) as write:
@@ -73,14 +77,20 @@ def check(source: MaskSource, settings: ExportSettings) -> None:
 def _check_destination(source: MaskSource, settings: ExportSettings) -> None:
     """Refuse to replace the source or, without `overwrite`, anything else."""
     path, form = settings.destination, FORMATS[settings.format]
-    _protect(path, source)
+    with reporting(path):
+        _protect(path, source)
+        _check_name(path, form, overwrite=settings.overwrite)
+
+
+def _check_name(path: Path, form: Format, *, overwrite: bool) -> None:
+    """Refuse a name that does not fit the format, or that is taken."""
     if form.suffix and not path.name.lower().endswith(_suffixes(form)):
         raise OutputError(f"{path.name} is no name for {form.label}: let it end in {form.suffix}.")
     folder = form.folder or not form.suffix
     if path.exists() and path.is_dir() != folder:
         what = "file" if folder else "folder"
         raise OutputError(f"{path} is a {what} that is there already. Choose another name.")
-    if not settings.overwrite and (_filled(path) if folder else path.exists()):
+    if not overwrite and (_filled(path) if folder else path.exists()):
         raise OutputError(
             f"{path} is there already. Choose another name, or allow to replace it (Overwrite, or "
             "--overwrite on the command line)."
@@ -125,7 +135,7 @@ def _protect(path: Path, source: MaskSource) -> None:
     for used in (source.path, source.video_path):
         if used is None:
             continue
-        pattern = not used.exists()  # of images in a folder
+        pattern = not os.path.exists(used)  # noqa: PTH110 - of images in a folder; never raises
         origin = used.parent.resolve() if pattern else used.resolve()
         if target == origin or (origin in target.parents and not pattern):
             raise OutputError(

@@ -23,10 +23,19 @@ def extra(package: str, purpose: str) -> ModuleType:
     try:
         return import_module(package)
     except ImportError as error:
-        raise OutputError(
-            f"{purpose} needs the package {package.partition('.')[0]}, which is not installed. "
-            "Install it with: pip install 'napari-frtm[export]'"
-        ) from error
+        raise _absent(package, purpose) from error
+
+
+def require(package: str, purpose: str) -> None:
+    """Check that a package is there, without the time that its import takes.
+
+    Raises
+    ------
+    OutputError
+        If it is not installed; the message says how to get it.
+    """
+    if find_spec(package) is None:
+        raise _absent(package, purpose)
 
 
 def missing(package: str, matting: bool = False) -> str:
@@ -40,3 +49,10 @@ def missing(package: str, matting: bool = False) -> str:
     if not absent:
         return ""
     return f"Needs {' and '.join(absent)}: pip install 'napari-frtm[export]'"
+
+
+def _absent(package: str, purpose: str) -> OutputError:
+    return OutputError(
+        f"{purpose} needs the package {package.partition('.')[0]}, which is not installed. "
+        "Install it with: pip install 'napari-frtm[export]'"
+    )

@@ -67,7 +67,6 @@ def scores_layer(data: Any, video: Image, place: Mapping[str, Any]) -> Image:
         contrast_limits=(-0.5, 1.5),
         opacity=0.6,
         interpolation2d="nearest",
-        visible=False,
         **place,
     )
 

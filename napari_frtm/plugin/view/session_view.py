@@ -53,7 +53,8 @@ class SessionView(QObject):  # type: ignore[misc]
     Attributes
     ----------
     masks, scores : napari layers or None
-        Object ids and coarse scores; None while there are none, or if the user removed the layer.
+        Object ids and coarse scores; None while there are none, if the user removed the layer, or
+        scores are not wanted.
     probabilities : dict of int to napari.layers.Image
         Soft masks by object.
     like : napari.layers.Labels or None
@@ -113,7 +114,8 @@ class SessionView(QObject):  # type: ignore[misc]
             if self.masks is None:
                 self._add_masks(store.masks)
             self._attach(self.masks, store.masks)
-        if store.scores is not None and "scores" not in self._removed:
+        scores_wanted = self._scores_wanted and "scores" not in self._removed
+        if store.scores is not None and (scores_wanted or self.scores is not None):
             if self.scores is None:
                 self._add_scores(store.scores)
             self._attach(self.scores, store.scores)
@@ -134,7 +136,6 @@ class SessionView(QObject):  # type: ignore[misc]
 
     def _add_scores(self, array: Any) -> None:
         layer = scores_layer(self._view_of(array), self.video, self._place(array))
-        layer.visible = self._scores_wanted
         self._add(layer, "scores", array)
         self.scores = layer
 
@@ -154,8 +155,14 @@ class SessionView(QObject):  # type: ignore[misc]
         self.show()
 
     def show_scores(self, shown: bool) -> None:
-        """Let the coarse scores be visible, now or once there are any; or not."""
+        """Show the coarse scores, now or once there are any; or hide them.
+
+        Their layer is made when they are first wanted: napari takes a tenth of a second for it.
+        """
         self._scores_wanted = shown
+        if shown:
+            self._removed.discard("scores")
+        self.show()
         if self.scores is not None:
             self.scores.visible = shown
 

@@ -130,8 +130,11 @@ def test_thin_corrections_of_an_object_are_in_its_matte(*, added: bool) -> None:
 
     changed = np.s_[30, 42:80] if added else np.s_[30, 15:38]
     assert ((alpha[changed] >= 0.5) == added).all()
-    np.testing.assert_array_equal(alpha[8:20], soft[8:20])
-    assert ((alpha >= 0.5) != mask).sum() <= 12  # the corners, which the soft mask rounds
+    far = np.s_[8:20]
+    rounded = (soft[far] >= 0.5) != mask[far]  # the corners, which the soft mask rounds
+    assert rounded.sum() < 12
+    np.testing.assert_array_equal(alpha[far][~rounded], soft[far][~rounded])
+    np.testing.assert_array_equal(alpha >= 0.5, mask)
 
 
 def test_parts_of_soft_masks_are_those_of_the_whole() -> None:
@@ -148,34 +151,33 @@ def test_parts_of_soft_masks_are_those_of_the_whole() -> None:
 def test_masks_win_where_they_were_painted_since() -> None:
     """A corrected place is as it is now, with a soft edge; elsewhere the soft mask stays."""
     soft = cv2.GaussianBlur(disc(20, 96), (0, 0), 2)
-    mask = soft > 0.5
+    mask = soft >= 0.5
     painted = mask.copy()
     painted[40:60, 60:80] = False
     painted[5:8, 5:8] = True
 
     alpha = agreeing(soft, painted, 1)
 
-    assert ((alpha > 0.5) == painted).mean() > 0.999
+    np.testing.assert_array_equal(alpha >= 0.5, painted)
     assert alpha[45:55, 65:75].max() < 0.02
     assert alpha[6, 6] > 0.9
-    np.testing.assert_array_equal(alpha[:, :35][20:], soft[:, :35][20:])
-    np.testing.assert_array_equal(agreeing(soft, mask, 1), soft)
+    np.testing.assert_allclose(alpha[:, :35][20:], soft[:, :35][20:], atol=3e-4)
+    np.testing.assert_allclose(agreeing(soft, mask, 1), soft, atol=3e-4)
 
 
 def test_corrections_are_in_the_mattes(work: Work) -> None:
-    """On every frame, the painted and the frozen one too, mattes cut where masks do."""
+    """On every frame, the painted and the frozen one too, a matte is its mask at one half."""
     source = work.source()
     settings = ExportSettings(format="exr", destination=work.folder)
     mattes = Mattes(Job(source=source, settings=settings, span=range(LENGTH), object_ids=(1, 3)))
 
     for t in range(LENGTH):
         for object_id in (1, 3):
-            mask = work.truth[t] == object_id
-            different = (mattes.alpha(t, object_id) >= 0.5) != mask
-            near = cv2.dilate(mask.view(np.uint8), np.ones((5, 5))) != cv2.erode(
-                mask.view(np.uint8), np.ones((5, 5)), borderValue=1
-            )
-            assert not (different & ~near).any()
+            alpha = mattes.alpha(t, object_id)
+            for white in (255, 65535):
+                hard = np.rint(alpha * white) > white / 2
+                np.testing.assert_array_equal(hard, work.truth[t] == object_id)
+            np.testing.assert_array_equal(alpha.astype(np.float16) >= 0.5, hard)
     assert mattes.alpha(CORRECTED, 3)[7, 68] > 0.95
     assert mattes.alpha(FROZEN, 1)[20, 40] < 0.2
 

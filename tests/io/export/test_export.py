@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -250,39 +248,6 @@ def test_settings_without_effect_are_refused(
     source = MaskSource(masks=np.ones((2, 8, 8), np.uint8))
     with pytest.raises(OutputError, match=message):
         run(source, form, tmp_path / f"a{FORMATS[form].suffix}", **settings)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="limits of files are of Unix")
-def test_no_room_for_any_format(work: Work, tmp_path: Path) -> None:
-    """Every format says that its file cannot be written, and leaves nothing half written."""
-    code = f"""
-import resource, sys
-from pathlib import Path
-from napari_frtm.errors import OutputError
-from napari_frtm.io.export.export import export
-from napari_frtm.io.export.formats import FORMATS
-from napari_frtm.io.export.opening import open_masks
-from napari_frtm.io.export.settings import ExportSettings
-source = open_masks({str(work.folder)!r})
-warm = Path({str(tmp_path)!r}, "warm.csv")
-for _ in export(source, ExportSettings(format="csv", destination=warm)): pass
-resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))
-for name, form in FORMATS.items():
-    out = Path({str(tmp_path)!r}, name + "_out", "it" + form.suffix)
-    try:
-        for _ in export(source, ExportSettings(format=name, destination=out)): pass
-        print("written", name)
-    except OutputError as error:
-        if "larger than" not in str(error) and "Cannot write" not in str(error):
-            print("message", name, error)
-    left = [p for p in out.parent.rglob("*") if p.is_file()]
-    if left: print("left", name, left)
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
-    )
-
-    assert (result.stdout, result.returncode) == ("", 0), result.stderr[-2000:]
 
 
 def test_a_session_without_masks(tmp_path: Path) -> None:

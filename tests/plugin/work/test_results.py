@@ -39,15 +39,20 @@ def _session(shape: tuple[int, ...] = (3, 64, 96), **place: Any) -> SessionView:
     video = viewer.add_image(np.zeros(shape, np.uint8), name="clip", **place)
     axes = VideoAxes() if len(shape) == 3 else VideoAxes(0, 1, Take.MAX, 4)
     view = workspace_view(viewer).open(video, axes)
+    view.show_scores(True)
     _KEPT.append(viewer)
     return view
 
 
 def _write(view: SessionView, *indices: int, soft: bool = False, **options: Any) -> None:
+    _write_only(view, *indices, soft=soft, **options)
+    view.bring_back()
+
+
+def _write_only(view: SessionView, *indices: int, soft: bool = False, **options: Any) -> None:
     for index in indices:
         prediction = _prediction(index, view.session.store.size[1:], (64, 96))
         view.session.store.write(prediction, drawn={}, soft=soft, **options)
-    view.bring_back()
 
 
 @pytest.mark.parametrize(
@@ -87,6 +92,31 @@ def test_scores_are_the_largest_of_all_objects() -> None:
     assert (scores[0] == 0.25).all()
     assert (scores[1] == 1).all()
     assert np.isnan(scores[2]).all()
+
+
+def test_scores_have_a_layer_when_they_are_wanted() -> None:
+    """Not before; one that was removed comes back when it is wanted again."""
+    view = _session()
+    view.show_scores(False)
+    _write(view, 0)
+    assert view.scores is None
+
+    view.show_scores(True)
+    layer = view.scores
+    assert layer is not None
+    assert layer.visible
+    view.show_scores(False)
+    assert not layer.visible
+    _write(view, 1)
+    assert not layer.visible
+
+    view.viewer.layers.remove(layer)
+    _write_only(view, 2)
+    view.show()
+    assert view.scores is None
+    view.show_scores(True)
+    assert view.scores is not None
+    assert view.scores is not layer
 
 
 def test_soft_masks_are_kept_where_wanted() -> None:

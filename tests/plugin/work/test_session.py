@@ -301,7 +301,7 @@ def test_another_dtype_is_kept(view: SessionView) -> None:
 def test_results_follow_their_video(view: SessionView) -> None:
     """Scale, place and name; a name that the user gave stays."""
     view.session.store.write(_prediction(4), drawn={})
-    view.show()
+    view.show_scores(True)
     view.scores.name = "mine"
 
     view.video.scale = (2, 3, 3)
@@ -318,7 +318,7 @@ def test_results_follow_their_video(view: SessionView) -> None:
 def test_scores_of_another_size_are_shown(view: SessionView) -> None:
     """After a run at another resolution."""
     view.session.store.write(_prediction(4), drawn={})
-    view.show()
+    view.show_scores(True)
     before = view.scores
 
     view.session.store.write(

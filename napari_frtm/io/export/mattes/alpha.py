@@ -24,13 +24,13 @@ logger = logging.getLogger(__name__)
 
 _LEVELS = 255
 _SLACK = 1
-"""Distance from the hard outline at which a soft one may cross 0.5, pixels."""
+"""Distance between hard and soft outline up to which the soft one is trusted, pixels."""
 _REACH = 3
 """How far around a place that was painted anew the soft mask is not trusted, in its pixels."""
 _BORDER = 4
 """Pixels around an object in which its antialiased edge ends."""
-_BELOW = np.float32(127 / 255)
-"""The largest level of 8 bits that is less than a half."""
+_BELOW = np.float32(np.nextafter(np.float16(0.5), np.float16(0)))
+"""The largest half float below a half; of 8 bits it is 127, of 16 bits 32752."""
 _BLUR = 0.7
 """Sigma that makes the staircase of a hard mask an antialiased edge, pixels."""
 
@@ -188,10 +188,11 @@ def antialiased(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
 def agreeing(
     alpha: NDArray[np.float32], mask: NDArray[np.bool_], ratio: float
 ) -> NDArray[np.float32]:
-    """Return a matte that says what the mask says: where they differ, the mask wins.
+    """Return a matte that says what the mask says: at 0.5 it is the mask, pixel by pixel.
 
-    They differ where masks were painted, cleaned up or taken by another object after the soft
-    masks were made.
+    They differ widely where masks were painted, cleaned up or taken by another object after the
+    soft masks were made: there the matte is the mask with antialiased edges. Where they differ by a
+    pixel, as at corners and between objects that touch, it is a half.
 
     Parameters
     ----------
@@ -207,11 +208,11 @@ def agreeing(
     # what either says must not be away from what the other says; lines and gaps have no inside
     wrong = _away(hard, soft, square) | _away(soft, hard, square)
     wrong |= _away(1 - hard, 1 - soft, square) | _away(1 - soft, 1 - hard, square)
-    if not wrong.any():
-        return alpha
-    reach = max(1, round(_REACH * ratio)) + _SLACK
-    square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return np.where(cv2.dilate(wrong.view(np.uint8), square) > 0, antialiased(mask), alpha)
+    if wrong.any():
+        reach = max(1, round(_REACH * ratio)) + _SLACK
+        square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+        alpha = np.where(cv2.dilate(wrong.view(np.uint8), square) > 0, antialiased(mask), alpha)
+    return np.where(mask, np.maximum(alpha, 0.5), np.minimum(alpha, _BELOW))
 
 
 def _away(

@@ -176,6 +176,7 @@ class Propagate(QWidget):  # type: ignore[misc]
         self._show_folder(view)
         with signals_blocked(self.form.frames):
             self.form.set_state(view.session.form)
+        self._show_scores(self.form.scores.isChecked())
         self._show_span()
 
     def _show_folder(self, view: SessionView) -> None:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.docks.review.timescale import draw_cursor, mixed, runs, time_scale
@@ -65,20 +66,18 @@ class ObjectTable(QWidget):  # type: ignore[misc]
         selected = self.selected if self.table.currentRow() >= 0 else None
         self._timeline = None if session is None else session.timeline
         self._ids = [] if session is None else session.timeline.object_ids
-        self.table.blockSignals(True)
-        self.table.setRowCount(len(self._ids))
-        self.table.setCurrentCell(self._ids.index(selected) if selected in self._ids else -1, 0)
-        self.table.blockSignals(False)
+        with signals_blocked(self.table):
+            self.table.setRowCount(len(self._ids))
+            self.table.setCurrentCell(self._ids.index(selected) if selected in self._ids else -1, 0)
         self._fit()
         self._objects = {} if session is None else session.store.objects
         if view is None or session is None:
             self.plot.show_area(None, 0, "")
             return
         if self.table.state() != QAbstractItemView.State.EditingState:  # a name is being typed
-            self.table.blockSignals(True)
-            for row, object_id in enumerate(self._ids):
-                self._fill(row, session.timeline, object_id, colours.get(object_id))
-            self.table.blockSignals(False)
+            with signals_blocked(self.table):
+                for row, object_id in enumerate(self._ids):
+                    self._fill(row, session.timeline, object_id, colours.get(object_id))
         self.show_frame(view)
 
     def show_frame(self, view: SessionView) -> None:

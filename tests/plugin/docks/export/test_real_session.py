@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib import import_module
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_mattes_say_what_napari_shows(shot: Desk, qtbot: QtBot, tmp_path: Path) 
     for t in range(LENGTH):
         one, _ = _channels(exr / f"{t:05d}.exr")
         alpha = one["A"].astype(np.float32)
-        assert _differ(alpha, shown[t]) < 0.03
+        np.testing.assert_array_equal(alpha >= 0.5, shown[t])
         assert ((alpha > 0.02) & (alpha < 0.98)).any()  # soft
         np.testing.assert_array_equal(_channels(layers / f"{t:05d}.exr")[0]["object_1.A"], one["A"])
         levels = np.asarray(Image.open(png / f"{t:05d}.png")).astype(np.float32) / 65535
@@ -164,6 +165,7 @@ def _covered(path: Path, name: str) -> NDArray[np.float32]:
 
 def test_matting_from_the_dock(shot: Desk, qtbot: QtBot, tmp_path: Path) -> None:
     """It changes the band around the outline alone."""
+    import_module("pymatting")  # the first time it compiles itself, for a minute or longer
     shot.dock.form.frames.setCurrentText("In to Out")
     shot.view.session.set_span(range(1, 2))
     shot.dock.form.edges.inputs["band"].setValue(5)

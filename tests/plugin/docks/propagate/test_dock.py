@@ -36,7 +36,7 @@ def _start_and_halt(desk: Desk, qtbot: QtBot) -> Event:
     go_on = Event()
     _on_read(desk, lambda frame: frame < 6 or go_on.wait(30))
     desk.widget.start()
-    qtbot.waitUntil(lambda: "clip scores" in desk.viewer.layers, timeout=SECONDS)
+    qtbot.waitUntil(lambda: "clip masks" in desk.viewer.layers, timeout=SECONDS)
     return go_on
 
 
@@ -58,6 +58,8 @@ def test_masks_and_scores_appear_over_the_video(desk: Desk, qtbot: QtBot, clip: 
     before = desk.labels.data.copy()
 
     _run(desk, qtbot)
+    assert "clip scores" not in desk.viewer.layers  # nobody has asked for it
+    desk.widget.form.scores.setChecked(True)
 
     masks, scores = desk.viewer.layers["clip masks"], desk.viewer.layers["clip scores"]
     np.testing.assert_array_equal(desk.labels.data, before)
@@ -71,7 +73,7 @@ def test_masks_and_scores_appear_over_the_video(desk: Desk, qtbot: QtBot, clip: 
         assert jaccard(masks.data[-1] == object_id, clip.truth[11] == object_id) > 0.5
     assert scores.data.shape == (12, 10, 13)
     assert np.isfinite(scores.data).all()
-    assert not scores.visible
+    assert scores.visible
     assert desk.viewer.layers.selection.active is desk.labels
     assert "12 of 12 frames" in desk.widget.panel.status.text()
 
@@ -157,12 +159,14 @@ def test_removing_a_layer_stops_the_run(
 
 def test_removing_the_scores_does_not_stop_the_run(desk: Desk, qtbot: QtBot) -> None:
     """They are an extra."""
+    desk.widget.form.scores.setChecked(True)
     go_on = _start_and_halt(desk, qtbot)
 
     desk.viewer.layers.remove("clip scores")
     go_on.set()
     qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
 
+    assert "clip scores" not in desk.viewer.layers
     assert desk.viewer.layers["clip masks"].data[11].any()
 
 

@@ -163,6 +163,35 @@ def test_cutouts(exported: Exported, work: Work, *, premultiplied: bool, depth: 
             assert picture.text == {"Alpha": "premultiplied" if premultiplied else "straight"}
 
 
+@pytest.mark.parametrize("colour", [True, False], ids=["colour", "gray"])
+def test_colours_of_16_bits_keep_their_levels(tmp_path: Path, *, colour: bool) -> None:
+    """Those of a TIFF of 12 bits in 16, say, whose contrast is less; gray data are shown by it."""
+    rng = np.random.default_rng(0)
+    frames = rng.integers(300, 4000, (2, 40, 50, 3) if colour else (2, 40, 50), np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", frames, photometric="rgb" if colour else "minisblack", metadata=None
+    )
+    labels = np.zeros((2, 40, 50), np.uint8)
+    labels[:, 10:30, 10:30] = 1
+    source = MaskSource(masks=labels).of_video(tmp_path / "a.tif")
+    inside = np.s_[15:25, 15:25]
+
+    for form in ("cutout-png", "cutout-tiff"):
+        path = tmp_path / form
+        list(export(source, ExportSettings(format=form, destination=path, depth=16)))
+
+        for t, name in enumerate(sorted(path.iterdir())):
+            if form == "cutout-png":
+                read = cv2.imread(str(name), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
+            else:
+                read = tifffile.imread(name)
+            assert (read.dtype, read[20, 20, 3]) == (np.uint16, 65535)
+            if colour:
+                np.testing.assert_array_equal(read[inside][..., :3], frames[t][inside])
+            else:
+                assert read[inside][..., :3].max() > 60000
+
+
 def hair() -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
     """Return a picture of a fuzzy disc over stripes, its true alpha, and a mask of it."""
     rng = np.random.default_rng(0)

@@ -82,11 +82,16 @@ class Mattes:
         return foreground(image, alpha) if self._job.settings.edges.matting else image
 
     def image(self, index: int, depth: int = 8) -> NDArray[np.unsignedinteger[Any]]:
-        """Return a frame of the video as RGB of shape (H, W, 3), of 8 or 16 bits."""
+        """Return a frame of the video as RGB of shape (H, W, 3), of 8 or 16 bits.
+
+        With 16 bits, colours of 16 bits keep their levels, for they go on to a compositor; other
+        data that have no natural range are shown between the limits of contrast.
+        """
         frame = self._job.source.image(index)
         video = self._job.source.video
         assert video is not None  # or `image` had raised
-        return to_integers(frame, video.contrast, depth)
+        same = depth == 16 and frame.dtype == np.uint16 and frame.ndim == 3
+        return to_integers(frame, (0, 65535) if same else video.contrast, depth)
 
     def _remembered(self, index: int, object_id: int) -> NDArray[np.float32]:
         key = index, object_id

@@ -14,7 +14,8 @@ from napari_frtm.plugin.docks.export.measuring import tracks_layer
 from napari_frtm.plugin.docks.export.plot import MeasurementPlot
 from napari_frtm.plugin.docks.export.table_box import over_time
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.work.object_work import describe_object, editing
+from napari_frtm.plugin.work.object_work import describe_object, dividing, editing
+from napari_frtm.session.edits.division import Division
 from napari_frtm.session.edits.object_edits import ObjectEdit, Operation
 
 from .conftest import FRAMES, SIZE, finish, masks
@@ -158,6 +159,27 @@ def test_tracks_with_parents(desk: Desk, qtbot: QtBot) -> None:
     np.testing.assert_allclose(layer.scale, desk.view.masks.scale)
     assert len(layer.data) == 2 * FRAMES
     assert set(desk.view.masks.features["name"]) == {"", "daughter"}
+
+
+def test_a_division_is_in_the_tracks(desk: Desk, qtbot: QtBot) -> None:
+    """Both daughters go on where their mother ends, in the layer and in files."""
+    session = desk.view.session
+    for frame in range(3, FRAMES):
+        labels = session.store.labels(frame)
+        labels[32:36, 2:6] = 1
+        session.store.put(frame, labels)
+    change = dividing(session, Division(object_id=1, frame=3, daughters=(4, 5)))
+    with qtbot.waitSignal(change.ended, timeout=60_000):
+        change.start()
+
+    desk.dock.table.tracks_button.click()
+    finish(desk, qtbot)
+
+    layer = desk.viewer.layers["cells tracks"]
+    assert layer.graph == {4: [1], 5: [1]}
+    ids, frames = layer.data[:, 0].astype(int), layer.data[:, 1].astype(int)
+    assert frames[ids == 1].tolist() == list(range(3))
+    assert frames[ids == 4].tolist() == frames[ids == 5].tolist() == list(range(3, FRAMES))
 
 
 def test_tracks_of_a_layer_with_channels(desk: Desk) -> None:

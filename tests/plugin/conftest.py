@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from napari.components import ViewerModel
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
 
     from napari_frtm.plugin.docks.propagate.dock import Propagate
     from tests.conftest import Clip
@@ -64,32 +66,50 @@ def one_thread() -> Iterator[None]:
 class Desk(NamedTuple):
     """What a user has before them."""
 
-    viewer: Viewer
+    viewer: Viewer | ViewerModel
     widget: Propagate
     video: Image
     labels: Labels
 
 
 @pytest.fixture
-def desk(
-    make_napari_viewer: Callable[[], Viewer],
-    clip: Clip,
-    one_thread: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Desk]:
-    """Return a viewer with the first frames of the clip, frame 0 painted; nothing runs after.
-
-    Work is saved only where a test says so.
-    """
-    from qtpy.QtCore import QThreadPool
-
+def saved_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save work only where a test says so."""
     from napari_frtm.plugin.preferences import Preferences
 
     wanted = Preferences(saves=False)
     monkeypatch.setattr("napari_frtm.plugin.source.video.preferences", lambda: wanted)
 
+
+@pytest.fixture
+def desk(clip: Clip, one_thread: None, saved_nowhere: None, qtbot: QtBot) -> Iterator[Desk]:
+    """Return a viewer with the first frames of the clip, frame 0 painted; nothing runs after.
+
+    It has no window, which takes seconds to make and to check; the dock is a widget by itself.
+    """
+    from napari.components import ViewerModel
+
+    from napari_frtm.plugin.docks.propagate.dock import Propagate
+
+    viewer = ViewerModel()
+    widget = Propagate(viewer)
+    qtbot.addWidget(widget)
+    yield from _desk(viewer, widget, clip)
+
+
+@pytest.fixture
+def window_desk(
+    make_napari_viewer: Callable[[], Viewer], clip: Clip, one_thread: None, saved_nowhere: None
+) -> Iterator[Desk]:
+    """Return the same in a window of napari's."""
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
+    yield from _desk(viewer, widget, clip)
+
+
+def _desk(viewer: Viewer | ViewerModel, widget: Propagate, clip: Clip) -> Iterator[Desk]:
+    from qtpy.QtCore import QThreadPool
+
     place = {"scale": (2, 0.5, 0.5), "translate": (0, 3, 4), "axis_labels": ("t", "y", "x")}
     video = viewer.add_image(clip.frames[:FRAMES], rgb=True, name="clip", **place)
     painted = np.zeros((FRAMES, *clip.truth.shape[1:]), np.uint8)

@@ -97,9 +97,10 @@ def test_the_range_is_set_to_the_displayed_frame(desk: Desk, qtbot: QtBot) -> No
 
 
 def test_a_range_set_just_now_is_that_of_the_run(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    window_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though the dock has not shown it yet."""
+    desk = window_desk
     monkeypatch.setattr(desk.widget.workspace, "start", lambda run, **options: None)
     desk.viewer.dims.set_current_step(0, 3)
     commands.set_in(desk.viewer)
@@ -300,8 +301,9 @@ def test_a_dock_that_a_script_has_opened_is_used(
     assert len(viewer.window.dock_widgets) == 1
 
 
-def test_keys_call_the_commands(desk: Desk, qtbot: QtBot) -> None:
+def test_keys_call_the_commands(window_desk: Desk, qtbot: QtBot) -> None:
     """As typed, while the dock is open."""
+    desk = window_desk
     from napari_frtm.plugin.keys import bind
 
     bind(desk.viewer)
@@ -331,9 +333,10 @@ def test_list_of_keys_is_shown_and_hidden(make_napari_viewer: Callable[[], Viewe
 
 
 def test_while_a_run_is_under_way(
-    desk: Desk, messages: list[str], monkeypatch: pytest.MonkeyPatch
+    window_desk: Desk, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Start pauses and goes on, cancel stops; what would disturb the run says why it cannot be."""
+    desk = window_desk
     called: list[str] = []
     workspace = desk.widget.workspace
     desk.viewer.window.remove_dock_widget("all")  # a run goes on, and obeys, without it

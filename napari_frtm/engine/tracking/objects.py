@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 2**25
 """Bytes of samples that are optimised together; they are copied for it, if there are several."""
+_IN_CACHE = 8
+"""Models that a processor learns together: what CG keeps of them, 2 MB, stays in its cache."""
 
 
 class TrackedObject:
@@ -115,7 +117,10 @@ def start_objects(
     initial = TargetModel.initial(features.shape[2], config.learning, generator)
     models = [initial.to(features.device) for _ in losses]
     weights = initial_weights(features.shape[1]).to(features).expand(len(models), -1)
-    fit_models(models, features, stacked(losses), weights)
+    most = len(models) if features.is_cuda else _IN_CACHE
+    for first in range(0, len(models), most):
+        some = slice(first, first + most)
+        fit_models(models[some], features[some], stacked(losses[some]), weights[some])
     started = []
     for model, samples, loss, mask in zip(models, features, losses, masks, strict=True):
         whitening = model.config.whitening

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QThreadPool
 
 from napari_frtm.errors import FrtmError, OutputError
@@ -18,9 +19,8 @@ from napari_frtm.session.edits.division import Division
 from napari_frtm.session.edits.object_edits import ObjectEdit, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
     from napari_frtm.plugin.view.workspace_view import WorkspaceView
@@ -34,9 +34,10 @@ SWAP = ObjectEdit(operation=Operation.SWAP, object_id=1, other=2)
 
 
 @pytest.fixture
-def view(make_napari_viewer: Callable[[], Viewer]) -> Iterator[WorkspaceView]:
+def view() -> Iterator[WorkspaceView]:
     """Return what shows the work in a viewer; nothing runs after."""
-    view = workspace_view(make_napari_viewer())
+    viewer = ViewerModel()
+    view = workspace_view(viewer)
     yield view
     view.close()
     assert QThreadPool.globalInstance().waitForDone(60_000)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.source.axes import VideoAxes
@@ -16,10 +17,9 @@ from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.types import Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
     from napari_frtm.plugin.view.session_view import SessionView
@@ -28,9 +28,9 @@ T, H, W = 6, 20, 30
 
 
 @pytest.fixture
-def view(make_napari_viewer: Callable[[], Viewer]) -> Iterator[SessionView]:
+def view() -> Iterator[SessionView]:
     """Return a view whose frames all hold object 1 in the same place, as a run left them."""
-    viewer = make_napari_viewer()
+    viewer = ViewerModel()
     video = viewer.add_image(np.zeros((T, H, W), np.uint8), name="clip", scale=(2, 0.5, 0.5))
     view = workspace_view(viewer).open(video, VideoAxes())
     for frame in range(T):
@@ -331,12 +331,10 @@ def test_scores_of_another_size_are_shown(view: SessionView) -> None:
 
 
 @pytest.fixture
-def large(
-    make_napari_viewer: Callable[[], Viewer], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SessionView]:
+def large(monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionView]:
     """Return a view with nothing on it; its masks are too large for memory."""
     monkeypatch.setattr("napari_frtm.session.store.arrays.IN_MEMORY", 0)
-    viewer = make_napari_viewer()
+    viewer = ViewerModel()
     video = viewer.add_image(np.zeros((T, H, W), np.uint8), name="clip")
     view = workspace_view(viewer).open(video, VideoAxes())
     view.new_masks()

@@ -102,7 +102,7 @@ def test_second_run_fills_its_range_only(desk: Desk, qtbot: QtBot, clip: Clip) -
 
     _run(desk, qtbot)
 
-    assert len(desk.viewer.layers) == 4
+    assert len(desk.viewer.layers) == 3
     np.testing.assert_array_equal(masks.data[6], clip.truth[6])
     changed = [t for t in range(12) if (masks.data[t] != 9).all()]
     assert changed == [5, 6, 7, 8]
@@ -182,11 +182,12 @@ def test_renaming_layers_changes_nothing(desk: Desk, qtbot: QtBot) -> None:
     assert desk.viewer.layers["renamed clip masks"].data[11].any()
     assert desk.widget.form.video.currentText() == "renamed clip"
     _run(desk, qtbot)
-    assert len(desk.viewer.layers) == 4
+    assert len(desk.viewer.layers) == 3
 
 
-def test_closing_the_viewer_stops_the_run(desk: Desk, qtbot: QtBot) -> None:
+def test_closing_the_viewer_stops_the_run(window_desk: Desk, qtbot: QtBot) -> None:
     """Nothing goes on behind the user's back."""
+    desk = window_desk
     go_on = _start_and_halt(desk, qtbot)
 
     desk.viewer.window._qt_window.close()
@@ -195,8 +196,9 @@ def test_closing_the_viewer_stops_the_run(desk: Desk, qtbot: QtBot) -> None:
     assert QThreadPool.globalInstance().waitForDone(SECONDS)
 
 
-def test_a_run_outlives_its_dock(desk: Desk, qtbot: QtBot) -> None:
+def test_a_run_outlives_its_dock(window_desk: Desk, qtbot: QtBot) -> None:
     """A dock opened anew shows it, and can stop it."""
+    desk = window_desk
     workspace = desk.widget.workspace
     go_on = _start_and_halt(desk, qtbot)
 

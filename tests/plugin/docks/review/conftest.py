@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QThreadPool
 from reviewing import Desk, open_video
 
@@ -19,13 +20,27 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Desk]:
-    """Return a view whose frames hold objects 1 and 2, with a speck, and its review."""
+def desk(qtbot: QtBot) -> Iterator[Desk]:
+    """Return a view whose frames hold objects 1 and 2, with a speck, and its review; no window."""
+    viewer = ViewerModel()
+    view = open_video(viewer, "cells")
+    review = Review(viewer)
+    qtbot.addWidget(review)
+    yield from _until_nothing_runs(Desk(viewer, review, view))
+
+
+@pytest.fixture
+def window_desk(make_napari_viewer: Callable[[], Viewer]) -> Iterator[Desk]:
+    """Return the same in a window of napari's."""
     viewer = make_napari_viewer()
     view = open_video(viewer, "cells")
     review = Review(viewer)
     viewer.window.add_dock_widget(review, name="Review", area="right")
-    yield Desk(viewer, review, view)
-    review.clean_up.cancel()
+    yield from _until_nothing_runs(Desk(viewer, review, view))
+
+
+def _until_nothing_runs(desk: Desk) -> Iterator[Desk]:
+    yield desk
+    desk.review.clean_up.cancel()
     assert QThreadPool.globalInstance().waitForDone(60_000)
-    workspace_view(viewer).close()
+    workspace_view(desk.viewer).close()

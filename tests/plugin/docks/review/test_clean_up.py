@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QThreadPool
 
@@ -40,9 +41,9 @@ class Desk(NamedTuple):
 
 
 @pytest.fixture
-def desk(make_napari_viewer: Callable[[], Viewer], qtbot: QtBot) -> Iterator[Desk]:
+def desk(qtbot: QtBot) -> Iterator[Desk]:
     """Return a video of two channels whose frames hold objects 1 and 2, and a box for it."""
-    viewer = make_napari_viewer()
+    viewer = ViewerModel()
     place = {"scale": (2, 1, 0.5, 0.25), "translate": (0, 0, 3, 4)}
     video = viewer.add_image(np.zeros((T, C, H, W), np.uint8), name="cells", **place)
     view = workspace_view(viewer).open(video, VideoAxes(time=0, extra=1, take=1, ndim=4))

@@ -105,8 +105,9 @@ def test_the_preview_stays_while_other_things_change(desk: Desk, qtbot: QtBot) -
     assert np.count_nonzero(desk.viewer.layers[PREVIEW].data) == 2 * 36
 
 
-def test_the_preview_goes_with_the_dock(desk: Desk) -> None:
+def test_the_preview_goes_with_the_dock(window_desk: Desk) -> None:
     """When the user closes it."""
+    desk = window_desk
     desk.review.clean_up.preview.setChecked(True)
     assert PREVIEW in desk.viewer.layers
 

@@ -50,8 +50,9 @@ def test_a_new_dock_offers_all_videos(desk: Desk, qtbot: QtBot) -> None:
     assert review.session_view is desk.review.session_view
 
 
-def test_what_is_current_is_so_in_all_docks(desk: Desk) -> None:
+def test_what_is_current_is_so_in_all_docks(window_desk: Desk) -> None:
     """Chosen in *Propagate* or in *Review*: there is one, which commands act on too."""
+    desk = window_desk
     review, viewer = desk.review, desk.viewer
     other = open_video(viewer, "other")
     _, propagate = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
@@ -69,8 +70,9 @@ def test_what_is_current_is_so_in_all_docks(desk: Desk) -> None:
     assert not desk.view.session.timeline.frozen.any()
 
 
-def test_each_video_keeps_its_range(desk: Desk, qtbot: QtBot) -> None:
+def test_each_video_keeps_its_range(window_desk: Desk, qtbot: QtBot) -> None:
     """From In to Out, whichever dock it is chosen in."""
+    desk = window_desk
     viewer = desk.viewer
     other = open_video(viewer, "other")
     _, propagate = viewer.window.add_plugin_dock_widget("napari-frtm", "Propagate")
@@ -87,8 +89,9 @@ def test_each_video_keeps_its_range(desk: Desk, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: propagate.form.frames.span == range(7))
 
 
-def test_channels_of_a_video_are_videos_of_their_own(desk: Desk) -> None:
+def test_channels_of_a_video_are_videos_of_their_own(window_desk: Desk) -> None:
     """Choosing the work on one of them, in either dock, begins none on another."""
+    desk = window_desk
     viewer, review = desk.viewer, desk.review
     video = viewer.add_image(np.zeros((FRAMES, 2, *SIZE), np.uint8), name="two", scale=(1,) * 4)
     axes = VideoAxes(time=0, extra=1, take=1, ndim=4)
@@ -126,8 +129,9 @@ def test_work_that_is_not_current_can_be_chosen(desk: Desk) -> None:
     assert desk.review.session_view is desk.view
 
 
-def test_a_closed_dock_rests(desk: Desk, qtbot: QtBot) -> None:
+def test_a_closed_dock_rests(window_desk: Desk, qtbot: QtBot) -> None:
     """Until it is opened again; what is changed and removed meanwhile is none of its business."""
+    desk = window_desk
     desk.viewer.window.remove_dock_widget(desk.review)
     other = open_video(desk.viewer, "other")
     other.go_to(3)
@@ -159,8 +163,9 @@ def test_a_clean_up_keeps_to_its_video(desk: Desk, qtbot: QtBot) -> None:
     assert desk.view.session.history.last.name == "Drop specks"
 
 
-def test_a_clean_up_goes_on_without_the_dock(desk: Desk, qtbot: QtBot) -> None:
+def test_a_clean_up_goes_on_without_the_dock(window_desk: Desk, qtbot: QtBot) -> None:
     """Which is closed and opened again meanwhile, or built anew; one step that can be undone."""
+    desk = window_desk
     choose(desk, "Drop specks", 5)
     workspace = workspace_view(desk.viewer).workspace
     desk.review.clean_up.apply()
@@ -187,8 +192,9 @@ def test_a_clean_up_goes_on_without_the_dock(desk: Desk, qtbot: QtBot) -> None:
     assert desk.view.masks.data[:, 2, 50].all()
 
 
-def test_a_clean_up_is_cancelled_from_another_dock(desk: Desk, qtbot: QtBot) -> None:
+def test_a_clean_up_is_cancelled_from_another_dock(window_desk: Desk, qtbot: QtBot) -> None:
     """Than that which has started it."""
+    desk = window_desk
     choose(desk, "Drop specks", 5)
     workspace = workspace_view(desk.viewer).workspace
     desk.review.clean_up.apply()

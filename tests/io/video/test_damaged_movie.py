@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,3 +98,47 @@ def test_nothing_is_said_of_sound_movies(tmp_path: Path, caplog: pytest.LogCaptu
         assert not movie.remarks
 
     assert not caplog.text
+
+
+_LOGGING = """
+import sys
+import av
+from pathlib import Path
+from napari_frtm.errors import VideoError
+from napari_frtm.io.video.movies.movie import open_movie
+for path in map(Path, sys.argv[1:]):
+    for turn in range(6):
+        av.logging.set_level(av.logging.ERROR)
+        movie = open_movie(path)
+        av.logging.set_level(av.logging.ERROR)
+        for index in (0, 3, 20, 5):
+            try:
+                movie.read(index)
+            except VideoError:
+                pass
+        movie.close()
+print("closed")
+"""
+
+
+def test_messages_of_ffmpeg_do_not_wait_for_python(tmp_path: Path) -> None:
+    """Though another package has asked for them; it stood still before, for ever."""
+    content = write(tmp_path / "a.mp4")
+    paths = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        broken = bytearray(content)
+        for place in rng.integers(len(content) // 8, len(content) * 7 // 8, 40):
+            broken[place] ^= int(rng.integers(1, 256))
+        paths.append(tmp_path / f"{seed}.mp4")
+        paths[-1].write_bytes(broken)
+
+    done = subprocess.run(
+        [sys.executable, "-c", _LOGGING, *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stdout == "closed\n", done.stderr[-2000:]

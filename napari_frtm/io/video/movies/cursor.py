@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import av
 
-from napari_frtm.io.video.movies.index import decode, open_container, packets, video_stream
+from napari_frtm.io.video.movies.index import (
+    decode,
+    open_container,
+    packets,
+    silence,
+    video_stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +51,7 @@ class Cursor:
 
     def close(self) -> None:
         """Close the file."""
+        silence()
         self._decoded = iter(())
         if self._container is not None:
             self._container.close()

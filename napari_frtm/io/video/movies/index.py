@@ -235,6 +235,7 @@ def open_container(path: Path, damaged: bool = False) -> InputContainer:
     If it is damaged, on one: several lose good frames next to bad ones, and what they make up of
     the bad ones is chance.
     """
+    silence()
     # a plain path would be taken for a URL if it has a colon
     container = av.open(f"file:{path.absolute()}", container_options=_OPTIONS)
     if not container.streams.video:
@@ -244,6 +245,16 @@ def open_container(path: Path, damaged: bool = False) -> InputContainer:
     stream.thread_type = "SLICE" if damaged else "AUTO"
     stream.codec_context.thread_count = 1 if damaged else 0
     return container
+
+
+def silence() -> None:
+    """Let FFmpeg's messages go nowhere, before its decoders are used and before they are closed.
+
+    PyAV passes them on to Python, if a program has asked for it, as torchvision up to 0.22 does
+    when it is imported. Then a decoder's thread with a message waits for Python's lock, which PyAV
+    holds while it waits for that thread to end: napari would stand still for ever.
+    """
+    av.logging.set_level(None)
 
 
 def video_stream(container: InputContainer) -> VideoStream:

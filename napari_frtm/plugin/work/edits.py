@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_frtm.session.store.store import Store, WrittenFrame
     from napari_frtm.types import Labels
 
-_SLICE = 0.03  # seconds of an undo at a time
+_SLICE = 0.015  # seconds of an undo at a time
 
 
 class Edits(QObject):  # type: ignore[misc]

@@ -8,6 +8,7 @@ for example:
   napari-frtm segment frames/ --mask 0:a.png --mask 40:b.png --out masks --direction both
   napari-frtm segment cells.tif --mask first.tif --out masks --range 10:60 --scores
   napari-frtm segment clip.mp4 --mask first.png --out masks --overlay masks/overlay.mp4
+  napari-frtm segment clip.mp4 --strokes strokes.png --out masks
   napari-frtm segment masks/clip.frtm --resume
   napari-frtm segment masks/clip.frtm --mask 40:fixed.png --from-here 40
 """
@@ -19,12 +20,14 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_frtm.cli.method import add_method_arguments, method_settings, path
 from napari_frtm.cli.run.follow import finish, follow
 from napari_frtm.cli.run.job import Job
 from napari_frtm.cli.run.protection import protect
 from napari_frtm.cli.run.reopen import check_same, mask_files, request_on
+from napari_frtm.cli.run.sketched import sketched
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder, is_session
@@ -37,6 +40,11 @@ from napari_frtm.session.run.coverage import Scope
 from napari_frtm.session.run.recording import releasing
 from napari_frtm.session.run.request import Request
 from napari_frtm.session.store.store import Store
+
+if TYPE_CHECKING:
+    from napari_frtm.io.video.opening import Video
+    from napari_frtm.session.run.request import Settings
+    from napari_frtm.types import Labels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +66,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="label image of frame T (counted from 0); without T the first frame of the range, "
         "or the last one going backward; repeat for more frames",
     )
+    add(
+        "--strokes",
+        action="append",
+        default=[],
+        metavar="[T:]FILE",
+        type=_mask,
+        help="label image of strokes on frame T, from which masks are found: ids on objects, 255 "
+        "on what is none, 0 elsewhere; a mask of the same frame is corrected; repeat for more "
+        "frames",
+    )
+    add("--tidy", action="store_true", help="find the outlines of roughly drawn masks anew")
     add("--out", type=path, metavar="DIR", help="folder for the masks")
     add(
         "--session",
@@ -154,15 +173,17 @@ def _place(options: argparse.Namespace) -> Path:
 
 def _begin(options: argparse.Namespace) -> None:
     """Begin a session on a video, and run."""
-    if not options.mask:
-        raise FrtmError("Give what to follow: --mask FILE, a label image of the first frame.")
+    if not (options.mask or options.strokes):
+        raise FrtmError(
+            "Give what to follow: --mask FILE, a label image of the first frame, or --strokes FILE."
+        )
     video = open_video(options.video)
     length, height, width = video.frames.shape[:3]
     span = absolute_span(options.span, length)
     direction = Direction(options.direction or Direction.FORWARD)
-    annotations = read_drawn(options.mask, video, span, direction)
-    store = Store((length, height, width), in_memory=False)
     settings = replace(method_settings(options), direction=direction, soft=options.probabilities)
+    annotations = _drawn(options, video, span, settings)
+    store = Store((length, height, width), in_memory=False)
     outputs = Outputs(scores=options.scores, probabilities=options.probabilities)
     largest = max(int(labels.max()) for labels in annotations.values())
     out = options.out
@@ -181,7 +202,7 @@ def _begin(options: argparse.Namespace) -> None:
         ),
         session=_place(options),
         masks=None if out is None else MaskFiles.of(out, video.names, outputs, largest),
-        mask_files=tuple(file for _, file in options.mask),
+        mask_files=tuple(file for _, file in (*options.mask, *options.strokes)),
         overlay=options.overlay,
         overwrite=options.overwrite,
     )
@@ -198,8 +219,10 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
     earlier = earlier_run(store.folder)
     span = None if options.span is None else absolute_span(options.span, store.size[0])
     whole = span or range(store.size[0])
-    direction = options.direction or (earlier.settings.direction if earlier else None)
-    annotations = read_drawn(options.mask, video, whole, direction or Direction.FORWARD)
+    settings = method_settings(options, earlier.settings if earlier else None)
+    if options.direction:
+        settings = replace(settings, direction=Direction(options.direction))
+    annotations = _drawn(options, video, whole, settings, store)
     largest = max((int(labels.max()) for labels in annotations.values()), default=0)
     if options.resume:
         if earlier is None:
@@ -219,7 +242,9 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
         request=request,
         session=session,
         masks=mask_files(session, store, video, options, largest),
-        mask_files=() if options.resume else tuple(file for _, file in options.mask),
+        mask_files=()
+        if options.resume
+        else tuple(file for _, file in (*options.mask, *options.strokes)),
         overlay=options.overlay,
         continues=options.resume,
         overwrite=options.overwrite,
@@ -229,6 +254,29 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
         finish(job)
     else:
         follow(job)
+
+
+def _drawn(
+    options: argparse.Namespace,
+    video: Video,
+    span: range,
+    settings: Settings,
+    store: Store | None = None,
+) -> dict[int, Labels]:
+    """Return the masks that are given, with what is found from strokes.
+
+    A run that goes on has found them before: there, strokes count as given.
+    """
+    masks = read_drawn(options.mask, video, span, settings.direction)
+    strokes = read_drawn(options.strokes, video, span, settings.direction)
+    if options.resume:
+        return {} if options.tidy else {t: m for t, m in masks.items() if t not in strokes}
+    known = {t: store.labels(t) for t in strokes if store is not None and t not in masks}
+    known = {t: labels for t, labels in known.items() if labels.any()}
+    contrast = options.contrast or video.contrast
+    seen = replace(video, contrast=contrast)
+    found = sketched(strokes, {**known, **masks}, seen, settings, tidy=options.tidy)
+    return {t: found[t] for t in sorted({*masks, *strokes})}
 
 
 def _mask(text: str) -> tuple[int | None, Path]:

@@ -1,4 +1,4 @@
-"""Outlines over the displayed frame, as a clean-up would leave it."""
+"""Masks over the displayed frame that are not the session's: as a change would leave them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ if TYPE_CHECKING:
 
     from napari_frtm.types import Labels as LabelImage
 
-_WIDTH = 2  # pixels of an outline
-
 
 class Preview:
-    """A layer that comes with `show` and goes with `remove`."""
+    """A layer that comes with `show` and goes with `remove`.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    contour : int
+        Width of the outlines that are shown, pixels; 0 for masks.
+    """
+
+    def __init__(self, name: str, contour: int) -> None:
+        self._name, self._contour = name, contour
         self._layer: Labels | None = None
         self._layers: LayerList | None = None
 
@@ -28,7 +35,7 @@ class Preview:
         if self._layer is not None and self._layer in layers:
             self._layer.data = labels
             return
-        self._layer, self._layers = _layer(labels, masks), layers
+        self._layer, self._layers = _layer(labels, masks, self._name, self._contour), layers
         active = layers.selection.active
         layers.append(self._layer)
         layers.selection.active = active
@@ -40,10 +47,10 @@ class Preview:
         self._layer = self._layers = None
 
 
-def _layer(labels: LabelImage, masks: Labels) -> Labels:
+def _layer(labels: LabelImage, masks: Labels, name: str, contour: int) -> Labels:
     layer = Labels(
         labels,
-        name="clean-up preview",
+        name=name,
         colormap=masks.colormap,
         scale=masks.scale[-2:],
         translate=masks.translate[-2:],
@@ -53,5 +60,5 @@ def _layer(labels: LabelImage, masks: Labels) -> Labels:
         axis_labels=masks.axis_labels[-2:],
     )
     mark(layer, "preview", masks, [])
-    layer.contour = _WIDTH
+    layer.contour = contour
     return layer

@@ -9,12 +9,13 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_frtm.errors import FrtmError
+from napari_frtm.session.store.history import Packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from napari_frtm.plugin.work.edits import Edits
-    from napari_frtm.session.store.history import FrameState, Packed
+    from napari_frtm.session.store.history import FrameState
     from napari_frtm.session.store.store import Store
     from napari_frtm.types import Labels
 
@@ -67,6 +68,19 @@ class Keyframes(QObject):  # type: ignore[misc]
         known = frame in store.keyframes
         complete = frame in store.complete if known else bool(store.timeline.filled[frame])
         self.make(frame, complete=complete)
+
+    def draw(self, frame: int, labels: Labels) -> None:
+        """Let labels of shape (H, W) be what the user has drawn on a frame; see `paint`.
+
+        Raises
+        ------
+        OutputError
+            If the session folder cannot be written.
+        """
+        before = self._store.labels(frame)
+        packed = Packed.of(before) if before.any() else None
+        self._store.put(frame, labels)
+        self.paint(frame, packed)
 
     def make(self, frame: int, *, complete: bool = True) -> None:
         """Let the masks of a frame count as drawn by the user."""

@@ -11,6 +11,7 @@ from napari_frtm.io.session.folder import is_session
 from napari_frtm.plugin.run.job import Job
 from napari_frtm.plugin.run.prepare import Prepared, prepare
 from napari_frtm.plugin.work.session import Session
+from napari_frtm.plugin.work.sketching import Sketching
 from napari_frtm.session.run.carry_out import NetworkCache
 from napari_frtm.session.run.run_state import end_run
 from napari_frtm.session.store.store import Store
@@ -41,6 +42,8 @@ class Workspace(QObject):  # type: ignore[misc]
         The clean-up or change of objects under way.
     exporting : Exporting or None
         The export or measurement under way.
+    sketching : Sketching
+        Finds masks of single frames from strokes; what it finds is nobody's until it is accepted.
     changed : Signal
         There are other sessions, or another one is current.
     session_changed : Signal
@@ -72,6 +75,8 @@ class Workspace(QObject):  # type: ignore[misc]
         self.run: Run | None = None
         self.changing: Changing | None = None
         self.exporting: Exporting | None = None
+        self.sketching = Sketching()
+        self.sketching.failed.connect(self.trouble)
         self._opening: dict[Session, Job] = {}
         self._next_folder: dict[Session, Path] = {}  # to save in, once that is done
         self._looked: set[Session] = set()  # sessions whose earlier work was looked for
@@ -226,6 +231,8 @@ class Workspace(QObject):  # type: ignore[misc]
         """End everything; waits for the frames that are being computed."""
         under_way = self.run, self.changing, self.exporting
         running = self._opening or any(work is not None for work in under_way)
+        running = running or self.sketching.is_working
+        self.sketching.forget()
         if self.exporting is not None:
             self.exporting.cancel()
         for session in list(self.sessions):

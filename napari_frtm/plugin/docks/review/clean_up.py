@@ -46,7 +46,7 @@ class CleanUpBox(QWidget):  # type: ignore[misc]
         self._workspace = workspace
         self._view: SessionView | None = None
         self._shown: Cleaning | None = None
-        self._outlines = Preview()
+        self._outlines = Preview("clean-up preview", contour=2)
         self._lay_out()
         self.operation.currentTextChanged.connect(self._offer_amount)
         for combo in (self.operation, self.objects):

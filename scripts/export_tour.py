@@ -9,49 +9,19 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
-from PIL import Image
+from in_window import take, wait
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
 
 from napari_frtm.plugin.docks.export.dock import Export
 from napari_frtm.plugin.docks.propagate.dock import Propagate
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_frtm.plugin.view.session_view import SessionView
-
-PATIENCE = 600  # seconds
-
-
-def wait(done: Callable[[], object], what: str) -> None:
-    """Let napari work until something is true."""
-    end = time.monotonic() + PATIENCE
-    while not done():
-        QApplication.processEvents()
-        time.sleep(0.005)
-        if time.monotonic() > end:
-            raise TimeoutError(f"Waited {PATIENCE} s for: {what}.")
-
-
-def rest(seconds: float = 1.0) -> None:
-    """Let napari draw."""
-    end = time.monotonic() + seconds
-    wait(lambda: time.monotonic() > end, "a moment")
-
-
-def take(viewer: napari.Viewer, path: Path) -> None:
-    """Save a picture of the window."""
-    rest()
-    picture = viewer.window.screenshot(canvas_only=False, flash=False)[..., :3]
-    Image.fromarray(picture).resize((1200, 760)).save(path, quality=82)
-    print(path)
 
 
 def with_masks(viewer: napari.Viewer) -> SessionView:

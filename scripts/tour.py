@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,40 +22,21 @@ import cv2
 import napari
 import numpy as np
 import tifffile
+from in_window import rest, take, wait
 from PIL import Image
 from qtpy import API_NAME
-from qtpy.QtWidgets import QApplication
 
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.labels import read_labels
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari.layers import Image as Video
     from napari.layers import Labels
 
     from napari_frtm.plugin.view.session_view import SessionView
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
-PATIENCE = 600  # seconds
-
-
-def wait(done: Callable[[], object], what: str) -> None:
-    """Let napari work until something is true."""
-    end = time.monotonic() + PATIENCE
-    while not done():
-        QApplication.processEvents()
-        time.sleep(0.005)
-        if time.monotonic() > end:
-            raise TimeoutError(f"Waited {PATIENCE} s for: {what}.")
-
-
-def rest(seconds: float = 0.5) -> None:
-    """Let napari draw and save."""
-    end = time.monotonic() + seconds
-    wait(lambda: time.monotonic() > end, "a moment")
 
 
 class Camera:
@@ -68,14 +48,10 @@ class Camera:
 
     def take(self, viewer: napari.Viewer, name: str) -> None:
         """Save a picture of the window."""
-        rest()
         if self._folder is None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        picture = viewer.window.screenshot(canvas_only=False, flash=False)
-        path = self._folder / f"{self._prefix}_{name}.jpg"
-        Image.fromarray(picture[..., :3]).resize((1200, 760)).save(path, quality=82)
-        print(path)
+            rest()
+        else:
+            take(viewer, self._folder / f"{self._prefix}_{name}.jpg")
 
 
 def paint(layer: Labels, frame: int, truth: np.ndarray) -> None:

@@ -12,15 +12,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
 import tifffile
-from PIL import Image
-from qtpy.QtWidgets import QApplication
+from in_window import rest, take, wait
 
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin.view.matte_pictures import Look
@@ -30,36 +28,9 @@ from napari_frtm.plugin.work.object_work import describe_object
 from napari_frtm.session.store.store import areas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_frtm.plugin.view.session_view import SessionView
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
-PATIENCE = 120  # seconds
-
-
-def wait(done: Callable[[], object], what: str) -> None:
-    """Let napari work until something is true."""
-    end = time.monotonic() + PATIENCE
-    while not done():
-        QApplication.processEvents()
-        time.sleep(0.005)
-        if time.monotonic() > end:
-            raise TimeoutError(f"Waited {PATIENCE} s for: {what}.")
-
-
-def rest(seconds: float = 1.0) -> None:
-    """Let napari draw."""
-    end = time.monotonic() + seconds
-    wait(lambda: time.monotonic() > end, "a moment")
-
-
-def take(viewer: napari.Viewer, path: Path) -> None:
-    """Save a picture of the window."""
-    rest()
-    picture = viewer.window.screenshot(canvas_only=False, flash=False)
-    Image.fromarray(picture[..., :3]).resize((1200, 760)).save(path, quality=82)
-    print(path)
 
 
 def open_sample(movie: Path) -> SessionView:

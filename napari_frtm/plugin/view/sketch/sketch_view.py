@@ -75,6 +75,16 @@ class SketchView(QObject):  # type: ignore[misc]
         around.viewer.layers.events.removed.connect(self._removed)
 
     @property
+    def viewer(self) -> Viewer:
+        """The viewer."""
+        return self._around.viewer
+
+    @property
+    def session_view(self) -> SessionView | None:
+        """The session that is sketched on; None before anything is asked for."""
+        return self._view
+
+    @property
     def has_answer(self) -> bool:
         """Whether masks were found for the displayed frame."""
         return self._view is not None and self._view.current in self._answers

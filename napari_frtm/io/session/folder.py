@@ -17,6 +17,7 @@ saved before.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from threading import RLock
@@ -141,12 +142,14 @@ class SessionFolder:
         Raises
         ------
         SessionError
-            If it is no session, is damaged, in use, or of a newer version of napari-frtm.
+            If it is no session, is damaged, in use, of a newer version of napari-frtm, or holds
+            links that lead out of it.
         OutputError
             If it cannot be written.
         """
         path = Path(path)
         video, _ = load_header(path)  # first: a folder that is no session gets no lock file
+        _check_links(path)
         folder = cls(path, video)
         folder._lock.acquire()
         try:
@@ -284,3 +287,17 @@ class SessionFolder:
         self.keyframes, self.complete = self._files.load(self.video.shape)
         self.timeline.keyframes = set(self.keyframes)
         self.timeline.filled[self._results.written()] = True
+
+
+def _check_links(path: Path) -> None:
+    """Refuse a folder from which something would be read or written elsewhere."""
+    inside = path.resolve()
+    for folder, names, files in os.walk(inside):
+        for name in (*names, *files):
+            place = Path(folder, name)
+            if place.is_symlink() and inside not in place.resolve().parents:
+                raise SessionError(
+                    f"{path.name} holds a link that leads out of it, "
+                    f"{place.relative_to(inside)}, so it is not opened. If you trust it, put what "
+                    "the link points to in its place."
+                )

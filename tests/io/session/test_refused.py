@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -178,6 +180,27 @@ def test_a_folder_that_is_no_session_is_left_alone(tmp_path: Path) -> None:
         SessionFolder.open(tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize("name", ["keyframes", "session-notes.txt", "masks-uint8.zarr/c.0.0.0"])
+def test_links_out_of_the_folder_are_refused(path: Path, tmp_path: Path, name: str) -> None:
+    """A session from a stranger writes nowhere else; links within it are its own affair."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    place = path / name
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    place.symlink_to(outside)
+
+    with pytest.raises(SessionError, match="leads out of it"):
+        SessionFolder.open(path)
+
+    assert not list(outside.iterdir())
+    place.unlink()
+    (path / "copy.json").symlink_to(path / "session.json")
+    SessionFolder.open(path).release()
 
 
 def test_a_session_is_open_once(path: Path) -> None:

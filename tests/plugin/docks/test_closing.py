@@ -8,6 +8,7 @@ import sys
 
 import qtpy
 
+DOCKS = ("Propagate", "Sketch", "Review", "Timeline", "Export", "Weights", "Keys")
 SCRIPT = """
 import faulthandler, gc, sys
 faulthandler.enable()
@@ -48,7 +49,7 @@ print(API_NAME, "closed", flush=True)
 def test_napari_closes_after_the_docks() -> None:
     """Without an error and without a crash at the end; with the Qt binding of these tests."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "Propagate", "Review", "Export", "Weights", "Keys"],
+        [sys.executable, "-c", SCRIPT, *DOCKS],
         capture_output=True,
         text=True,
         check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,3 +50,15 @@ def test_manifest_and_samples_are_in_the_wheel(checkout: Path) -> None:
     samples = {f"napari_frtm/sample_data/{f.name}" for f in (ROOT / "sample_data").iterdir()}
     assert samples <= set(names)
     assert len(names) == len(set(names))
+
+
+def test_a_wheel_can_be_made_of_the_source_distribution(tmp_path: Path) -> None:
+    """It has the manifest and the samples where the wheel takes them from."""
+    sdist = pytest.importorskip("hatchling.builders.sdist")
+
+    (path,) = sdist.SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    samples = {f"sample_data/{f.name}" for f in (ROOT / "sample_data").iterdir()}
+    assert {"napari.yaml", "README.md", "LICENSE", "napari_frtm/__init__.py"} | samples <= names

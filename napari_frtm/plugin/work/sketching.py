@@ -52,6 +52,14 @@ class Question:
     prompts: Prompts | None
     before: Labels | None
 
+    def is_of_same_picture(self, other: Question | None) -> bool:
+        """Whether another question was about the same picture."""
+        return (
+            other is not None
+            and self.frames is other.frames  # others, if the video has other data
+            and (self.frame, self.contrast) == (other.frame, other.contrast)
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
@@ -140,7 +148,7 @@ class _Eye:
     def __init__(self) -> None:
         self._networks = NetworkCache()
         self._sketch: Sketch | None = None
-        self._seen: tuple[object, ...] = ()
+        self._seen: Question | None = None
 
     def answer(self, question: Question) -> Generator[Answer, None, None]:
         """Yield the answer."""
@@ -158,8 +166,7 @@ class _Eye:
 
     def _look(self, question: Question) -> Sketch:
         """Return the sketch of the frame; loads torch and the network if need be."""
-        seen = question.video, question.frame, question.contrast
-        if self._sketch is not None and self._seen == seen:
+        if self._sketch is not None and question.is_of_same_picture(self._seen):
             return self._sketch
         with without_collection():
             prepare_for_torch()
@@ -170,5 +177,5 @@ class _Eye:
         network = self._networks.load(config, Settings(config=config, preset=_PRESET))
         contrast = question.contrast or robust_contrast(question.frames)
         frame = question.frames[question.frame]
-        self._sketch, self._seen = Sketch(network, config, frame, contrast), seen
+        self._sketch, self._seen = Sketch(network, config, frame, contrast), question
         return self._sketch

@@ -199,6 +199,22 @@ def test_rough_masks_are_tidied(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
     np.testing.assert_array_equal(view.session.store.keyframes[0], found)
 
 
+def test_other_data_of_the_video_are_looked_at_anew(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
+    """And a name that changes meanwhile changes nothing."""
+    desk.dock.strokes_button.click()
+    _stroke(desk, (38, 28), (38, 38))
+    first = _answer(desk, qtbot)
+
+    desk.dock.give_up_button.click()
+    desk.video.data = clip.frames[10:16]
+    _stroke(desk, (48, 45), (48, 55))
+    desk.video.name = "other"
+    second = _answer(desk, qtbot)
+
+    assert jaccard(second == 1, clip.truth[10] == 1) > 0.5
+    assert (first != second).any()
+
+
 def test_what_cannot_be_is_said(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
     """Nothing to tidy, a frozen frame, no video."""
     desk.dock.tidy_button.click()

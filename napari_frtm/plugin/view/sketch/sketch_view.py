@@ -221,7 +221,7 @@ class SketchView(QObject):  # type: ignore[misc]
         source = view.session.source
         self._around.workspace.sketching.ask(
             Question(
-                video=f"{source.layer_id} {source.axes}",
+                video=_name_of(view),
                 frames=source.frames,
                 frame=view.current,
                 contrast=source.contrast,
@@ -239,7 +239,7 @@ class SketchView(QObject):  # type: ignore[misc]
 
     def _take(self, answer: Answer) -> None:
         view = self._view
-        if view is None or answer.question.frames is not view.session.source.frames:
+        if view is None or answer.question.video != _name_of(view):
             return
         self._answers[answer.question.frame] = answer.labels
         self.seconds = answer.seconds
@@ -301,6 +301,11 @@ class SketchView(QObject):  # type: ignore[misc]
         for name in ("strokes", "points", "boxes"):
             if event.value is getattr(self, name):
                 setattr(self, name, None)
+
+
+def _name_of(view: SessionView) -> str:
+    source = view.session.source
+    return f"{source.layer_id} {source.axes}"
 
 
 def sketch_view(viewer: Viewer) -> SketchView:

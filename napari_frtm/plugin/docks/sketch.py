@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSpinBox, QWidget
+from superqt.utils import signals_blocked
 
 from napari_frtm.engine.sketch.prompts import NOT_IT
 from napari_frtm.errors import FrtmError
@@ -74,6 +75,10 @@ class Sketch(QWidget):  # type: ignore[misc]
     def look(self) -> None:
         """Show everything as it is now."""
         view, sketch = self._around.current, self.sketch
+        with signals_blocked(self.object_id), signals_blocked(self.not_it):
+            self.not_it.setChecked(sketch.object_id == NOT_IT)
+            if sketch.object_id != NOT_IT:
+                self.object_id.setValue(sketch.object_id)
         for button in (self.accept_button, self.give_up_button):
             button.setEnabled(sketch.has_answer)
         if sketch.is_working:
@@ -92,6 +97,7 @@ class Sketch(QWidget):  # type: ignore[misc]
         def do() -> None:
             try:
                 self._open_video()
+                self._choose()
                 does()
             except FrtmError as error:
                 show_warning(str(error))

@@ -215,6 +215,23 @@ def test_other_data_of_the_video_are_looked_at_anew(desk: Desk, qtbot: QtBot, cl
     assert (first != second).any()
 
 
+def test_the_label_of_the_layer_is_that_of_the_dock(desk: Desk) -> None:
+    """Chosen in napari's own controls, or here; erasing strokes is no object."""
+    desk.dock.object_id.setValue(3)
+    desk.dock.strokes_button.click()
+    strokes = desk.dock.sketch.strokes
+    assert strokes.selected_label == 3
+
+    strokes.selected_label = 7
+    assert desk.dock.object_id.value() == desk.dock.sketch.object_id == 7
+    strokes.selected_label = NOT_IT
+    assert desk.dock.not_it.isChecked()
+    strokes.selected_label = 0
+    assert desk.dock.sketch.object_id == NOT_IT
+    desk.dock.not_it.click()
+    assert strokes.selected_label == 7
+
+
 def test_what_cannot_be_is_said(desk: Desk, qtbot: QtBot, messages: list[str]) -> None:
     """Nothing to tidy, a frozen frame, no video."""
     desk.dock.tidy_button.click()

@@ -102,6 +102,7 @@ class SketchView(QObject):  # type: ignore[misc]
             self._add(self.strokes)
             self.strokes.events.paint.connect(self._painted)
             self.strokes.events.set_data.connect(self._redrawn)
+            self.strokes.events.selected_label.connect(self._label_chosen)
         self.strokes.selected_label = self.object_id
         self.strokes.mode = "paint"
         view.viewer.layers.selection.active = self.strokes
@@ -131,7 +132,7 @@ class SketchView(QObject):  # type: ignore[misc]
     def set_object(self, object_id: int) -> None:
         """Let what is drawn next be of an object, or `NOT_IT`."""
         self.object_id = object_id
-        if self.strokes is not None:
+        if self.strokes is not None and self.strokes.selected_label != object_id:
             self.strokes.selected_label = object_id
         for layer in (self.points, self.boxes):
             if layer is not None:
@@ -180,6 +181,12 @@ class SketchView(QObject):  # type: ignore[misc]
 
     def _add(self, layer: Labels | Points | Shapes) -> None:
         self._around.viewer.add_layer(layer)
+
+    def _label_chosen(self, event: Event) -> None:
+        """Follow napari's own choice of the label; 0 erases strokes."""
+        if self.strokes is not None and self.strokes.selected_label > 0:
+            self.set_object(int(self.strokes.selected_label))
+            self.changed.emit()
 
     def _painted(self, event: Event) -> None:
         view = self._view

@@ -10,6 +10,8 @@ loads torch and the network, the second one is measured.
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -63,7 +65,7 @@ class Measurement:
         now = time.perf_counter()
         self.gaps.append(1000 * (now - self._last))
         self._last = now
-        run = self._widget.runner.run
+        run = self._widget.workspace.run
         if run is None or run.newest is None:
             return
         if not self.first:
@@ -74,6 +76,7 @@ class Measurement:
 
 def main() -> None:
     """Run it and print a table."""
+    os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()  # where work on arrays is saved
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--size", default="480x854", help="height x width, pixels")
@@ -97,8 +100,8 @@ def main() -> None:
     measurement = Measurement(widget)
 
     def warmed() -> None:
-        widget.runner.ended.disconnect(warmed)
-        widget.runner.ended.connect(ended)
+        widget.workspace.ended.disconnect(warmed)
+        widget.workspace.ended.connect(ended)
         widget.form.frames.whole.setChecked(True)
         QTimer.singleShot(1000, measurement.start)
 
@@ -121,7 +124,7 @@ def main() -> None:
         viewer.close()
 
     widget.form.frames.span = range(_WARM_UP)
-    widget.runner.ended.connect(warmed)
+    widget.workspace.ended.connect(warmed)
     QTimer.singleShot(2000, widget.start)
     napari.run()
 

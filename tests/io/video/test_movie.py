@@ -323,8 +323,6 @@ def test_a_movie_without_its_end_gives_the_frames_it_has(tmp_path: Path) -> None
 
     movie = open_movie(path)
 
-    with pytest.raises(av.error.InvalidDataError), av.open(str(path)) as container:
-        list(container.decode(video=0))
     assert 10 < len(movie.names) < COUNT
     assert [number(movie.read(i)) for i in range(10)] == list(range(10))
     assert all(movie.read(i).any() for i in range(10, len(movie.names)))

@@ -135,6 +135,8 @@ def test_points_and_boxes(desk: Desk, qtbot: QtBot, clip: Clip) -> None:
     desk.dock.sketch.points.add([[2, 40, 35]])
     found = _answer(desk, qtbot)
     assert jaccard(found == 1, clip.truth[2] == 1) > 0.6
+    assert desk.viewer.layers.selection.active is desk.dock.sketch.points  # for the next one
+    assert "clip masks" not in desk.viewer.layers
 
     desk.dock.object_id.setValue(4)
     desk.dock.boxes_button.click()

@@ -97,15 +97,12 @@ class SketchView(QObject):  # type: ignore[misc]
     def draw_strokes(self) -> None:
         """Let the user draw strokes; raises `FrtmError` if there is no video."""
         view = self._begin()
-        if self.strokes is None:
-            self.strokes = strokes_layer(view)
-            self._add(self.strokes)
-            self.strokes.events.paint.connect(self._painted)
-            self.strokes.events.set_data.connect(self._redrawn)
-            self.strokes.events.selected_label.connect(self._label_chosen)
-        self.strokes.selected_label = self.object_id
-        self.strokes.mode = "paint"
-        view.viewer.layers.selection.active = self.strokes
+        strokes = self._strokes_of(view)
+        if strokes not in view.viewer.layers:
+            self._add(strokes)
+        strokes.selected_label = self.object_id
+        strokes.mode = "paint"
+        view.viewer.layers.selection.active = strokes
 
     def draw_points(self) -> None:
         """Let the user set points; raises `FrtmError` if there is no video."""
@@ -179,6 +176,15 @@ class SketchView(QObject):  # type: ignore[misc]
             self._view = view
         return view
 
+    def _strokes_of(self, view: SessionView) -> Labels:
+        """Return the layer for strokes, which is in no viewer before it is asked for."""
+        if self.strokes is None:
+            self.strokes = strokes_layer(view)
+            self.strokes.events.paint.connect(self._painted)
+            self.strokes.events.set_data.connect(self._redrawn)
+            self.strokes.events.selected_label.connect(self._label_chosen)
+        return self.strokes
+
     def _add(self, layer: Labels | Points | Shapes) -> None:
         self._around.viewer.add_layer(layer)
 
@@ -210,10 +216,8 @@ class SketchView(QObject):  # type: ignore[misc]
         view = self._view
         if view is None:
             return
-        frame, strokes = view.current, self.strokes
-        if strokes is None:
-            strokes = strokes_layer(view)  # nothing is drawn on it
-        prompts = prompts_on(view, frame, strokes, self.points, self.boxes)
+        frame = view.current
+        prompts = prompts_on(view, frame, self._strokes_of(view), self.points, self.boxes)
         if prompts.is_empty:
             self._answers.pop(frame, None)
             self._show()
@@ -261,9 +265,7 @@ class SketchView(QObject):  # type: ignore[misc]
         if labels is None:
             self._preview.remove()
         else:
-            like = view.masks or self.strokes
-            if like is None:
-                like = view.new_masks()
+            like = view.masks or self._strokes_of(view)
             self._preview.show(labels, like, view.viewer.layers)
         if view.masks is not None and self._hides_masks != (labels is not None):
             self._hides_masks = labels is not None
@@ -272,7 +274,6 @@ class SketchView(QObject):  # type: ignore[misc]
 
     def _forget_prompts(self, view: SessionView, frame: int) -> None:
         axes = view.session.source.axes
-        self._ask_soon.stop()
         if self.strokes is not None:
             self.strokes.data[axes.frame_index(frame)] = 0
             with self.strokes.events.set_data.blocker(self._redrawn):

@@ -57,26 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="movie, folder or pattern of images, TIFF, zarr or npy stack; or a session folder, "
         "where the options of its last run hold unless others are given",
     )
-    add(
-        "--mask",
-        action="append",
-        default=[],
-        metavar="[T:]FILE",
-        type=_mask,
-        help="label image of frame T (counted from 0); without T the first frame of the range, "
-        "or the last one going backward; repeat for more frames",
-    )
-    add(
-        "--strokes",
-        action="append",
-        default=[],
-        metavar="[T:]FILE",
-        type=_mask,
-        help="label image of strokes on frame T, from which masks are found: ids on objects, 255 "
-        "on what is none, 0 elsewhere; a mask of the same frame is corrected; repeat for more "
-        "frames",
-    )
-    add("--tidy", action="store_true", help="find the outlines of roughly drawn masks anew")
+    _add_drawn(parser)
     add("--out", type=path, metavar="DIR", help="folder for the masks")
     add(
         "--session",
@@ -113,6 +94,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_outputs(parser)
     add_method_arguments(parser)
+
+
+def _add_drawn(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what to follow."""
+    add = parser.add_argument
+    add(
+        "--mask",
+        action="append",
+        default=[],
+        metavar="[T:]FILE",
+        type=_mask,
+        help="label image of frame T (counted from 0); without T the first frame of the range, "
+        "or the last one going backward; repeat for more frames",
+    )
+    add(
+        "--strokes",
+        action="append",
+        default=[],
+        metavar="[T:]FILE",
+        type=_mask,
+        help="label image of strokes on frame T, from which masks are found: ids on objects, 255 "
+        "on what is none, 0 elsewhere; a mask of the same frame is corrected; repeat for more "
+        "frames",
+    )
+    add("--tidy", action="store_true", help="find the outlines of roughly drawn masks anew")
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -178,6 +184,7 @@ def _begin(options: argparse.Namespace) -> None:
             "Give what to follow: --mask FILE, a label image of the first frame, or --strokes FILE."
         )
     video = open_video(options.video)
+    video = replace(video, contrast=options.contrast or video.contrast)
     length, height, width = video.frames.shape[:3]
     span = absolute_span(options.span, length)
     direction = Direction(options.direction or Direction.FORWARD)
@@ -189,7 +196,7 @@ def _begin(options: argparse.Namespace) -> None:
     out = options.out
     job = Job(
         source=options.video,
-        video=replace(video, contrast=options.contrast or video.contrast),
+        video=video,
         request=Request(
             frames=video.frames,
             keyframes=annotations,
@@ -198,7 +205,7 @@ def _begin(options: argparse.Namespace) -> None:
             settings=settings,
             span=span,
             scope=Scope.RANGE,
-            contrast=options.contrast or video.contrast,
+            contrast=video.contrast,
         ),
         session=_place(options),
         masks=None if out is None else MaskFiles.of(out, video.names, outputs, largest),
@@ -222,7 +229,8 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
     settings = method_settings(options, earlier.settings if earlier else None)
     if options.direction:
         settings = replace(settings, direction=Direction(options.direction))
-    annotations = _drawn(options, video, whole, settings, store)
+    contrast = options.contrast or (earlier.contrast if earlier else video.contrast)
+    annotations = _drawn(options, replace(video, contrast=contrast), whole, settings, store)
     largest = max((int(labels.max()) for labels in annotations.values()), default=0)
     if options.resume:
         if earlier is None:
@@ -273,9 +281,7 @@ def _drawn(
         return {} if options.tidy else {t: m for t, m in masks.items() if t not in strokes}
     known = {t: store.labels(t) for t in strokes if store is not None and t not in masks}
     known = {t: labels for t, labels in known.items() if labels.any()}
-    contrast = options.contrast or video.contrast
-    seen = replace(video, contrast=contrast)
-    found = sketched(strokes, {**known, **masks}, seen, settings, tidy=options.tidy)
+    found = sketched(strokes, {**known, **masks}, video, settings, tidy=options.tidy)
     return {t: found[t] for t in sorted({*masks, *strokes})}
 
 

@@ -2,8 +2,8 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/sketch_tour.py [--out docs/images]
 
-Two strokes are drawn on the fish in the middle of the bundled clip, one on the stones; what is
-found is compared with the truth, accepted, and corrected on the next frame.
+A stroke is drawn on the fish in the middle of the bundled clip, and one on what is wrongly taken
+for it; what is found is compared with the truth, and accepted.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_frtm.config import preset
-from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.run.job import Job
 from napari_frtm.plugin.run.preload import prepare_for_torch, without_collection
 from napari_frtm.session.run.carry_out import NetworkCache
@@ -101,7 +100,7 @@ class Sketching(QObject):  # type: ignore[misc]
         super().__init__()
         self._next: Question | None = None
         self._job: Job | None = None
-        self._eye = _Eye()
+        self._kept = _FrameSketch()
 
     @property
     def is_working(self) -> bool:
@@ -128,7 +127,7 @@ class Sketching(QObject):  # type: ignore[misc]
         self._job.yielded.connect(self._take)
         self._job.failed.connect(self.failed)
         self._job.ended.connect(self._end)
-        self._job.start(self._eye.answer, question)
+        self._job.start(self._kept.answer, question)
         self.changed.emit()
 
     def _take(self, answer: Answer) -> None:
@@ -142,8 +141,8 @@ class Sketching(QObject):  # type: ignore[misc]
             self.changed.emit()
 
 
-class _Eye:
-    """Has seen one frame, whose features it keeps; for one thread at a time."""
+class _FrameSketch:
+    """Keeps the sketch of the frame that was asked about last; for one thread at a time."""
 
     def __init__(self) -> None:
         self._networks = NetworkCache()
@@ -152,19 +151,16 @@ class _Eye:
 
     def answer(self, question: Question) -> Generator[Answer, None, None]:
         """Yield the answer."""
-        sketch = self._look(question)
+        sketch = self._of(question)
         begun = perf_counter()
         if question.prompts is not None:
             labels = sketch.masks(question.prompts, question.before)
-        elif question.before is not None:
-            labels = sketch.tidied(question.before)
         else:
-            raise FrtmError(
-                f"Frame {question.frame} has no masks to tidy. Draw them roughly first."
-            )
+            assert question.before is not None
+            labels = sketch.tidied(question.before)
         yield Answer(question, labels, perf_counter() - begun)
 
-    def _look(self, question: Question) -> Sketch:
+    def _of(self, question: Question) -> Sketch:
         """Return the sketch of the frame; loads torch and the network if need be."""
         if self._sketch is not None and question.is_of_same_picture(self._seen):
             return self._sketch

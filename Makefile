@@ -11,7 +11,7 @@ SMOKE := tests/test_package.py tests/cli/test_info.py tests/cli/test_segment.py 
 	tests/io/weights tests/io/test_atomic.py tests/io/test_labels.py tests/io/video \
 	tests/plugin/test_manifest.py tests/plugin/test_preferences.py tests/plugin/docks/propagate
 
-.PHONY: demo test test-pyside test-lowest fuzz check lint gpu-check clean
+.PHONY: demo test test-pyside test-lowest fuzz check lint gpu-check docs clean
 
 demo: $(GROUP)-run  ## follow the object of the bundled clip; results in demo_output/
 	$(BIN)/napari-frtm demo
@@ -41,6 +41,9 @@ lint: $(GROUP)-dev  ## style, types, layers
 
 check: lint test test-pyside  ## all that has to pass
 
+docs: $(GROUP)-docs  ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 gpu-check: $(GROUP)-dev  ## all that needs a GPU, as a report with the name of the card
 	$(BIN)/python scripts/gpu_check.py --out gpu_report
 
@@ -57,6 +60,10 @@ $(GROUP)-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@ $(GROUP)-run
 
+$(GROUP)-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable . --group docs
+	touch $@ $(GROUP)-run
+
 $(LOWEST)/.installed: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'The lowest versions are those for Python 3.11; set PYTHON=python3.11.')"
 	$(PYTHON) -m venv .venv-lowest
@@ -66,4 +73,4 @@ $(LOWEST)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lowest demo_output gpu_report build dist
+	rm -rf .venv .venv-lowest demo_output gpu_report build dist site

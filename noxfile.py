@@ -44,6 +44,13 @@ def tests(session: nox.Session, qt: str) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site; a warning is an error."""
+    _install(session, "docs")
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session(python=PYTHONS[0])
 def build(session: nox.Session) -> None:
     """Make a wheel and a source distribution; install each by itself, and try it."""
     session.install("build", "twine")

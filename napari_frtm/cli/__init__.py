@@ -37,7 +37,7 @@ FAILED, INTERRUPTED = 1, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 (failed), 2 (wrong usage), 130 (interrupted)."""
     with lasting_stderr():
-        return _run(_parser().parse_args(arguments))
+        return _run(command_parser().parse_args(arguments))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -80,7 +80,8 @@ def _failure(reason: object, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="napari-frtm",
         description="Follow painted objects through a video (FRTM, CVPR 2020).",

@@ -16,6 +16,7 @@ _CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
+    """Files and headings that pages refer to are there."""
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         if target.startswith(("https://", "http://")):
             continue
@@ -27,6 +28,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_in_the_menu() -> None:
+    """No page is left out of the site."""
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     missing = [p.name for p in (ROOT / "docs").glob("*.md") if f" {p.name}\n" not in menu]
     assert not missing
@@ -35,6 +37,7 @@ def test_every_page_is_in_the_menu() -> None:
 def test_the_tutorial_in_python_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The page about Python says what works."""
     for name in ("roto.mp4", "roto_mask.png"):
         shutil.copy(ROOT / "sample_data" / name, tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.export import export
 from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.session.folder import SessionFolder
+from napari_frtm.io.session.section import kept_section
 from napari_frtm.session.run.carry_out import carry_out
 from napari_frtm.session.run.recording import enter_keyframes, nothing_to_follow, record
 from napari_frtm.session.run.request import Advanced, Started
@@ -95,7 +96,7 @@ def exported(task: Task, wanted: Export, *, remade: bool) -> Iterator[ClipProgre
     done.unlink(missing_ok=True)
     source = open_masks(task.session)
     if source.video is None and task.clip.video is not None:
-        source = source.of_video(task.clip.video)
+        source = source.of_video(task.clip.video, task.clip.section)
     for step in export(source, settings):
         yield ClipProgress(step.done, step.total, step=f"{wanted.format}: {step.step.lower()}")
     done.touch()
@@ -112,7 +113,7 @@ def _follow(
     assert isinstance(started, Started)
     if not task.is_part and (reason := nothing_to_follow(request, started)):
         raise FrtmError(f"{reason} Choose another direction, or extend the frames.")
-    kept: dict[str, Any] = {KEY: {"key": work.key}}
+    kept: dict[str, Any] = {KEY: {"key": work.key}, **kept_section(work.video.section)}
     begin(task, work, kept)
     next(events)
     record(request, started, kept, continues=work.continues)

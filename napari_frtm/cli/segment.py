@@ -9,6 +9,7 @@ for example:
   napari-frtm segment cells.tif --mask first.tif --out masks --range 10:60 --scores
   napari-frtm segment clip.mp4 --mask first.png --out masks --overlay masks/overlay.mp4
   napari-frtm segment clip.mp4 --strokes strokes.png --out masks
+  napari-frtm segment stack.tif --channel 1 --plane max --mask first.tif --out masks
   napari-frtm segment masks/clip.frtm --resume
   napari-frtm segment masks/clip.frtm --mask 40:fixed.png --from-here 40
 """
@@ -28,6 +29,12 @@ from napari_frtm.cli.run.job import Job
 from napari_frtm.cli.run.protection import protect
 from napari_frtm.cli.run.reopen import check_same, mask_files, request_on
 from napari_frtm.cli.run.sketched import sketched
+from napari_frtm.cli.source import (
+    add_source_arguments,
+    check_section,
+    chosen_section,
+    threshold,
+)
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import SessionFolder, is_session
@@ -93,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "if LOW is negative, write --contrast=LOW:HIGH",
     )
     _add_outputs(parser)
+    add_source_arguments(parser)
     add_method_arguments(parser)
 
 
@@ -119,6 +127,13 @@ def _add_drawn(parser: argparse.ArgumentParser) -> None:
         "frames",
     )
     add("--tidy", action="store_true", help="find the outlines of roughly drawn masks anew")
+    add(
+        "--mask-threshold",
+        type=threshold,
+        metavar="SHARE",
+        help="of antialiased or soft masks of one object: from which part of full strength, above "
+        "0 and up to 1, a pixel belongs to it (default: such masks are refused)",
+    )
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -183,7 +198,7 @@ def _begin(options: argparse.Namespace) -> None:
         raise FrtmError(
             "Give what to follow: --mask FILE, a label image of the first frame, or --strokes FILE."
         )
-    video = open_video(options.video)
+    video = open_video(options.video, chosen_section(options))
     video = replace(video, contrast=options.contrast or video.contrast)
     length, height, width = video.frames.shape[:3]
     span = absolute_span(options.span, length)
@@ -223,6 +238,7 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
     assert store.folder is not None
     given = None if is_session(options.video) else options.video
     source, video = open_source(store.folder, given)
+    check_section(options, video.section)
     earlier = earlier_run(store.folder)
     span = None if options.span is None else absolute_span(options.span, store.size[0])
     whole = span or range(store.size[0])
@@ -275,7 +291,7 @@ def _drawn(
 
     A run that goes on has found them before: there, strokes count as given.
     """
-    masks = read_drawn(options.mask, video, span, settings.direction)
+    masks = read_drawn(options.mask, video, span, settings.direction, options.mask_threshold)
     strokes = read_drawn(options.strokes, video, span, settings.direction)
     if options.resume:
         return {} if options.tidy else {t: m for t, m in masks.items() if t not in strokes}

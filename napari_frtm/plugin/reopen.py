@@ -11,6 +11,8 @@ from qtpy.QtCore import QTimer
 
 from napari_frtm.io.session.folder import SessionError
 from napari_frtm.io.session.identity import load_header
+from napari_frtm.io.session.section import KEY, section_of
+from napari_frtm.plugin.source.files import read_video
 from napari_frtm.plugin.source.video import SESSION
 from napari_frtm.plugin.view.workspace_view import workspace_view
 
@@ -39,7 +41,7 @@ def read_session(path: str | Path, find_reader: Callable[[str], Read | None]) ->
     SessionError
         If the folder is damaged, or its video is not where it was.
     """
-    video, _ = load_header(Path(path))
+    video, settings = load_header(Path(path))
     if video.source is None or not Path(video.source).exists():
         raise SessionError(
             f"The video of {path}, {video.source}, is not there any more. Put it back; or open it "
@@ -48,7 +50,10 @@ def read_session(path: str | Path, find_reader: Callable[[str], Read | None]) ->
     read = find_reader(video.source)
     if read is None:
         raise SessionError(f"The video of {path}, {video.source}, cannot be opened by FRTM.")
-    layers = read(video.source)
+    if settings.get(KEY):  # begun without napari
+        layers = read_video(video.source, section_of(settings, Path(video.source)))
+    else:
+        layers = read(video.source)
     return [(data, _with_session(options, Path(path)), kind) for data, options, kind in layers]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_frtm.io.session.files import SessionError
 from napari_frtm.io.session.identity import VideoIdentity, is_there
+from napari_frtm.io.session.section import section_of
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.session.run.coverage import Scope
 from napari_frtm.session.run.provenance import last_run, settings_of
@@ -89,15 +90,9 @@ def open_source(folder: SessionFolder, given: Path | None) -> tuple[Path, Video]
             f"The video of {folder.path}, {source}, is not there any more. Put it back, or give "
             f"its new place: napari-frtm segment VIDEO --session {folder.path} --resume."
         )
-    video = open_video(source)
+    video = open_video(source, section_of(folder.settings, source))
     if VideoIdentity.of(video.frames, None).digest == folder.video.digest:
         return source, video
-    axes = folder.settings.get("axes") or {}
-    if axes.get("extra") is not None:
-        raise SessionError(
-            f"{folder.path} is about one channel, plane or projection of {source.name}. Go on with "
-            "it in napari."
-        )
     raise SessionError(
         f"{source} is not the video of {folder.path}: size or pixels differ. Bring back the video "
         "of before, or begin a new session."

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_frtm.cli import main
+from napari_frtm.io.export.opening import open_masks
+from napari_frtm.io.labels import write_labels
 from napari_frtm.io.video.movies.movie import Movie
 from napari_frtm.plugin.preferences import Preferences
 from napari_frtm.plugin.source.axes import VideoAxes
@@ -170,3 +173,59 @@ def test_a_video_opens_at_its_first_frame(
     viewer.dims.set_point(0, 7)
     assert shown[-1] == 7
     assert read[-1] == 7
+
+
+def test_a_session_of_a_channel_from_the_command_line(
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot, tmp_path: Path
+) -> None:
+    """It opens with that channel, in the size that the file says."""
+    pixels = np.random.default_rng(0).integers(0, 99, (4, 2, 64, 96), np.uint16)
+    stack, mask = tmp_path / "cells.tif", tmp_path / "mask.png"
+    spacing = {"axes": "TCYX", "unit": "um"}
+    tifffile.imwrite(stack, pixels, imagej=True, metadata=spacing, resolution=(4, 4))
+    labels = np.zeros((64, 96), np.uint8)
+    labels[10:40, 10:40] = 1
+    write_labels(mask, labels)
+    out = tmp_path / "out"
+    variant = ("--variant", "d-only-no-update", "--short-side", "48")
+    given = ("--mask", str(mask), "--out", str(out), "--channel", "1")
+    assert main(["segment", str(stack), *given, *variant]) == 0
+    viewer = make_napari_viewer()
+    (video,) = viewer.open(str(out / "cells.frtm"), plugin="napari-frtm")
+    shown = workspace_view(viewer)
+
+    def filled() -> bool:
+        return shown.current is not None and shown.current.session.store.timeline.filled.all()
+
+    qtbot.waitUntil(filled, timeout=5000)
+    assert (np.asarray(video.data[2]) == pixels[2, 1]).all()
+    assert np.allclose(video.scale, (1, 0.25, 0.25))
+    assert shown.current is not None
+    assert (shown.current.session.store.labels(0) == labels).all()
+
+
+def test_a_channel_begun_in_napari_goes_on_without_it(
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot, tmp_path: Path
+) -> None:
+    """The command line reads the same channel of the stack."""
+    pixels = np.random.default_rng(0).integers(0, 99, (4, 2, 64, 96), np.uint16)
+    stack = tmp_path / "cells.tif"
+    tifffile.imwrite(stack, pixels, imagej=True, metadata={"axes": "TCYX"})
+    viewer = make_napari_viewer()
+    (video,) = viewer.open(str(stack), plugin="napari-frtm")
+    view = workspace_view(viewer).open(video, VideoAxes(0, 1, 1, 4))
+    workspace_view(viewer).workspace.save(view.session)
+    qtbot.waitUntil(lambda: view.session.store.folder is not None, timeout=5000)
+    labels = np.zeros((64, 96), np.uint8)
+    labels[10:40, 10:40] = 1
+    view.session.store.put(0, labels)
+    view.session.keyframes.make(0)
+    folder = view.session.store.folder
+    assert folder is not None
+    view.session.save_settings()
+    viewer.layers.clear()
+    variant = ("--variant", "d-only-no-update", "--short-side", "48")
+    assert main(["segment", str(folder.path), "--from-here", "0", *variant]) == 0
+    masks = open_masks(folder.path)
+    assert (masks.image(3) == pixels[3, 1]).all()
+    assert all(np.asarray(masks.masks[t]).any() for t in range(4))

@@ -15,6 +15,7 @@ from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.files import KeyframeFiles, load_timeline, reading
 from napari_frtm.io.session.identity import is_session, load_header
 from napari_frtm.io.session.objects import load_objects
+from napari_frtm.io.session.section import section_of
 from napari_frtm.io.video.images.numbering import find_images, is_pattern
 from napari_frtm.io.video.stacks.pixel_size import PixelSize
 from napari_frtm.io.video.stacks.stack import is_stack
@@ -54,7 +55,7 @@ def open_masks(path: str | Path) -> MaskSource:
 
 
 def _open_session(path: Path) -> MaskSource:
-    video, _ = load_header(path)
+    video, settings = load_header(path)
     keyframes, complete = KeyframeFiles(path / "keyframes").load(video.shape)
     timeline = load_timeline(path / "timeline.npz", video.shape[0])
     timeline.keyframes = set(keyframes)
@@ -79,10 +80,11 @@ def _open_session(path: Path) -> MaskSource:
     if tuple(source.masks.shape) != video.shape:
         raise LabelsError(f"The masks in {path} are not of its video of {video.shape}. {_DAMAGED}")
     if video.source is not None and Path(video.source).exists():
+        file = Path(video.source)
         try:
-            return source.of_video(Path(video.source))
-        except FrtmError:  # of one channel or plane, or changed since: hard masks do without
-            return replace(source, video_path=Path(video.source))
+            return source.of_video(file, section_of(settings, file))
+        except FrtmError:  # channels in colour, or changed since: hard masks do without
+            return replace(source, video_path=file)
     return source
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.session.objects import SessionObject
     from napari_frtm.io.video.opening import Video
+    from napari_frtm.io.video.stacks.stack_frames import Section
     from napari_frtm.timeline import Timeline
     from napari_frtm.types import Frames, Labels
 
@@ -114,15 +115,15 @@ class MaskSource:
             )
         return np.asarray(self.video.frames[index])
 
-    def of_video(self, path: Path) -> MaskSource:
-        """Return the same masks with a video from a file.
+    def of_video(self, path: Path, section: Section | None = None) -> MaskSource:
+        """Return the same masks with a video from a file, or a section of a stack.
 
         Raises
         ------
         VideoError
             If it cannot be opened, or its frames are of another size or number.
         """
-        video = open_video(path)
+        video = open_video(path, section)
         if tuple(video.frames.shape[:3]) != (self.length, *self.size):
             raise VideoError(
                 f"{path.name} has {_described(video.frames.shape)}, but the masks are "

@@ -59,6 +59,8 @@ class Video:
         What the user should know: images left out, numbers missing. They are logged, too.
     pixel_aspect : float
         Width of a pixel over its height, to be shown with; frames are as stored.
+    section : Section or None
+        The channel, plane or projection of a stack that it is, where that was chosen.
     """
 
     frames: da.Array
@@ -68,6 +70,7 @@ class Video:
     axes: tuple[str, ...]
     remarks: tuple[str, ...] = ()
     pixel_aspect: float = 1.0
+    section: Section | None = None
 
 
 def open_video(path: str | Path, section: Section | None = None) -> Video:
@@ -109,6 +112,7 @@ def open_video(path: str | Path, section: Section | None = None) -> Video:
         axes=("t", "y", "x", "c")[: len(source.shape)],
         remarks=source.remarks,
         pixel_aspect=getattr(source, "pixel_aspect", 1.0),
+        section=section or None,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_frtm.io.video.stacks.stack import Stack
+    from napari_frtm.io.video.stacks.stack_frames import Section
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 Read: TypeAlias = "Callable[[str], list[LayerData]]"
@@ -25,15 +26,22 @@ def find_reader(path: str | Path) -> Read | None:
     return next((read for opens, read in _READERS if opens(path)), None)
 
 
-def read_video(path: str | Path) -> list[LayerData]:
+def read_video(path: str | Path, section: Section | None = None) -> list[LayerData]:
     """Return a video as one lazy Image layer.
+
+    Parameters
+    ----------
+    path : path
+        File, folder or pattern.
+    section : Section, optional
+        Channel, plane or projection of a stack; with its lengths of a pixel.
 
     Raises
     ------
     VideoError
         If it cannot be opened.
     """
-    video = open_video(path)
+    video = open_video(path, section)
     rgb = video.frames.ndim == 4
     options: dict[str, Any] = {
         "name": Path(path).stem,
@@ -48,6 +56,11 @@ def read_video(path: str | Path) -> list[LayerData]:
     }
     if not rgb and video.frames.dtype != np.uint8:
         options["contrast_limits"] = video.contrast
+    if section is not None:
+        sizes = open_stack(Path(path)).pixel_size.lengths
+        lengths = [sizes.get(axis, (1.0, "pixel")) for axis in video.axes[:3]]
+        options["scale"] = [length for length, _ in lengths]
+        options["units"] = [unit for _, unit in lengths]
     return [(video.frames, options, "image")]
 
 

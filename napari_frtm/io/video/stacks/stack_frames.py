@@ -46,6 +46,10 @@ class Section:
             known = ", ".join(PROJECTIONS)
             raise ValueError(f"plane must be a number or one of {known}, got {self.plane!r}.")
 
+    def __bool__(self) -> bool:
+        """Whether anything is chosen."""
+        return (self.axes, self.channel, self.plane) != (None, None, None)
+
 
 class StackFrames:
     """Frames of a TIFF, zarr or NumPy file, read one by one.

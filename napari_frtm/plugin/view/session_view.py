@@ -93,6 +93,11 @@ class SessionView(QObject):  # type: ignore[misc]
         return viewer
 
     @property
+    def results(self) -> tuple[Layer, ...]:
+        """The layers that show what is known of the video."""
+        return tuple(self._shown)
+
+    @property
     def current(self) -> int:
         """The frame that is displayed."""
         axes = self.session.source.axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -13,18 +14,22 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import is_session
 from napari_frtm.io.session.identity import load_header
 from napari_frtm.plugin.source.axes import VideoAxes
-from napari_frtm.plugin.source.video import folder_of, video_source
+from napari_frtm.plugin.source.video import SESSION, folder_of, video_source
 from napari_frtm.plugin.view.painted_layer import LabelsInput
 from napari_frtm.plugin.view.result_layers import load_for_labels
 from napari_frtm.plugin.view.session_view import SessionView
 from napari_frtm.plugin.work.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.layers import Image, Labels, Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_frtm.plugin.work.session import Session
+
+_DRAWN = 300  # milliseconds after which a brush that was put away is not in the picture any more
 
 _OF_VIEWERS: WeakKeyDictionary[Viewer, WorkspaceView] = WeakKeyDictionary()
 
@@ -54,6 +59,7 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         self.workspace.trouble.connect(show_error)
         self.workspace.taken_up.connect(self._say_taken_up)
         self.workspace.started.connect(self._bring_back)
+        self.workspace.sending.returned.connect(self._take_back)
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.current_step.connect(self._moved)
         window = getattr(getattr(viewer, "window", None), "_qt_window", None)
@@ -120,6 +126,56 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         except FrtmError as error:
             show_error(str(error))
             return None
+
+    def hand_over(self, view: SessionView) -> Path:
+        """Save a session and let go of it, so that other processes can work on it.
+
+        Its video stays; its other layers come back with `resume`.
+
+        Returns
+        -------
+        Path
+            Its folder.
+
+        Raises
+        ------
+        FrtmError
+            If it is not saved, or cannot be, or is being worked on.
+        """
+        session = view.session
+        folder = session.store.folder
+        if folder is None:
+            raise FrtmError(
+                f"The work on '{session.source.name}' is not saved in a folder, where other "
+                "processes could find it. Choose one: Advanced, Save in."
+            )
+        if self.workspace.is_busy or self.workspace.is_opening:
+            raise FrtmError("Masks are still being changed. Try again in a moment.")
+        session.announce()
+        session.save_settings()
+        if reason := session.store.saver.flush():
+            raise FrtmError(reason)
+        view.video.metadata[SESSION] = str(folder.path)
+        results = view.results
+        self.workspace.end(session)
+        self._views.pop(session).close()
+        for layer in results:
+            layer.mode = "pan_zoom"
+        # napari 0.9 crashes while it draws, if a layer goes before its brush has left the picture
+        QTimer.singleShot(_DRAWN, partial(self._remove, results))
+        return folder.path
+
+    def _remove(self, layers: tuple[Layer, ...]) -> None:
+        viewer = self._viewer()
+        for layer in layers:
+            if viewer is not None and layer in viewer.layers:
+                viewer.layers.remove(layer)
+
+    def _take_back(self, folder: Path) -> None:
+        """Show a session again that was handed over, if its video is still there."""
+        for layer in self.viewer.layers:
+            if layer.metadata.get(SESSION) == str(folder):
+                self.resume(layer)
 
     def labels_input(self, session: Session, layer: Labels) -> LabelsInput:
         """Return what is known of a Labels layer that a session learns from."""

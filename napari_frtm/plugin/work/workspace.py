@@ -10,6 +10,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import is_session
 from napari_frtm.plugin.run.job import Job
 from napari_frtm.plugin.run.prepare import Prepared, prepare
+from napari_frtm.plugin.work.sending import Sending
 from napari_frtm.plugin.work.session import Session
 from napari_frtm.plugin.work.sketching import Sketching
 from napari_frtm.session.run.carry_out import NetworkCache
@@ -44,6 +45,8 @@ class Workspace(QObject):  # type: ignore[misc]
         The export or measurement under way.
     sketching : Sketching
         Finds masks of single frames from strokes; what it finds is nobody's until it is accepted.
+    sending : Sending
+        Lets other processes work on sessions that were handed over.
     changed : Signal
         There are other sessions, or another one is current.
     session_changed : Signal
@@ -77,6 +80,8 @@ class Workspace(QObject):  # type: ignore[misc]
         self.exporting: Exporting | None = None
         self.sketching = Sketching()
         self.sketching.failed.connect(self.trouble)
+        self.sending = Sending()
+        self.sending.failed.connect(self.trouble)
         self._opening: dict[Session, Job] = {}
         self._next_folder: dict[Session, Path] = {}  # to save in, once that is done
         self._looked: set[Session] = set()  # sessions whose earlier work was looked for
@@ -231,7 +236,8 @@ class Workspace(QObject):  # type: ignore[misc]
         """End everything; waits for the frames that are being computed."""
         under_way = self.run, self.changing, self.exporting
         running = self._opening or any(work is not None for work in under_way)
-        running = running or self.sketching.is_working
+        running = running or self.sketching.is_working or self.sending.is_running
+        self.sending.stop()
         self.sketching.forget()
         if self.exporting is not None:
             self.exporting.cancel()

@@ -13,6 +13,7 @@ from napari_frtm.plugin import keys
 from napari_frtm.plugin.docks.propagate.form import PropagateForm, Way
 from napari_frtm.plugin.docks.propagate.run_panel import RunPanel
 from napari_frtm.plugin.docks.scrolling import scrollable
+from napari_frtm.plugin.run.batch_process import Sent
 from napari_frtm.plugin.source import layers
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.running import Run
@@ -93,6 +94,14 @@ class Propagate(QWidget):  # type: ignore[misc]
         """Go on with a run that was broken off."""
         self.start(continues=True)
 
+    def send(self) -> None:
+        """Hand the video over to worker processes; a message says why if it cannot be."""
+        try:
+            self._send()
+        except FrtmError as error:
+            show_error(str(error))
+            self.panel.status.setText(str(error))
+
     def new_masks(self) -> None:
         """Add a layer to paint the objects on, or select the one there is."""
         view = self._shown
@@ -139,6 +148,32 @@ class Propagate(QWidget):  # type: ignore[misc]
             imported=read,
         )
         self.workspace.start(run)
+
+    def _send(self) -> None:
+        form, sending = self.form, self.workspace.sending
+        sending.check()
+        video, labels = form.video.layer, form.labels.layer
+        if video is None:
+            raise FrtmError(form.missing)
+        view = self._view.open(video, form.axes.axes)
+        session, settings = view.session, form.settings
+        if labels is not None and self._view.labels_input(session, labels).unread(view.current):
+            raise FrtmError(
+                f"What is painted on '{labels.name}' was not read yet. Press Start, then Cancel; "
+                "or paint on the masks layer."
+            )
+        if not session.store.keyframes:
+            raise FrtmError(form.missing or "Paint the objects on one frame.")
+        if form.way is Way.FRAME or settings.objects is not None:
+            raise FrtmError(
+                "A batch follows all objects through the whole range. Choose a direction, and "
+                "leave the objects empty."
+            )
+        session.form = form.state()
+        span, contrast = session.span, session.source.contrast
+        folder = self._view.hand_over(view)
+        sending.send(Sent(session=folder, settings=settings, span=span, contrast=contrast))
+        self.panel.status.setText(f"'{video.name}' was sent. The dock Batch shows how far it is.")
 
     def _choose_video(self) -> None:
         """Let the video of the form be the current one; its work is taken up."""
@@ -288,6 +323,7 @@ class Propagate(QWidget):  # type: ignore[misc]
         panel.continue_button.clicked.connect(self.go_on)
         panel.pause_button.clicked.connect(self.toggle_pause)
         panel.cancel_button.clicked.connect(self.cancel)
+        panel.send_button.clicked.connect(self.send)
         form.changed.connect(self._show_status)
         form.video_changed.connect(self._choose_video)
         form.frames.changed.connect(self._share_span)

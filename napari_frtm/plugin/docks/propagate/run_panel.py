@@ -26,16 +26,23 @@ class RunPanel(QWidget):  # type: ignore[misc]
         self.continue_button = QPushButton("Continue unfinished run")
         self.pause_button = QPushButton("Pause")
         self.cancel_button = QPushButton("Cancel")
+        self.send_button = QPushButton("Send to batch")
         self.bar = QProgressBar()
         self.progress_text = QLabel()
         self.status = QLabel()
+        self._beginning = (
+            self.start_button,
+            self.here_button,
+            self.continue_button,
+            self.send_button,
+        )
         self._lay_out()
         self._describe()
         self.show_idle(unfinished=False)
 
     def show_idle(self, *, unfinished: bool) -> None:
         """Offer to start, or to go on with a run that was broken off."""
-        for button in (self.start_button, self.here_button, self.continue_button):
+        for button in self._beginning:
             button.setEnabled(True)
         self.continue_button.setVisible(unfinished)
         self.pause_button.setEnabled(False)
@@ -46,7 +53,7 @@ class RunPanel(QWidget):  # type: ignore[misc]
 
     def show_busy(self) -> None:
         """Offer to pause and to stop, from the moment that a run begins."""
-        for button in (self.start_button, self.here_button, self.continue_button):
+        for button in self._beginning:
             button.setEnabled(False)
         self.pause_button.setEnabled(True)
         self.cancel_button.setEnabled(True)
@@ -94,6 +101,7 @@ class RunPanel(QWidget):  # type: ignore[misc]
         buttons.addWidget(self.pause_button, 1, 0)
         buttons.addWidget(self.cancel_button, 1, 1)
         buttons.addWidget(self.continue_button, 2, 0, 1, 2)
+        buttons.addWidget(self.send_button, 3, 0, 1, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
@@ -112,6 +120,10 @@ class RunPanel(QWidget):  # type: ignore[misc]
         self.pause_button.setToolTip("Wait after the current frames, and go on later. (S)")
         self.cancel_button.setToolTip("Stop; the frames that are finished stay. (Q)")
         self.continue_button.setToolTip("Go on with the run that was broken off.")
+        self.send_button.setToolTip(
+            "Let other processes do it, while you work on other videos; the masks come back when "
+            "they are done. The dock Batch shows how far they are."
+        )
 
 
 def _memory() -> str:

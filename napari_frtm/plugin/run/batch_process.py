@@ -1,0 +1,184 @@
+"""Sessions followed by ``napari-frtm batch`` in a process of its own, and what it says of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from napari_frtm.errors import FrtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from typing import TextIO
+
+    from napari_frtm.session.run.request import Settings
+
+_GRACE = 30.0  # seconds that workers get to save where they stand
+_LOOK = 0.1  # seconds between two looks at what it says
+_INTERRUPT = signal.SIGINT if os.name == "posix" else getattr(signal, "CTRL_BREAK_EVENT", 0)
+_APART: dict[str, Any] = (
+    {"start_new_session": True}
+    if os.name == "posix"
+    else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+)
+"""A key that interrupts napari's terminal does not reach the batch; it is told when to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A session on its way.
+
+    Attributes
+    ----------
+    session : Path
+        Its folder.
+    settings : Settings
+        How to follow.
+    span : range
+        The frames to fill.
+    contrast : tuple of float or None
+        Intensities that count as black and white.
+    state : str
+        ``waiting``, ``running``, ``done``, ``failed`` or ``stopped``.
+    done, total : int
+        Frames; 0 if not known yet.
+    confidence : float or None
+        Mean of that of the worst object.
+    reason : str
+        Why it failed.
+    """
+
+    session: Path
+    settings: Settings
+    span: range
+    contrast: tuple[float, float] | None = None
+    state: str = "waiting"
+    done: int = 0
+    total: int = 0
+    confidence: float | None = None
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of its video."""
+        return self.session.stem
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be done."""
+        return self.state in ("waiting", "running")
+
+
+def clip_names(sessions: list[Path]) -> dict[Path, str]:
+    """Return a name for each session that no other one has."""
+    names: dict[Path, str] = {}
+    for path in sessions:
+        name, number = path.stem, 1
+        while name.casefold() in {known.casefold() for known in names.values()}:
+            number += 1
+            name = f"{path.stem}-{number}"
+        names[path] = name
+    return names
+
+
+def job_text(sent: list[Sent]) -> str:
+    """Return the job file of some sessions, without where results go."""
+    names = clip_names([each.session for each in sent])
+    return "\n".join(_clip(each, names[each.session]) for each in sent)
+
+
+def _clip(sent: Sent, name: str) -> str:
+    """Return the table of a clip; texts in JSON are texts in TOML."""
+    settings, config = sent.settings, sent.settings.config
+    chosen: dict[str, object] = {
+        "preset": settings.preset or None,
+        "variant": str(config.variant),
+        "checkpoint": None if settings.checkpoint is None else str(settings.checkpoint),
+        "backbone_weights": _text(settings.backbone_weights),
+        "device": settings.device,
+        "short_side": config.short_side,
+        "local": config.locality is not None,
+        "seed": config.seed,
+        "direction": str(settings.direction),
+        "soft": settings.soft,
+    }
+    clip: dict[str, object] = {
+        "name": name,
+        "session": str(sent.session.absolute()),
+        "frames": [sent.span.start, sent.span.stop],
+        "contrast": None if sent.contrast is None else [float(each) for each in sent.contrast],
+    }
+    lines = ["[[clips]]", *_lines(clip), "[clips.settings]", *_lines(chosen), ""]
+    return "\n".join(lines)
+
+
+def _lines(table: Mapping[str, object]) -> list[str]:
+    return [f"{key} = {json.dumps(value)}" for key, value in table.items() if value is not None]
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def followed(text: str, where: list[str]) -> Generator[dict[str, Any] | None, None, None]:
+    """Run a batch in a process of its own; yield what it says, and None while it says nothing.
+
+    Raises
+    ------
+    FrtmError
+        If it fails as a whole; clips that fail are told in its lines.
+    """
+    with TemporaryDirectory(prefix="napari-frtm-") as folder:
+        job, said, errors = (Path(folder) / name for name in ("job.toml", "out", "err"))
+        job.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "napari_frtm", "batch", str(job), "--json"]
+        with said.open("wb") as out, errors.open("wb") as err:
+            process = subprocess.Popen([*command, *where], stdout=out, stderr=err, **_APART)
+            try:
+                with said.open(encoding="utf-8") as lines:
+                    yield from _lines_of(process, lines)
+            finally:
+                _stop(process)
+        if process.returncode not in (0, -signal.SIGINT) and not said.stat().st_size:
+            last = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            reason = last[-1].removeprefix("napari-frtm: ") if last else "it said nothing."
+            raise FrtmError(f"The batch failed: {reason}")
+
+
+def _lines_of(
+    process: subprocess.Popen[bytes], lines: TextIO
+) -> Generator[dict[str, Any] | None, None, None]:
+    part = ""
+    while True:
+        ended = process.poll() is not None
+        while read := lines.readline():
+            part += read
+            if part.endswith("\n"):
+                yield json.loads(part)
+                part = ""
+        if ended:
+            return
+        yield None
+        time.sleep(_LOOK)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt a batch, which lets its workers save where they stand; end it if it does not."""
+    if process.poll() is not None:
+        return
+    with suppress(OSError):
+        process.send_signal(_INTERRUPT)
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

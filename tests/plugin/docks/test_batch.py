@@ -1,0 +1,161 @@
+"""*Send to batch*, and the dock *Batch*: real worker processes, whose masks come back."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from qtpy.QtCore import QThreadPool
+
+from napari_frtm.batch.job_file import read_job
+from napari_frtm.config import Direction, preset
+from napari_frtm.engine.tracking.propagate import propagate
+from napari_frtm.plugin.docks.batch import Batch
+from napari_frtm.plugin.docks.propagate.dock import Propagate
+from napari_frtm.plugin.run.batch_process import Sent, job_text
+from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.session.run.request import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari.layers import Image
+    from pytestqt.qtbot import QtBot
+
+    from napari_frtm.engine.networks.network import FrtmNetwork
+    from napari_frtm.plugin.view.session_view import SessionView
+    from tests.conftest import Clip
+
+COUNT = 6
+SECONDS = 120_000
+
+
+class Desk(NamedTuple):
+    """What a user has before them: a saved session with one painted frame."""
+
+    viewer: ViewerModel
+    propagate: Propagate
+    batch: Batch
+    video: Image
+    folder: Path
+
+    @property
+    def view(self) -> SessionView | None:
+        """The session, as it is shown."""
+        return workspace_view(self.viewer).current
+
+
+@pytest.fixture
+def desk(clip: Clip, qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    """Return the desk; nothing runs after."""
+    path = tmp_path / "squares.tif"
+    tifffile.imwrite(path, clip.frames[:COUNT], photometric="rgb")
+    viewer = ViewerModel()
+    docks = Propagate(viewer), Batch(viewer)
+    for dock in docks:
+        qtbot.addWidget(dock)
+    (video,) = viewer.open(str(path), plugin="napari-frtm")
+    view = workspace_view(viewer).open(video)
+    docks[0].new_masks()
+    qtbot.waitUntil(lambda: view.session.store.folder is not None, timeout=SECONDS)
+    assert view.masks is not None
+    view.session.store.put(0, clip.truth[0])
+    view.session.keyframes.make(0)
+    docks[0].form.options.masks.value = "Coarse"
+    docks[1].workers.setValue(1)
+    assert view.session.store.folder is not None
+    yield Desk(viewer, *docks, video, view.session.store.folder.path)
+    docks[1].sending.stop()
+    assert QThreadPool.globalInstance().waitForDone(SECONDS)
+
+
+def test_masks_come_back(
+    desk: Desk, clip: Clip, network: FrtmNetwork, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """They are those of a run; meanwhile the layers are away. One whose video is gone fails."""
+    desk.propagate.send()
+    assert desk.view is None
+    assert desk.batch.table.item(0, 1).text() == "waiting"
+    qtbot.waitUntil(lambda: [*desk.viewer.layers] == [desk.video], timeout=SECONDS)
+
+    def back() -> bool:
+        view = desk.view
+        return view is not None and bool(view.session.timeline.filled.all())
+
+    qtbot.waitUntil(back, timeout=SECONDS)
+    assert desk.batch.table.item(0, 1).text() == "done"
+    assert desk.batch.table.item(0, 2).text() == f"{COUNT} / {COUNT}"
+    assert desk.batch.status.text() == "1 of 1 done."
+    config = preset("lite", "d-only")
+    expected = propagate(network, config, clip.frames[:COUNT], {0: clip.truth[0]})
+    view = desk.view
+    assert view is not None
+    assert view.masks is not None
+    for p in expected:
+        assert (np.asarray(view.masks.data[p.index]) == p.labels).mean() > 0.99
+    qtbot.waitUntil(lambda: not desk.batch.sending.is_running, timeout=SECONDS)
+    assert not desk.batch.stop_button.isEnabled()
+
+    (tmp_path / "squares.tif").rename(tmp_path / "elsewhere.tif")
+    gone = tmp_path / "gone" / "squares.frtm"
+    shutil.copytree(desk.folder, gone, ignore=shutil.ignore_patterns("*.lock"))
+    sent = Sent(session=gone, settings=Settings(config=config), span=range(COUNT))
+    desk.batch.sending.send(sent)
+    qtbot.waitUntil(lambda: not desk.batch.sending.is_running, timeout=SECONDS)
+    assert [desk.batch.table.item(row, 1).text() for row in (0, 1)] == ["done", "failed"]
+    assert "is not there any more" in desk.batch.status.text()
+
+
+def test_it_can_be_stopped(desk: Desk, qtbot: QtBot) -> None:
+    """The session comes back, and another program may open it."""
+    desk.propagate.send()
+    desk.batch.sending.stop()
+    qtbot.waitUntil(lambda: desk.view is not None, timeout=SECONDS)
+    assert desk.batch.table.item(0, 1).text() == "stopped"
+    view = desk.view
+    assert view is not None
+    qtbot.waitUntil(lambda: bool(view.session.store.keyframes), timeout=SECONDS)
+
+
+def test_what_cannot_be_sent_is_said(
+    desk: Desk, messages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is handed over then."""
+    desk.propagate.form.options.objects.value = "1"
+    desk.propagate.send()
+    assert "A batch follows all objects" in messages[-1]
+    desk.propagate.form.options.objects.value = ""
+    monkeypatch.setattr("napari_frtm.plugin.work.sending.find_spec", lambda name: None)
+    desk.propagate.send()
+    assert 'pip install "napari-frtm[batch]"' in messages[-1]
+    assert desk.view is not None
+    assert not desk.batch.sending.sent
+
+
+def test_a_job_says_what_the_form_says(tmp_path: Path) -> None:
+    """Two sessions of one name are two clips; settings are those chosen."""
+    config = preset("fast", "d-only")
+    settings = Settings(config=config, preset="fast", direction=Direction.BOTH, soft=True)
+    sent = []
+    for folder in ("a", 'b"'):
+        path = tmp_path / folder / "shot.frtm"
+        path.mkdir(parents=True)
+        (path / "session.json").touch()
+        sent.append(Sent(session=path, settings=settings, span=range(2, 9), contrast=(0, 99)))
+    text = job_text(sent)
+    assert [clip["name"] for clip in tomllib.loads(text)["clips"]] == ["shot", "shot-2"]
+    (tmp_path / "job.toml").write_text(text)
+    clips = read_job(tmp_path / "job.toml").clips
+    assert [clip.session for clip in clips] == [each.session for each in sent]
+    for clip in clips:
+        assert clip.frames == (2, 9)
+        assert clip.contrast == (0, 99)
+        assert clip.settings.soft
+        assert clip.settings.settings().config == config
+        assert clip.settings.direction == Direction.BOTH

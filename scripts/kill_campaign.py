@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kill_works import Batch, Export, Segment, Session, Train
+from kill_works import EXPORTED, Batch, Export, Segment, Session, Train
 from whole_files import final_files, half_written, left_behind
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def campaigns(name: str, folder: Path, chance: random.Random) -> list[Campaign]:
     made = Segment(folder / "source")
     _finished(made.begin())
     session = made.out / f"{made.movie.stem}.frtm"
-    return [Campaign(Export(folder / form, form, session), chance) for form in Export.formats]
+    return [Campaign(Export(folder / form, form, session), chance) for form in EXPORTED]
 
 
 def carry_out(name: str, folder: Path, kills: int, seed: int, log: Path | None) -> Tally:

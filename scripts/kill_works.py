@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 from whole_files import contents
 
+from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.io.labels import write_labels
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SAMPLES = Path(__file__).parents[1] / "sample_data"
 SIZE = (112, 64)  # width, height
 FRAMES = 24
 METHOD = ("--variant", "d-only", "--short-side", "64", "--device", "cpu")
+EXPORTED = ("png", "tiff", "zarr", "npz", "coco", "csv", "exr-layers", "prores", "overlay")
 COMMAND = (sys.executable, "-m", "napari_frtm")
 
 
@@ -90,14 +92,9 @@ class Segment(Work):
 
 
 class Export(Work):
-    """``napari-frtm export`` in one format; every other time over an earlier export."""
+    """``napari-frtm export`` in one format."""
 
     name = "export"
-    formats = ("png", "tiff", "zarr", "npz", "coco", "csv", "exr-layers", "prores", "overlay")
-    suffixes = {
-        **{"tiff": ".ome.tif", "zarr": ".zarr", "npz": ".npz", "coco": ".json", "csv": ".csv"},
-        **{"prores": ".mov", "overlay": ".mp4"},
-    }
 
     def __init__(self, folder: Path, form: str, session: Path) -> None:
         self.form, self.session = form, session
@@ -105,7 +102,7 @@ class Export(Work):
 
     def begin(self) -> list[str]:
         """Return the command."""
-        to = self.out / f"it{self.suffixes.get(self.form, '')}"
+        to = self.out / f"it{FORMATS[self.form].suffix}"
         return [*COMMAND, "export", str(self.session), str(to), "--format", self.form]
 
     def again(self) -> list[str]:

@@ -32,10 +32,9 @@ EFFORT = {"seconds", "computed", "attempts"}
 def final_files(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder that are under a final name: nothing hidden, no part files."""
     for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts):
-            if path.suffix != ".partial":
-                yield path
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden and path.suffix != ".partial":
+            yield path
 
 
 def left_behind(folder: Path) -> list[str]:

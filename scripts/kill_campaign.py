@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kill_works import EXPORTED, Batch, Export, Segment, Session, Train
-from whole_files import final_files, half_written, left_behind
+from whole_files import half_written, left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,8 @@ class Campaign:
         What is killed; it is run twice before, to know its length and what it leaves.
     chance : random.Random
         Where moments come from.
+    writing : bool
+        Whether moments are drawn over the part of the run that writes files only.
 
     Attributes
     ----------
@@ -68,8 +70,9 @@ class Campaign:
         What has come of it so far.
     """
 
-    def __init__(self, work: Work, chance: random.Random) -> None:
+    def __init__(self, work: Work, chance: random.Random, *, writing: bool = False) -> None:
         self.work, self._chance = work, chance
+        self._writing, self._first = writing, 0.0
         self._whole, _ = self._undisturbed()
         again, seconds = self._undisturbed()
         unsteady = _differences(self._whole, again)
@@ -81,13 +84,13 @@ class Campaign:
         """Kill a run at a random moment, look at its files, go on, and compare."""
         work, tally = self.work, self.tally
         work.clear()
-        moment = self._chance.uniform(0, tally.seconds)
+        moment = self._chance.uniform(self._first, tally.seconds)
         if not self._killed(moment, group=number % 2 == 0):
             tally.too_late += 1
             return
         where = f"kill {number} of {work.name} at {moment:.2f} s"
         tally.kills += 1
-        tally.writing += work.out.exists() and any(final_files(work.out))
+        tally.writing += self.work.has_files()
         if work.out.exists():
             tally.half_written += [f"{where}: {text}" for text in half_written(work.out)]
         tally.lost += [f"{where}: {text}" for text in work.lost()]
@@ -104,27 +107,36 @@ class Campaign:
     def _undisturbed(self) -> tuple[dict[str, str], float]:
         self.work.clear()
         command, began = self.work.begin(), time.monotonic()
-        ended = _finished(command)
-        if ended.returncode:
-            raise RuntimeError(f"{self.work.name} fails by itself: {ended.stderr[-2000:]}")
+        with _started(command) as started:
+            while started.poll() is None and self._writing and not self.work.has_files():
+                time.sleep(0.02)
+            self._first = time.monotonic() - began if self._writing else 0.0
+        if started.returncode:
+            raise RuntimeError(f"{self.work.name} fails by itself.")
         return self.work.result(), time.monotonic() - began
 
     def _killed(self, moment: float, *, group: bool) -> bool:
         """Run a while, and kill; return whether there was anything left to kill."""
-        with subprocess.Popen(
-            self.work.begin(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as started:
+        began = time.monotonic()
+        with _started(self.work.begin()) as started:
+            while self._writing and started.poll() is None and not self.work.has_files():
+                time.sleep(0.02)
+            if self._writing:  # the start takes longer at one time than at another
+                moment += time.monotonic() - began - self._first
+            moment -= time.monotonic() - began
             with suppress(subprocess.TimeoutExpired):
-                started.wait(moment)
+                started.wait(max(moment, 0))
                 return False
             if group:
                 os.killpg(started.pid, signal.SIGKILL)
             else:
                 started.kill()
         return True
+
+
+def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
 
 def _finished(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -138,25 +150,29 @@ def _differences(whole: dict[str, str], now: dict[str, str]) -> str:
     return ", ".join(other[:6]) + more
 
 
-def campaigns(name: str, folder: Path, chance: random.Random) -> list[Campaign]:
+def campaigns(
+    name: str, folder: Path, chance: random.Random, *, writing: bool = False
+) -> list[Campaign]:
     """Return the campaigns of a kind of work: one, or one for each format of exports."""
     kinds = {"segment": Segment, "train": Train, "batch": Batch, "session": Session}
     if name in kinds:
-        return [Campaign(kinds[name](folder / name), chance)]
+        return [Campaign(kinds[name](folder / name), chance, writing=writing)]
     made = Segment(folder / "source")
     _finished(made.begin())
     session = made.out / f"{made.movie.stem}.frtm"
-    return [Campaign(Export(folder / form, form, session), chance) for form in EXPORTED]
+    works = [Export(folder / form, form, session) for form in EXPORTED]
+    return [Campaign(work, chance, writing=writing) for work in works]
 
 
-def carry_out(name: str, folder: Path, kills: int, seed: int, log: Path | None) -> Tally:
+def carry_out(name: str, folder: Path, options: argparse.Namespace) -> Tally:
     """Return what came of a number of kills of one kind of work."""
-    all_of_them = campaigns(name, folder, random.Random(f"{name} {seed}"))
-    for number in range(kills):
+    chance = random.Random(f"{name} {options.seed}")
+    all_of_them = campaigns(name, folder, chance, writing=options.writing)
+    for number in range(options.kills):
         all_of_them[number % len(all_of_them)].kill(number)
-        if log is not None:
+        if options.log is not None:
             kept = [asdict(campaign.tally) for campaign in all_of_them]
-            log.write_text(json.dumps(kept, indent=1))
+            (options.log / f"{name}.json").write_text(json.dumps(kept, indent=1))
     total = all_of_them[0].tally
     for other in all_of_them[1:]:
         for key, value in asdict(other.tally).items():
@@ -173,6 +189,8 @@ def main() -> None:
     parser.add_argument("works", nargs="*", metavar="WORK", help=", ".join(known))
     parser.add_argument("--kills", type=int, default=50, help="of each (50)")
     parser.add_argument("--seed", type=int, default=0)
+    only = "draw moments over the part of a run that comes after its first file only"
+    parser.add_argument("--writing", action="store_true", help=only)
     parser.add_argument("--log", type=Path, help="folder for what is known so far, as JSON")
     options = parser.parse_args()
     print(
@@ -182,8 +200,7 @@ def main() -> None:
     troubles = []
     for name in options.works or known:
         folder = Path(tempfile.mkdtemp(prefix=f"kill-{name}-"))
-        log = None if options.log is None else options.log / f"{name}.json"
-        tally = carry_out(name, folder, options.kills, options.seed, log)
+        tally = carry_out(name, folder, options)
         shutil.rmtree(folder, ignore_errors=True)
         lists = tally.differences, tally.half_written, tally.lost, tally.left_behind
         counts = " | ".join(str(len(each)) for each in lists)

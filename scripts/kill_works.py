@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import tifffile
 from PIL import Image
-from whole_files import contents
+from whole_files import contents, final_files
 
 from napari_frtm.io.export.formats import FORMATS
 from napari_frtm.io.labels import write_labels
@@ -60,6 +60,10 @@ class Work:
     def clear(self) -> None:
         """Remove what the command has left."""
         shutil.rmtree(self.out, ignore_errors=True)
+
+    def has_files(self) -> bool:
+        """Whether the command has written anything under a final name."""
+        return self.out.exists() and any(final_files(self.out))
 
     def result(self) -> dict[str, str]:
         """Return what is compared in the end."""
@@ -201,6 +205,10 @@ class Session(Work):
         shutil.copytree(self.folder / "clip", self.out, dirs_exist_ok=True)
         script = Path(__file__).with_name("kill_session.py")
         return [sys.executable, str(script), str(self.out / "clip.tif")]
+
+    def has_files(self) -> bool:
+        """Whether there is a session; the clip is there before."""
+        return (self.out / "clip.frtm" / "session.json").exists()
 
     def result(self) -> dict[str, str]:
         """Return masks, keyframes and what is known of the frames."""

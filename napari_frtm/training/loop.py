@@ -108,8 +108,10 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
                 seconds=state.seconds,
                 progress=min(_progress(training, state), 1.0),
             )
-            step = _keep(training, state, cache, targets.validation, step)
+            step, due = _keep(training, state, cache, targets.validation, step)
             log.add(step)
+            if due:  # last: what the log says of later steps is removed, what it lacks stays so
+                state.save(out / LAST)
             yield step
 
 
@@ -213,8 +215,11 @@ def _keep(
     cache: TargetCache,
     targets: list[Target],
     step: TrainStep,
-) -> TrainStep:
-    """At intervals and at the end, measure the mean weights, keep the best, save the state."""
+) -> tuple[TrainStep, bool]:
+    """At intervals and at the end, measure the mean weights and keep the best.
+
+    Returns the step with what was measured, and whether the state is to be saved.
+    """
     config, out, last = training.config, training.out, step.progress == 1
     save = last or step.step % config.checkpoint_interval == 0
     if config.validation is None:
@@ -230,6 +235,4 @@ def _keep(
             state.best = measured.mean
             save_weights(out / BEST, config, state.mean)
         save = True
-    if save:
-        state.save(out / LAST)
-    return step
+    return step, save

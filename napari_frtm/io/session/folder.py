@@ -108,8 +108,19 @@ class SessionFolder:
         self._results = SessionResults(path, video.shape)
 
     @classmethod
-    def create(cls, path: Path, video: VideoIdentity) -> SessionFolder:
+    def create(
+        cls, path: Path, video: VideoIdentity, settings: Mapping[str, Any] | None = None
+    ) -> SessionFolder:
         """Make the folder of a video that has none, and lock it.
+
+        Parameters
+        ----------
+        path : Path
+            The folder.
+        video : VideoIdentity
+            The video that it is about.
+        settings : mapping, optional
+            What `save_settings` would save; it is there as soon as the session is.
 
         Raises
         ------
@@ -126,7 +137,7 @@ class SessionFolder:
         folder = cls(path, video)
         folder._lock.acquire()
         try:
-            folder.save_settings({})
+            folder.save_settings(settings or {})
         except FrtmError:
             folder.release()
             raise

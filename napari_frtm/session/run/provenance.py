@@ -56,8 +56,8 @@ def is_same(kept: Mapping[str, Any] | None, run: Mapping[str, Any]) -> bool:
     """Whether a run that a session keeps is this one, on whatever device it goes on."""
     if kept is None:
         return False
-    plain = json.loads(json.dumps(run))
-    return all(kept.get(name) == plain[name] for name in _WHAT)
+    before, now = (json.loads(json.dumps(each)) for each in (kept, run))
+    return all(before.get(name) == now[name] for name in _WHAT)
 
 
 def settings_of(run: Mapping[str, Any]) -> Settings:

@@ -223,12 +223,13 @@ class Session(Work):
         if not self.journal.exists():
             return []
         text = self.journal.read_text()
-        lines = [line.split() for line in text[: text.rfind("\n") + 1].splitlines()]
+        said = [line.split() for line in text[: text.rfind("\n") + 1].splitlines()]
+        saved = {(line[0], int(line[1])) for line in said if len(line) == 2}
         session, problems = self.out / "clip.frtm", []
-        for what, frame in (line[:2] for line in lines if len(line) > 1):
-            if what == "corrected" and not list(session.glob(f"keyframes/{int(frame):05d}*")):
+        for what, frame in sorted(saved):
+            if what == "corrected" and not list(session.glob(f"keyframes/{frame:05d}*")):
                 problems.append(f"the correction of frame {frame}")
-        done = {int(frame) for what, frame, *_ in lines if what == "mask"}
+        done = {frame for what, frame in saved if what == "mask"}
         masks = zarr.open_array(next(session.glob("masks-*.zarr")), mode="r") if done else None
         return problems + [f"the mask of frame {t}" for t in sorted(done) if not masks[t].any()]
 

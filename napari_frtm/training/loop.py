@@ -15,6 +15,7 @@ import torch
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.session.files import remove_temporaries
 from napari_frtm.training.data.samples import Samples, disturb, without_some
 from napari_frtm.training.data.targets import TargetCache, Unfitted, scores
 from napari_frtm.training.losses import mask_loss
@@ -116,13 +117,14 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
 
 
 def _begin(training: Training) -> bool:
-    """Make the folder; return whether there is a training in it to go on with."""
+    """Make the folder, without what a kill left; return whether there is a training in it."""
     out = training.out
     with reporting(out):
         out.mkdir(parents=True, exist_ok=True)
     begun = (out / LAST).exists()
     if begun and not training.resume:
         raise FrtmError(f"There is a training in {out}. Add --resume to go on, or choose another.")
+    remove_temporaries(out)
     return begun
 
 

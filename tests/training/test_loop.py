@@ -114,9 +114,12 @@ def test_a_kill_between_state_and_log_leaves_no_gap(
         patch.setattr(Log, "add", killed)
         with pytest.raises(KeyboardInterrupt):
             _steps(training)
+    left = training.out / f".{'0' * 32}.pt"
+    left.write_bytes(b"left behind")
 
     _steps(replace(training, resume=True))
 
+    assert not left.exists()
     rows = (training.out / LOG).read_text().splitlines()[1:]
     assert [int(row.split(",")[0]) for row in rows] == [*range(1, training.config.steps + 1)]
 

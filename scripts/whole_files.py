@@ -163,7 +163,7 @@ def _timeless(path: Path) -> bytes:
             return _plain([held, sorted((tensors.metadata() or {}).items())]).encode()
     if path.suffix in (".mov", ".mp4"):
         with av.open(str(path)) as movie:
-            pictures = np.stack([frame.to_ndarray() for frame in movie.decode(video=0)])
+            pictures = np.stack([f.to_ndarray(format="rgba") for f in movie.decode(video=0)])
         # H.264 comes out a little different now and then, also of runs left alone
         return repr(pictures.shape).encode() if path.suffix == ".mp4" else pictures.tobytes()
     return path.read_bytes()

@@ -113,6 +113,10 @@ class Export(Work):
         """Return the same, which may replace what a kill has left of many files."""
         return [*self.begin(), "--overwrite"]
 
+    def has_files(self) -> bool:
+        """Whether anything is there, be it under a hidden name: one file comes when all is done."""
+        return any(path.is_file() for path in self.out.rglob("*"))
+
 
 class Train(Work):
     """``napari-frtm train`` with a recipe of a few steps."""

@@ -140,9 +140,7 @@ def begin(task: Task, work: Work, kept: Mapping[str, Any]) -> None:
     """
     store = work.store
     if store.folder is None:
-        store.keep_in(SessionFolder.create(task.session, work.identity))
-        assert store.folder is not None
-        store.folder.save_settings(kept)
+        store.keep_in(SessionFolder.create(task.session, work.identity, kept))
     enter_keyframes(work.request)
 
 

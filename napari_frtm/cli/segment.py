@@ -166,6 +166,8 @@ def run(options: argparse.Namespace) -> None:
         _begin(options)
         return
     with releasing(Store.of_folder(SessionFolder.open(session), in_memory=False)) as store:
+        if options.resume and (options.mask or options.strokes) and _never_ran(store):
+            options.resume = False  # it was killed before the session knew of the run
         _go_on(options, session, store)
 
 
@@ -181,6 +183,12 @@ def _session_to_go_on_with(options: argparse.Namespace) -> Path | None:
     if options.resume and not is_session(place):
         raise FrtmError(f"{place.parent} holds no run to continue. Leave out --resume.")
     return place if options.resume or options.from_here is not None else None
+
+
+def _never_ran(store: Store) -> bool:
+    """Whether nothing has been found of a video yet, and no run has begun."""
+    assert store.folder is not None
+    return not store.timeline.filled.any() and earlier_run(store.folder) is None
 
 
 def _place(options: argparse.Namespace) -> Path:

@@ -15,6 +15,7 @@ import torch
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.session.files import remove_temporaries
 from napari_frtm.training.data.samples import Samples, disturb, without_some
 from napari_frtm.training.data.targets import TargetCache, Unfitted, scores
 from napari_frtm.training.losses import mask_loss
@@ -108,19 +109,22 @@ def train(training: Training) -> Generator[Preparing | TrainStep, None, None]:
                 seconds=state.seconds,
                 progress=min(_progress(training, state), 1.0),
             )
-            step = _keep(training, state, cache, targets.validation, step)
+            step, due = _keep(training, state, cache, targets.validation, step)
             log.add(step)
+            if due:  # last: what the log says of later steps is removed, what it lacks stays so
+                state.save(out / LAST)
             yield step
 
 
 def _begin(training: Training) -> bool:
-    """Make the folder; return whether there is a training in it to go on with."""
+    """Make the folder, without what a kill left; return whether there is a training in it."""
     out = training.out
     with reporting(out):
         out.mkdir(parents=True, exist_ok=True)
     begun = (out / LAST).exists()
     if begun and not training.resume:
         raise FrtmError(f"There is a training in {out}. Add --resume to go on, or choose another.")
+    remove_temporaries(out)
     return begun
 
 
@@ -213,8 +217,11 @@ def _keep(
     cache: TargetCache,
     targets: list[Target],
     step: TrainStep,
-) -> TrainStep:
-    """At intervals and at the end, measure the mean weights, keep the best, save the state."""
+) -> tuple[TrainStep, bool]:
+    """At intervals and at the end, measure the mean weights and keep the best.
+
+    Returns the step with what was measured, and whether the state is to be saved.
+    """
     config, out, last = training.config, training.out, step.progress == 1
     save = last or step.step % config.checkpoint_interval == 0
     if config.validation is None:
@@ -230,6 +237,4 @@ def _keep(
             state.best = measured.mean
             save_weights(out / BEST, config, state.mean)
         save = True
-    if save:
-        state.save(out / LAST)
-    return step
+    return step, save

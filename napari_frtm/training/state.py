@@ -173,7 +173,7 @@ class Log:
     Parameters
     ----------
     path : Path
-        The file; what it says of later steps than `step` is removed.
+        The file; what it says of later steps than `step` is removed, and a row that is cut off.
     step : int
         Where the training stands.
     """
@@ -183,7 +183,8 @@ class Log:
         kept: list[dict[str, str]] = []
         if step and path.is_file():
             with path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"] or 0) <= step]
+                rows = [row for row in csv.DictReader(file) if None not in row.values()]
+            kept = [row for row in rows if int(row["step"] or 0) <= step]
         text = io.StringIO()
         writer = csv.DictWriter(text, [*TrainStep.__dataclass_fields__], lineterminator="\n")
         writer.writeheader()

@@ -21,6 +21,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.folder import SessionFolder
 from napari_frtm.session.run.carry_out import NetworkCache
+from napari_frtm.session.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -123,6 +124,27 @@ def test_a_clip_goes_on_where_it_was_stopped(
     assert masks_of(task.session) == masks_of(tmp_path / "whole/a.frtm")
     assert len(before["runs"]) == 1
     assert json.loads((task.session / "session.json").read_text())["settings"] == before
+
+
+def test_a_clip_goes_on_that_was_killed_at_its_first_file(
+    task: Task, tmp_path: Path, networks: NetworkCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its session knows at once which task it is of."""
+
+    def killed(store: Store, folder: SessionFolder) -> None:
+        folder.release()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "keep_in", killed)
+        with pytest.raises(KeyboardInterrupt):
+            finish(follow_clip(task, networks))
+    alone = replace(task, out=tmp_path / "alone")
+
+    finish(follow_clip(task, networks))
+
+    finish(follow_clip(alone, networks))
+    assert masks_of(task.session) == masks_of(alone.session)
 
 
 def test_other_settings_do_not_replace_a_result_unasked(task: Task, networks: NetworkCache) -> None:

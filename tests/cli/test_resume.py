@@ -38,6 +38,20 @@ MaskFiles.write = lambda *_: os._exit(9)
 """
 """Ends a run as a kill does, once its first chunk is saved and before a mask of it is written."""
 
+BEFORE_THE_RUN = """
+import os
+from napari_frtm.session.run import carry_out
+carry_out.save_run = lambda *_: os._exit(9)
+"""
+"""Ends a run when there is a session, but before that knows of the run."""
+
+BEFORE_THE_RECORD = """
+import os
+from napari_frtm.cli.run import follow
+follow.record = lambda *_, **__: os._exit(9)
+"""
+"""Ends a run when it can go on, but before the session knows how its masks are made."""
+
 
 def wait_for(out: Path, count: int, started: subprocess.Popen[str]) -> None:
     """Wait until a run has written this many masks."""
@@ -92,6 +106,21 @@ def test_a_killed_run_goes_on(
     assert kept >= min(masks - 3, 8)  # all but the last chunk
     assert len(untouched) >= min(masks - 3, 8)
     assert not list(out.glob(".*.png"))
+
+
+@pytest.mark.parametrize("kill", [BEFORE_THE_RUN, BEFORE_THE_RECORD], ids=["run", "record"])
+def test_a_run_goes_on_that_was_killed_as_it_began(
+    shot: Shot, command: Command, finished: dict[str, bytes], tmp_path: Path, kill: str
+) -> None:
+    """Whatever it has told the session by then; what that knows of the run is the same."""
+    out = tmp_path / "masks"
+    killed = finish(process(arguments(shot, out), kill))
+    assert (killed.code, list(out.glob("*.png"))) == (9, []), killed.err
+
+    resumed = command(*arguments(shot, out), "--resume")
+
+    assert resumed.code == 0, resumed.err
+    assert contents(out) == finished
 
 
 @pytest.fixture(scope="module")

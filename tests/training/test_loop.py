@@ -20,7 +20,7 @@ from napari_frtm.training.config import JointConfig
 from napari_frtm.training.data.sources import DataError
 from napari_frtm.training.loop import BEST, JOINT, LAST, LOG, SHEET, Training, train
 from napari_frtm.training.prepare import Preparing
-from napari_frtm.training.state import TrainStep
+from napari_frtm.training.state import Log, TrainStep
 from napari_frtm.training.weights import initial_network
 
 if TYPE_CHECKING:
@@ -97,6 +97,31 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     assert all(torch.equal(best[0][k], best[1][k]) for k in best[0])
     steps = [line.split(",")[:2] for line in (killed.out / LOG).read_text().splitlines()]
     assert steps == [line.split(",")[:2] for line in (training.out / LOG).read_text().splitlines()]
+
+
+def test_a_kill_between_state_and_log_leaves_no_gap(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has a row of every step, whatever of the two was written last."""
+    add = Log.add
+
+    def killed(log: Log, step: TrainStep) -> None:
+        if step.step == training.config.checkpoint_interval:
+            raise KeyboardInterrupt
+        add(log, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _steps(training)
+    left = training.out / f".{'0' * 32}.pt"
+    left.write_bytes(b"left behind")
+
+    _steps(replace(training, resume=True))
+
+    assert not left.exists()
+    rows = (training.out / LOG).read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == [*range(1, training.config.steps + 1)]
 
 
 def test_the_backbone_learns_too(training: Training) -> None:

@@ -85,5 +85,8 @@ def test_the_log_forgets_steps_that_were_lost(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[-1] == "1234567,0.333333,0.001,2.5,0.5,,"
     Log(path, 2)
     assert len(path.read_text().splitlines()) == 3
+    path.write_bytes(path.read_bytes() + b"2,0.3")
+    Log(path, 2)
+    assert len(path.read_text().splitlines()) == 3  # without the row that was cut off
     Log(path, 0)
     assert path.read_text() == "step,loss,learning_rate,seconds,progress,jaccard,boundary_f\n"

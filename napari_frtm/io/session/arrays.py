@@ -38,6 +38,13 @@ class FrameArray:
         What it may be of, narrowest first.
     fill : float
         What stands in frames that were not written.
+
+    Attributes
+    ----------
+    array : zarr array or None
+        The array; None before it is made.
+    lost : list of int
+        Frames whose files were empty when the array was opened, as a power cut may leave them.
     """
 
     def __init__(self, path: Path, dtypes: tuple[DTypeLike, ...], fill: float = 0) -> None:
@@ -45,6 +52,7 @@ class FrameArray:
         self._dtypes = [np.dtype(dtype) for dtype in dtypes]
         self._fill = fill
         self.array: zarr.Array | None = None
+        self.lost: list[int] = []
 
     def load(self, length: int, size: tuple[int, int] | None = None) -> None:
         """Open the array, if it was made; tidy up behind a killed program.
@@ -66,6 +74,7 @@ class FrameArray:
         if path is None:
             return
         with reading(path, _DAMAGED):
+            self.lost = _without_empty(path)
             self.array = _opened(path)
             if self.array.shape != (length, *(size or self.array.shape[1:])):
                 raise ValueError(f"its shape is {self.array.shape}")
@@ -176,6 +185,15 @@ def _opened(path: Path) -> zarr.Array:
     # to look whether a chunk is empty takes zarr several times as long as to write it
     with zarr.config.set({"array.write_empty_chunks": True}):
         return zarr.open_array(path, mode="r+")
+
+
+def _without_empty(path: Path) -> list[int]:
+    """Remove the files of frames that hold nothing; return the frames."""
+    names = [f"c.{index}.0.0" for index in _chunks(path)]
+    empty = [path / name for name in names if not (path / name).stat().st_size]
+    for chunk in empty:
+        chunk.unlink()
+    return [int(chunk.name.split(".")[1]) for chunk in empty]
 
 
 def _chunks(path: Path) -> list[int]:

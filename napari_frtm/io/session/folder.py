@@ -17,6 +17,7 @@ saved before.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
     from napari_frtm.types import Labels
 
 __all__ = ["SessionError", "SessionFolder", "VideoIdentity", "is_session", "session_path"]
+
+logger = logging.getLogger(__name__)
 
 _TIMELINE = "timeline.npz"
 
@@ -108,8 +111,19 @@ class SessionFolder:
         self._results = SessionResults(path, video.shape)
 
     @classmethod
-    def create(cls, path: Path, video: VideoIdentity) -> SessionFolder:
+    def create(
+        cls, path: Path, video: VideoIdentity, settings: Mapping[str, Any] | None = None
+    ) -> SessionFolder:
         """Make the folder of a video that has none, and lock it.
+
+        Parameters
+        ----------
+        path : Path
+            The folder.
+        video : VideoIdentity
+            The video that it is about.
+        settings : mapping, optional
+            What `save_settings` would save; it is there as soon as the session is.
 
         Raises
         ------
@@ -126,7 +140,7 @@ class SessionFolder:
         folder = cls(path, video)
         folder._lock.acquire()
         try:
-            folder.save_settings({})
+            folder.save_settings(settings or {})
         except FrtmError:
             folder.release()
             raise
@@ -137,7 +151,7 @@ class SessionFolder:
         """Open and lock the folder of earlier work.
 
         Frames that were written but are not in the timeline, because the program was killed, count
-        as filled, with unknown confidence.
+        as filled, with unknown confidence. Frames whose masks a power cut has emptied do not.
 
         Raises
         ------
@@ -287,6 +301,12 @@ class SessionFolder:
         self.keyframes, self.complete = self._files.load(self.video.shape)
         self.timeline.keyframes = set(self.keyframes)
         self.timeline.filled[self._results.written()] = True
+        if lost := self._results.lost():
+            self.timeline.filled[lost] = False
+            logger.warning(
+                "%s: the masks of frame %s were lost, in a power cut perhaps. Fill them again.",
+                *(self.path, ", ".join(map(str, lost))),
+            )
 
 
 def _check_links(path: Path) -> None:

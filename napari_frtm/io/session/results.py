@@ -64,6 +64,10 @@ class SessionResults:
             if object_id.isdecimal():
                 self.soft(int(object_id)).load(length)
 
+    def lost(self) -> list[int]:
+        """Return the frames whose masks were lost before `load`, with the power for example."""
+        return self._masks.lost
+
     def masks(self, dtype: DTypeLike | None = None) -> zarr.Array:
         """Return the masks: object ids of shape (T, H, W), uint8 or uint16.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_frtm.session.run.request import Started
+
+_WHAT = ("config", "scope", "range", "direction", "keyframes", "objects", "soft")
+"""What tells two runs on one video apart, wherever they are carried out."""
 
 
 def provenance(started: Started) -> dict[str, Any]:
@@ -46,6 +50,14 @@ def last_run(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the newest run that a session keeps; None if there was none."""
     runs = settings.get("runs") or ()
     return dict(runs[-1]) if runs else None
+
+
+def is_same(kept: Mapping[str, Any] | None, run: Mapping[str, Any]) -> bool:
+    """Whether a run that a session keeps is this one, on whatever device it goes on."""
+    if kept is None:
+        return False
+    before, now = (json.loads(json.dumps(each)) for each in (kept, run))
+    return all(before.get(name) == now[name] for name in _WHAT)
 
 
 def settings_of(run: Mapping[str, Any]) -> Settings:

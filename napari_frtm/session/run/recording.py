@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_frtm.config import Direction
 from napari_frtm.errors import OutputError
 from napari_frtm.session.run.coverage import Scope
-from napari_frtm.session.run.provenance import provenance, with_run
+from napari_frtm.session.run.provenance import is_same, last_run, provenance, with_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +70,7 @@ def record(
     also : mapping
         What else the session is to keep, by name.
     continues : bool
-        Whether the run goes on: the session knows of it.
+        Whether the run goes on: the session knows of it, if it was told before a kill.
 
     Raises
     ------
@@ -79,5 +79,6 @@ def record(
     """
     folder = request.store.folder
     assert folder is not None
-    settings = {**folder.settings, **also}
-    folder.save_settings(settings if continues else with_run(settings, provenance(started)))
+    settings, run = {**folder.settings, **also}, provenance(started)
+    known = continues and is_same(last_run(settings), run)  # a kill may have come before this
+    folder.save_settings(settings if known else with_run(settings, run))

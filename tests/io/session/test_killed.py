@@ -216,3 +216,29 @@ def test_a_session_that_was_hardly_begun_is_made_again(tmp_path: Path) -> None:
 
     SessionFolder.open(path).release()
     assert {p.name for p in path.iterdir()} == {".lock", ".owner.json", "session.json"}
+
+
+@pytest.mark.parametrize("what", ["masks-uint8", "scores-float16", "probabilities/1-uint8"])
+def test_a_file_that_a_power_cut_left_empty_costs_its_frame_alone(
+    tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The session opens; the frame counts as not filled if it has lost its masks."""
+    folder = SessionFolder.create(tmp_path / "movie.frtm", VIDEO)
+    image = np.full((48, 64), 1, np.uint8)
+    for index in (4, 5):
+        folder.write_frame(index, image, np.ones((3, 4), np.float16), {1: image[:9, :9]})
+        folder.timeline.record(index, {1: 0.5}, {1: 9.0})
+    folder.save_timeline(folder.timeline)
+    folder.release()
+    (folder.path / f"{what}.zarr" / "c.5.0.0").write_bytes(b"")
+
+    again = SessionFolder.open(folder.path)
+
+    lost = what.startswith("masks")
+    assert np.flatnonzero(again.timeline.filled).tolist() == ([4] if lost else [4, 5])
+    assert again.masks()[4].all()
+    assert again.masks()[5].all() != lost
+    assert np.isnan(again.scores()[5]).all() == what.startswith("scores")
+    assert again.probabilities(1)[4].all()
+    assert ("frame 5" in caplog.text) == lost
+    again.release()

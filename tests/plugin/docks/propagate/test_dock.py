@@ -13,6 +13,7 @@ from qtpy.QtCore import QThreadPool
 from napari_frtm.errors import VideoError
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.plugin.view.result_layers import METADATA
+from napari_frtm.plugin.work.running import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +111,21 @@ def test_second_run_fills_its_range_only(desk: Desk, qtbot: QtBot, clip: Clip) -
     assert [run["range"] for run in runs] == [[0, 11], [5, 8]]
     assert [run["keyframes"] for run in runs] == [[0], [0, 6]]
     assert {run["variant"] for run in runs} == {"d-only"}
+
+
+def test_a_run_that_goes_on_is_on_record_once(desk: Desk, qtbot: QtBot) -> None:
+    """As by the command line; a run of its own with the same settings is another one."""
+    desk.widget.start()
+    run = desk.widget.workspace.run
+    assert run is not None
+    qtbot.waitUntil(lambda: not desk.widget.running, timeout=SECONDS)
+    assert run.started is not None
+
+    for continues in (True, False):
+        asked = run.started.settings, run.started.scope, 0
+        Run(run.session, *asked, continues=continues)._receive(run.started)
+
+    assert [each["range"] for each in run.session.runs] == [[0, 11], [0, 11]]
 
 
 def test_single_image_annotates_the_displayed_frame(desk: Desk, qtbot: QtBot, clip: Clip) -> None:

@@ -1,0 +1,201 @@
+"""The same work again and again in one real napari window, to see whether anything grows.
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/soak.py [--minutes 60]
+
+A round is: propagate, correct a frame, propagate from there, undo both, and export. After each,
+memory (RSS), threads, open files and warnings are printed; in the end, whether they grow: the
+slope of a straight line through all rounds but the first fifth, in which caches fill.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import shutil
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+import psutil
+from in_window import rest, wait
+from kill_works import clip
+from napari.utils.notifications import notification_manager
+
+from napari_frtm.io.labels import read_labels
+from napari_frtm.plugin.docks.export.dock import Export
+from napari_frtm.plugin.view.workspace_view import workspace_view
+
+if TYPE_CHECKING:
+    from napari_frtm.plugin.docks.propagate.dock import Propagate
+    from napari_frtm.plugin.view.session_view import SessionView
+
+CORRECTED = 12
+FORMATS = ("png", "tiff", "overlay")
+GROWS = {"rss": 0.2, "threads": 0.01, "files": 0.01, "warnings": 0.01, "objects": 20.0}
+"""What a round may add, MB or pieces, before it is said to grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a process holds after a round.
+
+    Attributes
+    ----------
+    seconds : float
+        Since the first round began.
+    rss : float
+        Memory, MB.
+    threads, files, warnings, objects : int
+        Threads, open file handles, warnings and errors so far, objects that Python's collector
+        knows.
+    """
+
+    seconds: float
+    rss: float
+    threads: int
+    files: int
+    warnings: int
+    objects: int
+
+
+class Warnings(logging.Handler):
+    """Counts what was warned of: by Python, by logs, in napari's notifications."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        logging.captureWarnings(True)
+        warnings.simplefilter("always", ResourceWarning)
+        logging.getLogger().addHandler(self)
+        notification_manager.notification_ready.connect(self._notified)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a message."""
+        self.texts.append(record.getMessage())
+
+    def _notified(self, notification: object) -> None:
+        self.texts.append(str(notification))
+
+
+class Soak:
+    """The work on one clip in one window.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the clip, its session and the exports are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        movie, mask, truth = clip(folder)
+        with np.load(truth) as saved:
+            self.truth = saved["truth"]
+        self.viewer = napari.Viewer()
+        self.viewer.window.resize(1500, 950)
+        (self.video,) = self.viewer.open(str(movie), plugin="napari-frtm")
+        add = self.viewer.window.add_plugin_dock_widget
+        self.propagate: Propagate = add("napari-frtm", "Propagate")[1]
+        add("napari-frtm", "Review")
+        self.export = Export(self.viewer)
+        self.viewer.window.add_dock_widget(self.export, name="Export", area="right", tabify=True)
+        self.propagate.form.options.masks.value = "Coarse"
+        self.propagate.new_masks_button.click()
+        self.view.session.keyframes.draw(0, read_labels(mask))
+        wait(lambda: self.view.session.store.folder is not None, "the folder")
+
+    @property
+    def view(self) -> SessionView:
+        """The session as it is shown."""
+        return workspace_view(self.viewer).open(self.video)
+
+    def round(self, number: int) -> None:
+        """Propagate, correct, propagate from there, undo, export."""
+        session = self.view.session
+        self._run(self.propagate.start_range)
+        assert session.timeline.filled.all()
+        before = self.view.masks.data[CORRECTED + 1].copy()
+        self.view.go_to(CORRECTED)
+        session.keyframes.draw(CORRECTED, self.truth[CORRECTED])
+        self._run(self.propagate.start_here)
+        session.edits.undo()
+        wait(lambda: not session.edits.is_busy, "the undo")
+        assert (self.view.masks.data[CORRECTED + 1] == before).all()
+        session.keyframes.drop(CORRECTED)
+        self._export(FORMATS[number % len(FORMATS)])
+        rest(0.3)
+
+    def _run(self, start: object) -> None:
+        start()
+        wait(lambda: not self.propagate.running, "the run")
+        assert self.propagate.panel.status.text().startswith("Finished"), (
+            self.propagate.panel.status.text()
+        )
+
+    def _export(self, form: str) -> None:
+        place = self.folder / "exported"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        chosen = self.export.form
+        chosen.format.setCurrentIndex(chosen.format.findData(form))
+        name = {"png": "masks", "tiff": "masks.ome.tif", "overlay": "masks.mp4"}[form]
+        chosen.destination.setText(str(place / name))
+        self.export.start()
+        workspace = self.export.workspace
+        wait(lambda: workspace.exporting is None, "the export")
+        assert (place / name).exists(), self.export.status.text()
+
+
+def growth(samples: list[Sample], name: str) -> tuple[float, float, float]:
+    """Return what a round adds, first and last value, of all rounds but the first fifth."""
+    later = samples[max(1, len(samples) // 5) :]
+    values = np.array([getattr(sample, name) for sample in later], float)
+    slope = np.polyfit(np.arange(len(values)), values, 1)[0] if len(values) > 2 else 0.0
+    return float(slope), float(values[0]), float(values[-1])
+
+
+def main() -> None:
+    """Go round until the time is over; print samples, then what grows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60)
+    options = parser.parse_args()
+    heard, process, samples = Warnings(), psutil.Process(), []
+    with tempfile.TemporaryDirectory() as folder:
+        soak = Soak(Path(folder))
+        began = time.monotonic()
+        print("round      s   RSS MB  threads  files  warnings  objects")
+        while time.monotonic() - began < 60 * options.minutes:
+            soak.round(len(samples))
+            gc.collect()
+            sample = Sample(
+                time.monotonic() - began,
+                process.memory_info().rss / 2**20,
+                process.num_threads(),
+                process.num_fds(),
+                len(heard.texts),
+                len(gc.get_objects()),
+            )
+            samples.append(sample)
+            print(
+                f"{len(samples):5d} {sample.seconds:6.0f} {sample.rss:8.1f} {sample.threads:8d} "
+                f"{sample.files:6d} {sample.warnings:9d} {sample.objects:8d}",
+                flush=True,
+            )
+        soak.viewer.close()
+    print()
+    for name, limit in GROWS.items():
+        slope, first, last = growth(samples, name)
+        verdict = "GROWS" if slope > limit else "steady"
+        print(f"{name:9s} {first:10.1f} to {last:10.1f}, {slope:+.3f} a round: {verdict}")
+    for text in sorted(set(heard.texts)):
+        print(f"warned {heard.texts.count(text)} times: {text[:300]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -245,7 +245,8 @@ class FrtmConfig:
     windows : bool
         Whether the segmentation network looks only at a window around what the target model
         suspects and the last mask, and what is altered on the first frame goes through the
-        backbone in one; False for whole frames, as in the paper.
+        backbone in one; False for whole frames, as in the paper. On a GPU the segmentation network
+        looks at whole frames all the same, several at once.
     update_interval : int
         Frames t_s between two updates of the target models.
     short_side : int
@@ -343,6 +344,7 @@ _PRESETS = {
         backbone="mobilenet_v2",
         target=TargetConfig(channels=64, update_cg_steps=4, whitening=True),
         memory=MemoryConfig(capacity=32, drawn=0.25),
+        windows=True,
         update_interval=2,
         short_side=600,
         enlarge=1.25,

@@ -176,7 +176,7 @@ def checks(device: str) -> list[Check]:
     jobs = [
         lambda: tests("-m", "gpu", "tests/engine"),
         lambda: tests("-k", "parity or authors", "tests/engine", "tests/io/weights"),
-        lambda: agreement("roto, full", preset("lite"), device),
+        lambda: agreement("roto, full", replace(preset("lite"), windows=False), device),
         lambda: agreement("roto, d-only", plain, device),
         lambda: agreement("cells, local", replace(plain, locality=LocalityConfig()), device),
         *(lambda name=name: speed(name, device) for name in PRESETS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -81,6 +82,7 @@ class Batch:
         self._parts: dict[str, list[Task]] = {}
         self._waiting: deque[_Step] = deque()
         self._running: dict[Future, _Step] = {}
+        self._order = count()
         self._begun: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
         self._out_of_memory: set[str] = set()  # workers
@@ -121,8 +123,9 @@ class Batch:
         client.register_plugin(ClipWorker(self._connection.threads))
 
     def _workers(self) -> dict[str, Any]:
-        known: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
-        return known
+        known: dict[str, Any] = self._client.scheduler_info(n_workers=-1)
+        workers: dict[str, Any] = known.get("workers", {})  # none once the client is closed
+        return workers
 
     def _plan(self, task: Task) -> None:
         """Put a clip, or its parts first, in the row."""
@@ -163,6 +166,7 @@ class Batch:
             *(__version__, self._run, step.task.to_text(), step.parts),
             # all begin alike: dask learns from the first how long those to come will take
             key=f"clip-{uuid4().hex[:8]}-{step.task.name}",
+            priority=-next(self._order),  # what is given within 100 ms is in no order else
             pure=False,
             resources={"GPU": 1} if on_gpu else None,
             **({"workers": others, "allow_other_workers": True} if others else {}),

@@ -122,10 +122,11 @@ class Batch:
         client.subscribe_topic(_MEMORY, lambda event: self._news.put(("memory", event[1])))
         client.register_plugin(ClipWorker(self._connection.threads))
 
-    def _workers(self) -> dict[str, Any]:
-        known: dict[str, Any] = self._client.scheduler_info(n_workers=-1)
-        workers: dict[str, Any] = known.get("workers", {})  # none once the client is closed
-        return workers
+    def _workers(self) -> dict[str, dict[str, Any]]:
+        """Return what is known of the workers that are at work, by address."""
+        known = self._client.scheduler_info(n_workers=-1)
+        workers = known.get("workers", {})  # none once the client is closed
+        return {a: said for a, said in workers.items() if said["status"] in ("running", "paused")}
 
     def _plan(self, task: Task) -> None:
         """Put a clip, or its parts first, in the row."""

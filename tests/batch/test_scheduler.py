@@ -61,6 +61,7 @@ class Cluster:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        file.unlink(missing_ok=True)
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
         while not file.exists():
             time.sleep(0.05)
@@ -179,7 +180,7 @@ def test_the_scheduler_does_not_come_back(
     with cluster(job, "second") as started:
         again = main([*words, "--scheduler", started.address, "--timeout", "30"])
 
-    assert lost == 1
+    assert lost == 1, told.out
     assert "No scheduler answers at tcp://127.0.0.1:" in told.err
     assert "What is done is kept; run the job again to go on." in told.err
     assert (job.out / "report.html").exists()

@@ -37,6 +37,7 @@ direction = "both"
 format = "png"
 to = "{name}/masks"
 edges = { grow = 0.0 }
+odd = "pad"
 
 [[clips]]
 video = "a.npy"
@@ -68,7 +69,22 @@ def test_a_job_is_read(folder: Path) -> None:
     assert second.settings.direction is Direction.FORWARD
     assert second.settings.short_side == 48
     assert second.settings.soft
-    assert job.exports[0].settings(job.out, "a").destination == folder / "results/a/masks"
+    export = job.exports[0].settings(job.out, "a")
+    assert (export.destination, export.odd) == (folder / "results/a/masks", "pad")
+
+
+def test_weights_are_found_from_the_folder_of_the_job(folder: Path) -> None:
+    """Workers run elsewhere; the name of embedded or imported weights is no file."""
+    (folder / "mine.pt").touch()
+    chosen = "settings = { checkpoint = 'mine.pt', backbone_weights = 'sub/backbone.pth' }"
+    named = "settings = { checkpoint = 'some-name' }"
+    clips = clip_table("a", more=chosen) + clip_table("b", more=named)
+
+    first, second = read_job(write_job(folder, clips, settings="")).clips
+
+    assert first.settings.checkpoint == str(folder / "mine.pt")
+    assert first.settings.backbone_weights == folder / "sub/backbone.pth"
+    assert second.settings.checkpoint == "some-name"
 
 
 def test_a_task_survives_the_way_to_a_worker(folder: Path) -> None:

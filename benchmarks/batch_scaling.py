@@ -3,10 +3,10 @@
     python benchmarks/batch_scaling.py [--clips 6] [--frames 24] [--repeats 1]
 
 Each worker has one thread and a core of its own. A clip is a video of 480 x 854 pixels with two
-textured squares, followed by `lite`. The clock runs from the first clip that is given to a worker
-until the last one is done; torch is loaded before, the network is not. Runs on one and two workers
-take turns, and the faster of each counts. The processor's time, of the workers alone, is changed
-less by what else the machine has to do.
+textured squares, followed by `lite` at `short_side` 240. The clock runs from the first clip that is
+given to a worker until the last one is done; torch is loaded before, the network is not. Runs on
+one and two workers take turns, and the faster of each counts. The processor's time, of the workers
+alone, is changed less by what else the machine has to do.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def write_clip(folder: Path, number: int, frames: int) -> Clip:
         name=f"clip{number}",
         video=folder / f"{number}.npy",
         masks=(str(folder / f"{number}.png"),),
-        settings=ClipSettings(preset="lite", device="cpu"),
+        settings=ClipSettings(preset="lite", short_side=240, device="cpu"),
     )
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tomllib
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import clip_table, write_clip, write_job
 from PIL import Image
 
-from napari_frtm.batch.job import Task
+from napari_frtm.batch.job import BatchJob, Clip, ClipSettings, Export, Task
 from napari_frtm.batch.job_file import JobError, davis_job, read_job
 from napari_frtm.config import Direction
+from napari_frtm.io.export.settings import EdgeSettings
 from napari_frtm.io.labels import write_labels
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +188,15 @@ def test_a_folder_in_davis_layout_is_a_job(tmp_path: Path) -> None:
 
     assert [clip.name for clip in job.clips] == ["bear", "cow"]
     assert job.clips[0].masks == (f"1:{tmp_path / 'Annotations/480p/bear/00001.png'}",)
+
+
+def test_every_field_is_documented() -> None:
+    """As words of docs/batch.md; and its example is one."""
+    text = (Path(__file__).parents[2] / "docs/batch.md").read_text(encoding="utf-8")
+    sections = BatchJob, Clip, ClipSettings, Export, EdgeSettings
+
+    names = {field.name for section in sections for field in fields(section)}
+    example = tomllib.loads(text.split("```toml\n")[1].split("```")[0])
+
+    assert {name for name in names if f"`{name}`" not in text} == set()
+    assert set(example) == {"out", "settings", "exports", "clips"}

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _CORES_TOGETHER = 4
 """Cores of one worker, without GPU: more threads help one clip less than two clips help each."""
 
+_ATTEMPT = 5.0
+"""Seconds at one address, before it is looked for again: its file may say another by then."""
+
 
 class ClusterError(FrtmError):
     """There are no workers, or none that can be reached."""
@@ -87,7 +90,7 @@ class RunningScheduler:
         while True:
             try:
                 address = self.address or _address_in(self.file)
-                left = max(1.0, end - time.monotonic())
+                left = min(_ATTEMPT, max(1.0, end - time.monotonic()))
                 client = Client(address, timeout=left, set_as_default=False)
             except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
                 if time.monotonic() < end and isinstance(error, OSError):

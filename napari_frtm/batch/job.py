@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from napari_frtm.config import Direction  # noqa: TC001 - read by `structured`
-from napari_frtm.io.export.settings import EdgeSettings, ExportSettings
+from napari_frtm.io.export.settings import EdgeSettings, ExportSettings, OddSides
 from napari_frtm.io.video.stacks.stack_frames import PROJECTIONS, Section
 from napari_frtm.session.run.method import Method
 from napari_frtm.structure import structured
@@ -118,6 +118,7 @@ class Export:
     depth: Literal[0, 8, 16, 32] = 0
     premultiplied: bool = False
     audio: bool = False
+    odd: OddSides = OddSides.REFUSE
     edges: EdgeSettings = field(default_factory=EdgeSettings)
 
     def __post_init__(self) -> None:
@@ -134,7 +135,7 @@ class Export:
         return ExportSettings(destination=out / self.to.replace("{name}", name), **chosen)
 
 
-_EXPORTED = "format", "objects", "names", "start", "depth", "premultiplied", "audio", "edges"
+_EXPORTED = "format", "objects", "names", "start", "depth", "premultiplied", "audio", "odd", "edges"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,7 @@ class _Reader:
             video=None if clip.video is None else folder / clip.video,
             session=None if clip.session is None else folder / clip.session,
             masks=tuple(_below(folder, entry) for entry in clip.masks),
+            settings=_with_weights(folder, clip.settings),
         )
         problem = _problem(clip)
         if problem:
@@ -207,6 +208,15 @@ def _below(folder: Path, entry: str) -> str:
     """Return a mask with its path from a folder on."""
     index, file = mask_entry(entry)
     return f"{folder / file}" if index is None else f"{index}:{folder / file}"
+
+
+def _with_weights(folder: Path, settings: ClipSettings) -> ClipSettings:
+    """Return settings whose weights are found from any folder on; names of weights stay names."""
+    if settings.backbone_weights is not None:
+        settings = replace(settings, backbone_weights=folder / settings.backbone_weights)
+    if settings.checkpoint is not None and (folder / settings.checkpoint).is_file():
+        settings = replace(settings, checkpoint=str(folder / settings.checkpoint))
+    return settings
 
 
 def _problem(clip: Clip) -> str:

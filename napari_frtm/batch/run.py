@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from contextlib import suppress
+from collections import Counter, deque
+from itertools import count
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from napari_frtm import __version__
 from napari_frtm.batch.cluster import ClusterError
 from napari_frtm.batch.job import Task
+from napari_frtm.batch.outcome import death, keep_trace, outcome
 from napari_frtm.batch.parts import parts_of
 from napari_frtm.batch.progress import ClipState, Pace, State
 from napari_frtm.batch.result import ClipResult
@@ -21,7 +22,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.structure import structured
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from distributed import Client, Future
 
@@ -35,6 +36,20 @@ _TICK = 0.5  # seconds between two looks at what is done
 _GRACE = 15.0  # seconds that clips get to save where they stand
 _MEMORY = "worker-restart-memory"
 """Topic of dask's nannies that end a worker for its memory."""
+_BLAMED = 10
+"""How often dask may give up a clip that was never begun: workers may die before they say so."""
+
+
+class _Step(NamedTuple):
+    """A task to give to the workers: the parts to join, and the worker to avoid, if any."""
+
+    task: Task
+    parts: tuple[str, ...] = ()
+    avoid: str = ""
+
+    @property
+    def wants_gpu(self) -> bool:
+        return self.task.clip.settings.device in (None, "auto", "cuda") and not self.parts
 
 
 class Batch:
@@ -65,9 +80,12 @@ class Batch:
             for clip in job.clips
         }
         self._parts: dict[str, list[Task]] = {}
-        self._running: dict[Future, tuple[Task, tuple[str, ...]]] = {}
-        self._tries: Counter[str] = Counter()
-        self._out_of_memory: dict[str, int] = {}  # bytes, by worker
+        self._waiting: deque[_Step] = deque()
+        self._running: dict[Future, _Step] = {}
+        self._order = count()
+        self._begun: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
+        self._out_of_memory: set[str] = set()  # workers
         self._news: SimpleQueue[tuple[str, dict[str, Any]]] = SimpleQueue()
         self._run = ""
 
@@ -83,60 +101,78 @@ class Batch:
         """
         pace = Pace()
         try:
-            for _ in self._begin():
-                yield pace.overview(self.clips.values(), 0)
+            self._begin()
             for task in self._tasks.values():
                 self._plan(task)
-            while self._running:
-                self._listen()
+            while self._running or self._waiting:
                 if self._is_lost():
                     self._begin_again()
+                self._give()
+                self._listen()
                 self._collect()
                 yield pace.overview(self.clips.values(), len(self._workers()))
         finally:
             self._stop()
 
-    def _begin(self) -> Generator[None, None, None]:
-        """Set up the workers that are there and those to come; wait for the first."""
+    def _begin(self) -> None:
+        """Set up the workers that are there and those to come."""
         self._run = f"napari-frtm-{uuid4().hex}"
         client = self._client
         client.subscribe_topic(self._run, lambda event: self._news.put(("clip", event[1])))
         client.subscribe_topic(_MEMORY, lambda event: self._news.put(("memory", event[1])))
         client.register_plugin(ClipWorker(self._connection.threads))
-        while not self._workers():
-            time.sleep(_TICK)
-            yield
 
-    def _workers(self) -> dict[str, Any]:
-        known: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
-        return known
+    def _workers(self) -> dict[str, dict[str, Any]]:
+        """Return what is known of the workers that are at work, by address."""
+        known = self._client.scheduler_info(n_workers=-1)
+        workers = known.get("workers", {})  # none once the client is closed
+        return {a: said for a, said in workers.items() if said["status"] in ("running", "paused")}
 
     def _plan(self, task: Task) -> None:
-        """Submit a clip, or its parts first."""
+        """Put a clip, or its parts first, in the row."""
         name = task.clip.name
         try:
             self._parts[name] = parts_of(task)
         except (FrtmError, OSError) as error:
             self.clips[name].fail(str(error))
             return
-        for part in self._parts[name] or [task]:
-            self._submit(part)
+        self._waiting.extend(_Step(each) for each in self._parts[name] or [task])
 
-    def _submit(self, task: Task, parts: tuple[str, ...] = (), avoid: str = "") -> None:
-        """Give a task to the workers, to another than `avoid` if there is one."""
-        workers = self._workers()
-        with_gpu = any(known.get("resources", {}).get("GPU") for known in workers.values())
-        wants_gpu = task.clip.settings.device in (None, "auto", "cuda") and not parts
-        others = [address for address in workers if address != avoid]
+    def _give(self) -> None:
+        """Give the workers what they can follow now, and as much again to go on with.
+
+        Not more: when a worker dies, dask blames all tasks that wait there.
+        """
+        workers = self._workers() if self._waiting else {}
+        gpus = sum(known.get("resources", {}).get("GPU", 0) for known in workers.values())
+        threads = sum(known["nthreads"] for known in workers.values())
+        room = max(1, 2 * threads) - len(self._running)
+        gpu_room = 2 * gpus - sum(step.wants_gpu for step in self._running.values())
+        for _ in range(len(self._waiting)):
+            if room <= 0 or self._is_lost():
+                return
+            step = self._waiting.popleft()
+            on_gpu = step.wants_gpu and gpus > 0
+            if on_gpu and gpu_room <= 0:
+                self._waiting.append(step)
+                continue
+            self._submit(step, workers, on_gpu=on_gpu)
+            room -= 1
+            gpu_room -= on_gpu
+
+    def _submit(self, step: _Step, workers: Iterable[str], *, on_gpu: bool) -> None:
+        others = [address for address in workers if address != step.avoid] if step.avoid else []
         future = self._client.submit(
             run_task,
-            *(__version__, self._run, task.to_text(), parts),
-            key=f"{task.name}-{uuid4().hex[:8]}",
+            *(__version__, self._run, step.task.to_text(), step.parts),
+            # all begin alike: dask learns from the first how long those to come will take
+            key=f"clip-{uuid4().hex[:8]}-{step.task.name}",
+            priority=-next(self._order),  # what is given within 100 ms is in no order else
             pure=False,
-            resources={"GPU": 1} if with_gpu and wants_gpu else None,
-            **({"workers": others, "allow_other_workers": True} if avoid and others else {}),
+            resources={"GPU": 1} if on_gpu else None,
+            **({"workers": others, "allow_other_workers": True} if others else {}),
         )
-        self._running[future] = task, parts
+        self._running[future] = step
 
     def _listen(self) -> None:
         """Take all messages of workers; wait a moment for the first."""
@@ -148,24 +184,25 @@ class Batch:
                 return
             wait = 0.0
             if kind == "memory":
-                self._out_of_memory[message["worker"]] = message["rss"]
+                self._out_of_memory.add(message["worker"])
             elif (clip := self.clips.get(message["clip"])) is not None:
+                self._begun[message["task"]] += message.get("begins", False)
                 clip.take(message)
 
     def _collect(self) -> None:
         """Take what is done, and go on from there."""
-        for future in [f for f in self._running if f.status not in ("pending", "lost")]:
-            task, parts = self._running.pop(future)
-            said = _outcome(future)
+        for future in [f for f in self._running if f.status in ("finished", "error")]:
+            step = self._running.pop(future)
+            said = outcome(future)
             if "failed" in said:
-                if trace := said.get("trace"):
-                    _keep(task, trace)
-                self._failed(task, parts, str(said["failed"]), said.get("worker", ""))
-            elif task.is_part:
-                self._part_done(task)
+                self._failed(step, said)
+            elif "stopped" in said:  # its worker was told to end
+                self._waiting.append(step)
+            elif step.task.is_part:
+                self._part_done(step.task)
             else:
                 result = said.get("result")
-                self._done(task, None if result is None else structured(ClipResult, result))
+                self._done(step.task, None if result is None else structured(ClipResult, result))
 
     def _done(self, task: Task, result: ClipResult | None) -> None:
         self.clips[task.clip.name].conclude(result)
@@ -173,37 +210,40 @@ class Batch:
     def _part_done(self, part: Task) -> None:
         """Join the parts of a clip, if this was the last one."""
         name = part.clip.name
-        still = any(task.clip.name == name for task, _ in self._running.values())
+        steps = *self._running.values(), *self._waiting
+        still = any(step.task.clip.name == name for step in steps)
         if not still and self.clips[name].state is not State.FAILED:
             parts = tuple(each.to_text() for each in self._parts[name])
-            self._submit(self._tasks[name], parts)
+            self._waiting.append(_Step(self._tasks[name], parts))
 
-    def _failed(self, task: Task, parts: tuple[str, ...], reason: str, final: str) -> None:
+    def _failed(self, step: _Step, said: dict[str, Any]) -> None:
         """Try a task again, elsewhere, unless that was done often enough."""
-        clip = self.clips[task.clip.name]
-        self._tries[task.name] += 1
-        elsewhere = len(self._workers()) > 1
-        if final or self._tries[task.name] > self.job.retries or not elsewhere:
-            clip.fail(self._explained(reason, final))
+        name = step.task.name
+        clip = self.clips[step.task.clip.name]
+        self._ended[name] += 1
+        reason, tries, final = str(said["failed"]), self._ended[name], len(self._workers()) < 2
+        if trace := said.get("trace"):
+            keep_trace(step.task, trace)
+        if worker := said.get("killed"):
+            # dask blames it for deaths of workers at which it only waited, too
+            tries, final = self._begun[name], self._ended[name] > _BLAMED
+            reason = death(tries, worker, self._exceeded(worker))
+        if final or tries > self.job.retries:
+            clip.fail(reason)
             return
-        clip.failures.append(reason)
+        if tries:
+            clip.failures.append(reason)
         clip.state = State.WAITING
-        self._submit(task, parts, avoid=clip.worker)
+        self._waiting.append(step._replace(avoid=clip.worker))
 
-    def _explained(self, reason: str, worker: str) -> str:
-        """Say why a worker that followed a clip was killed, as far as is known."""
-        if not worker:
-            return reason
-        if worker in self._out_of_memory:
-            limit = self._connection.memory or "the worker"
-            return (
-                f"{reason}, each time by the memory limit of {limit}. Let fewer workers share the "
-                "memory (--workers), give them more (--memory), or lower short_side."
-            )
-        return (
-            f"{reason}: killed by someone, or by the system because memory ran out. Look at the "
-            "log of that machine; fewer workers need less memory."
-        )
+    def _exceeded(self, worker: str) -> str | None:
+        """Return the limit of memory that a worker died of, in words; None if it did not."""
+        if worker not in self._out_of_memory:
+            self._listen()  # the nanny's word may come later than the end of its worker
+        if worker not in self._out_of_memory:
+            return None
+        limit = self._connection.memory
+        return f"the memory limit of {limit}" if limit else "its memory limit"
 
     def _is_lost(self) -> bool:
         return self._client.status != "running" or any(
@@ -216,27 +256,27 @@ class Batch:
         if where is None:
             raise ClusterError("The scheduler in this program has ended. Run the job again.")
         logger.warning("The scheduler is gone. Waiting for it to come back.")
-        open_tasks = list(self._running.values())
+        self._waiting.extendleft(reversed(self._running.values()))
         self._running.clear()
+        for clip in self.clips.values():
+            if clip.state is State.RUNNING:
+                clip.state = State.WAITING
         try:
             self._client.close(timeout=1)
             self._client = where.connect()
-            for _ in self._begin():
-                pass
-        except ClusterError as error:
+            self._begin()
+        except (ClusterError, OSError) as error:
             raise ClusterError(
                 f"{error} What is done is kept; run the job again to go on."
             ) from error
-        for task, parts in open_tasks:
-            self._submit(task, parts)
 
     def _stop(self) -> None:
         """End what is still running, after it has saved where it stands."""
         client, running = self._client, list(self._running)
         self._running.clear()
-        if client.status != "running":
-            return
         try:
+            if client.status != "running":
+                return
             if running:
                 active = [f for f in running if f.status == "pending"]
                 client.run(stop, self._run, wait=False, on_error="ignore")
@@ -246,6 +286,9 @@ class Batch:
             client.unsubscribe_topic(_MEMORY)
         except OSError:  # of a scheduler that is gone
             logger.debug("The scheduler is gone.", exc_info=True)
+        finally:
+            if client is not self._connection.client:
+                client.close(timeout=5)
 
     def _await(self, futures: list[Future]) -> None:
         end = time.monotonic() + _GRACE
@@ -254,31 +297,3 @@ class Batch:
             if not any(processing.values()) or all(f.status != "pending" for f in futures):
                 return
             time.sleep(0.1)
-
-
-def _keep(task: Task, trace: str) -> None:
-    """Keep what a programmer wants to see of a failure; if it cannot be, that is no harm."""
-    path = task.result.with_suffix(".log")
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(trace, encoding="utf-8")
-
-
-def _outcome(future: Future) -> dict[str, Any]:
-    """Return what a task has said; if its worker died again and again, that."""
-    from distributed.scheduler import KilledWorker
-
-    if future.status == "finished":
-        said: dict[str, Any] = future.result()
-        return said
-    if future.status == "cancelled":
-        return {"failed": "it was cancelled on the scheduler"}
-    error = future.exception()
-    if isinstance(error, KilledWorker):
-        times = error.allowed_failures + 1
-        worker = error.last_worker.address
-        return {
-            "failed": f"its worker died {times} times while following it (the last: {worker})",
-            "worker": worker,
-        }
-    return {"failed": f"{type(error).__name__}: {error}"}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 from distributed import WorkerPlugin, get_worker
+from distributed.core import Status
 
 from napari_frtm import __version__
 from napari_frtm.batch.clip import follow_clip
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PLUGIN = "napari-frtm"
 CORES = "NAPARI_FRTM_CORES"
 """Environment variable of a worker: the cores that it may use, separated by commas."""
+_AT_WORK = Status.running, Status.paused
 _TELLS = 0.5  # seconds between two messages of how far a clip is
 
 
@@ -87,7 +89,7 @@ def run_task(version: str, run: str, text: str, parts: tuple[str, ...] = ()) -> 
     -------
     dict
         Either ``result``, with the fields of a `ClipResult` or None, or ``failed``, why; or
-        ``stopped``.
+        ``stopped``, if the run was stopped or the worker is to end: the clip goes on another time.
     """
     worker = get_worker()
     if version != __version__:
@@ -108,9 +110,8 @@ def run_task(version: str, run: str, text: str, parts: tuple[str, ...] = ()) -> 
         return {"failed": str(error)}
     except Exception as error:  # noqa: BLE001 - of torch, or unforeseen: other clips go on
         plugin.networks = NetworkCache()  # which may hold what fills a memory
-        reason = (str(error) or "out of memory").splitlines()[0]
-        return {"failed": f"{type(error).__name__}: {reason}", "trace": traceback.format_exc()}
-    if run in plugin.stopped:
+        return {"failed": _reason(error), "trace": traceback.format_exc()}
+    if _is_stopped(worker, run):
         return {"stopped": True}
     return {"result": None if result is None else json.loads(json.dumps(asdict(result)))}
 
@@ -120,6 +121,23 @@ def stop(run: str, dask_worker: Worker) -> None:
     plugin = dask_worker.plugins.get(PLUGIN)
     if plugin is not None:
         plugin.stopped.add(run)
+
+
+def _is_stopped(worker: Worker, run: str) -> bool:
+    """Whether clips of a run are to end here: its scheduler may be gone, or its time be over."""
+    plugin = worker.plugins.get(PLUGIN)
+    return worker.status not in _AT_WORK or (plugin is not None and run in plugin.stopped)
+
+
+def _reason(error: Exception) -> str:
+    """Return what is unforeseen in one line, with advice if memory ran out."""
+    text = (str(error) or "out of memory").splitlines()[0]
+    if "memory" not in text.lower() and not isinstance(error, MemoryError):
+        return f"{type(error).__name__}: {text}"
+    return (
+        f"memory ran out ({text.rstrip('.')}). Lower short_side, or let fewer workers share the "
+        "memory or the GPU."
+    )
 
 
 def _followed(
@@ -139,7 +157,7 @@ def _followed(
     told = -_TELLS
     # frames are read right here: given to the scheduler, they would wait for this very thread
     with dask.config.set(scheduler="synchronous"), closing(steps):
-        while run not in plugin.stopped:
+        while not _is_stopped(worker, run):
             try:
                 step = next(steps)
             except StopIteration as end:

@@ -111,6 +111,9 @@ def run(options: argparse.Namespace) -> None:
             raise Interrupted(
                 f"Stopped. What is done is kept in {job.out}; the same command goes on there."
             ) from None
+        except FrtmError:  # the scheduler is lost
+            _report(batch, began, options)
+            raise
     _report(batch, began, options)
     failed = [clip for clip in batch.clips.values() if clip.state == "failed"]
     if failed:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tomllib
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import clip_table, write_clip, write_job
 from PIL import Image
 
-from napari_frtm.batch.job import Task
+from napari_frtm.batch.job import BatchJob, Clip, ClipSettings, Export, Task
 from napari_frtm.batch.job_file import JobError, davis_job, read_job
 from napari_frtm.config import Direction
+from napari_frtm.io.export.settings import EdgeSettings
 from napari_frtm.io.labels import write_labels
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ direction = "both"
 format = "png"
 to = "{name}/masks"
 edges = { grow = 0.0 }
+odd = "pad"
 
 [[clips]]
 video = "a.npy"
@@ -68,7 +69,22 @@ def test_a_job_is_read(folder: Path) -> None:
     assert second.settings.direction is Direction.FORWARD
     assert second.settings.short_side == 48
     assert second.settings.soft
-    assert job.exports[0].settings(job.out, "a").destination == folder / "results/a/masks"
+    export = job.exports[0].settings(job.out, "a")
+    assert (export.destination, export.odd) == (folder / "results/a/masks", "pad")
+
+
+def test_weights_are_found_from_the_folder_of_the_job(folder: Path) -> None:
+    """Workers run elsewhere; the name of embedded or imported weights is no file."""
+    (folder / "mine.pt").touch()
+    chosen = "settings = { checkpoint = 'mine.pt', backbone_weights = 'sub/backbone.pth' }"
+    named = "settings = { checkpoint = 'some-name' }"
+    clips = clip_table("a", more=chosen) + clip_table("b", more=named)
+
+    first, second = read_job(write_job(folder, clips, settings="")).clips
+
+    assert first.settings.checkpoint == str(folder / "mine.pt")
+    assert first.settings.backbone_weights == folder / "sub/backbone.pth"
+    assert second.settings.checkpoint == "some-name"
 
 
 def test_a_task_survives_the_way_to_a_worker(folder: Path) -> None:
@@ -172,3 +188,15 @@ def test_a_folder_in_davis_layout_is_a_job(tmp_path: Path) -> None:
 
     assert [clip.name for clip in job.clips] == ["bear", "cow"]
     assert job.clips[0].masks == (f"1:{tmp_path / 'Annotations/480p/bear/00001.png'}",)
+
+
+def test_every_field_is_documented() -> None:
+    """As words of docs/batch.md; and its example is one."""
+    text = (Path(__file__).parents[2] / "docs/batch.md").read_text(encoding="utf-8")
+    sections = BatchJob, Clip, ClipSettings, Export, EdgeSettings
+
+    names = {field.name for section in sections for field in fields(section)}
+    example = tomllib.loads(text.split("```toml\n")[1].split("```")[0])
+
+    assert {name for name in names if f"`{name}`" not in text} == set()
+    assert set(example) == {"out", "settings", "exports", "clips"}

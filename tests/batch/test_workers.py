@@ -7,6 +7,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 import pytest
 from clips import clip_table, masks_of, write_clip, write_job
@@ -19,6 +20,7 @@ from napari_frtm.batch.progress import State
 from napari_frtm.batch.report import write_report
 from napari_frtm.batch.run import Batch
 from napari_frtm.cli import main
+from napari_frtm.io.labels import write_labels
 from napari_frtm.session.run.carry_out import NetworkCache
 
 if TYPE_CHECKING:
@@ -76,6 +78,31 @@ def test_a_worker_is_killed_in_mid_clip(job: BatchJob, tmp_path: Path) -> None:
     rows = {row["name"]: row for row in csv.DictReader(table.read_text().splitlines())}
     assert (rows["long"]["frames"], rows["long"]["attempts"]) == (str(LENGTH), "2")
     assert "data:image/jpeg" in page.read_text()
+
+
+def test_a_clip_that_is_too_large_fails_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its worker goes over the limit and is ended; clips that wait there are not blamed for it."""
+    np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.uint8, (4, 6000, 6000, 3))
+    labels = np.zeros((6000, 6000), np.uint8)
+    labels[1000:3000, 1000:3000] = 1
+    write_labels(tmp_path / "large-0.png", labels)
+    for name in ("second", "third"):
+        write_clip(tmp_path, name, 4)
+    clips = "".join(map(clip_table, ("large", "second", "third")))
+    job = write_job(tmp_path, clips, more="retries = 0")
+
+    words = "--workers", "1", "--threads", "1", "--no-gpu", "--memory", "1300MB"
+    code = main(["batch", str(job), *words])
+
+    said = capsys.readouterr()
+    assert code == 1
+    assert "2 of 3 clips are done" in said.out
+    assert "1 of 3 clips failed: large." in said.err
+    assert "large: failed: its worker died while following it because it went over" in said.err
+    assert "the memory limit of 1.21 GiB. Let fewer workers share the memory" in said.err
+    assert "large: failed" in said.err.split("second: done")[0]
 
 
 def test_no_scheduler_answers(tmp_path: Path) -> None:

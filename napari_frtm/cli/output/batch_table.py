@@ -25,12 +25,13 @@ class Table:
         self._in_place = sys.stderr.isatty()
         self._lines = 0
         self._told: dict[str, int] = {}
-        self._begun = False
+        self._alone = False
 
     def show(self, overview: Overview) -> None:
         """Show how far it is now."""
-        if overview.workers == 0 and not self._begun and not overview.count(*_ENDS):
-            self._begun = True
+        alone, self._alone = self._alone, overview.workers == 0
+        if self._alone and not alone and overview.count(*_ENDS) < len(overview.clips):
+            self._replace([])
             self._write(["Waiting for workers."])
         self._tell(overview)
         if self._in_place:

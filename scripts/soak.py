@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CORRECTED = 12
 FORMATS = ("png", "tiff", "overlay")
-GROWS = {"rss": 0.2, "threads": 0.01, "files": 0.01, "warnings": 0.01, "objects": 20.0}
+GROWS = {"rss": 0.05, "threads": 0.01, "files": 0.01, "warnings": 0.01, "objects": 20.0}
 """What a round may add, MB or pieces, before it is said to grow."""
 
 

@@ -224,3 +224,15 @@ def test_samples_open_at_the_painted_frame(
 
     viewer.add_labels(np.zeros((65, 9, 9), np.uint8))
     assert viewer.dims.current_step[0] == 20
+
+
+def test_what_is_odd_about_a_folder_is_told(tmp_path: Path, messages: list[str]) -> None:
+    """A gap in the numbers is a notification, not a line in a log that nobody sees."""
+    for number in (1, 2, 5):
+        Image.new("L", (32, 24), number).save(tmp_path / f"f_{number:04d}.png")
+    reader = get_reader(str(tmp_path))
+    assert reader is not None
+
+    reader(str(tmp_path))
+
+    assert "lacks the numbers 3 to 4" in messages[-1]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 Read: TypeAlias = "Callable[[str], list[LayerData]]"
 
+REMARKS = "remarks"
+"""Key of a layer's metadata: what the user should know of the file."""
+
 
 def find_reader(path: str | Path) -> Read | None:
     """Return a function that reads a video alone; None if it is none."""
@@ -52,6 +55,7 @@ def read_video(path: str | Path, section: Section | None = None) -> list[LayerDa
             "source": str(path),
             "names": video.names,
             "pixel_aspect": video.pixel_aspect,
+            REMARKS: video.remarks,
         },
     }
     if not rgb and video.frames.dtype != np.uint8:
@@ -85,7 +89,11 @@ def read_stack(path: str | Path) -> list[LayerData]:
         "axis_labels": [axis or f"-{ndim - i}" for i, axis in enumerate(stack.axes)],
         "scale": [length for length, _ in sizes],
         "units": [unit for _, unit in sizes],
-        "metadata": {"fps": 1 / interval if interval else None, "source": str(path)},
+        "metadata": {
+            "fps": 1 / interval if interval else None,
+            "source": str(path),
+            REMARKS: stack.remarks,
+        },
     }
     contrast = _contrast(stack)
     if contrast is not None:

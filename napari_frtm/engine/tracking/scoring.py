@@ -31,6 +31,9 @@ _SUSPECTED = 0.25
 _MARGIN = 48
 """Pixels around what is suspected."""
 
+_LEAST = 320
+"""Pixels that S sees at least, if the frame has them; it was trained on crops of 352."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -108,8 +111,14 @@ def suspected_windows(
         if found.any():
             part = Box(*(TARGET_STRIDE * side for side in bounding_box(found, 0)))
             box = box.union(part) if last else part
-        windows.append(window_around(grown(box, _MARGIN), padded))
+        windows.append(window_around(_with_surroundings(box), padded))
     return windows
+
+
+def _with_surroundings(box: Box) -> Box:
+    """Return a box with what S needs to see around it: small objects are lost without."""
+    rows, columns = (max(_MARGIN, (_LEAST - side) // 2) for side in box.size)
+    return Box(box.top - rows, box.left - columns, box.bottom + rows, box.right + columns)
 
 
 def _near(

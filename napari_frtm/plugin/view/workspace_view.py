@@ -173,7 +173,8 @@ class WorkspaceView(QObject):  # type: ignore[misc]
 
     def _take_back(self, folder: Path) -> None:
         """Show a session again that was handed over, if its video is still there."""
-        for layer in self.viewer.layers:
+        viewer = self._viewer()
+        for layer in () if viewer is None or self._is_closed else viewer.layers:
             if layer.metadata.get(SESSION) == str(folder):
                 self.resume(layer)
 

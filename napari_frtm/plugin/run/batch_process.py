@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from napari_frtm.errors import FrtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from typing import TextIO
 
     from napari_frtm.session.run.request import Settings
 
-_GRACE = 30.0  # seconds that workers get to save where they stand
+GRACE = 30.0
+"""Seconds that workers get to save where they stand."""
+
 _LOOK = 0.1  # seconds between two looks at what it says
 _INTERRUPT = signal.SIGINT if os.name == "posix" else getattr(signal, "CTRL_BREAK_EVENT", 0)
 _APART: dict[str, Any] = (
@@ -129,15 +131,27 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def followed(text: str, where: list[str]) -> Generator[dict[str, Any] | None, None, None]:
+def followed(
+    text: str, where: list[str], grace: Callable[[], float]
+) -> Generator[dict[str, Any] | None, None, None]:
     """Run a batch in a process of its own; yield what it says, and None while it says nothing.
+
+    Parameters
+    ----------
+    text : str
+        The job file.
+    where : list of str
+        Options that say on which workers.
+    grace : callable
+        Says how long to wait for the process when the generator is closed; it is told to end in
+        any case, and does so by itself.
 
     Raises
     ------
     FrtmError
         If it fails as a whole; clips that fail are told in its lines.
     """
-    with TemporaryDirectory(prefix="napari-frtm-") as folder:
+    with TemporaryDirectory(prefix="napari-frtm-", ignore_cleanup_errors=True) as folder:
         job, said, errors = (Path(folder) / name for name in ("job.toml", "out", "err"))
         job.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "napari_frtm", "batch", str(job), "--json"]
@@ -147,7 +161,7 @@ def followed(text: str, where: list[str]) -> Generator[dict[str, Any] | None, No
                 with said.open(encoding="utf-8") as lines:
                     yield from _lines_of(process, lines)
             finally:
-                _stop(process)
+                _stop(process, grace())
         if process.returncode not in (0, -signal.SIGINT) and not said.stat().st_size:
             last = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             reason = last[-1].removeprefix("napari-frtm: ") if last else "it said nothing."
@@ -171,14 +185,16 @@ def _lines_of(
         time.sleep(_LOOK)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], grace: float) -> None:
     """Interrupt a batch, which lets its workers save where they stand; end it if it does not."""
     if process.poll() is not None:
         return
     with suppress(OSError):
         process.send_signal(_INTERRUPT)
+    if not grace:
+        return
     try:
-        process.wait(_GRACE)
+        process.wait(grace)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

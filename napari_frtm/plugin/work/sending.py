@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.run.batch_process import clip_names, followed, job_text
+from napari_frtm.plugin.run.batch_process import GRACE, clip_names, followed, job_text
 from napari_frtm.plugin.run.job import Job
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Sending(QObject):  # type: ignore[misc]
         self.workers = 0
         self.scheduler = ""
         self._job: Job | None = None
+        self._grace = 0.0  # a window that closes does not wait
         self._under_way: list[Path] = []
 
     @property
@@ -79,8 +80,14 @@ class Sending(QObject):  # type: ignore[misc]
     def stop(self) -> None:
         """Stop; what is finished is kept, and sessions go on there another time."""
         if self._job is not None:
+            self._grace = GRACE
             self._job.cancel()
             self.changed.emit()
+
+    def close(self) -> None:
+        """Tell the batch to end, and do not wait for it: napari is closing."""
+        if self._job is not None:
+            self._job.cancel()
 
     def _begin(self) -> None:
         """Start a batch of all that waits."""
@@ -88,11 +95,12 @@ class Sending(QObject):  # type: ignore[misc]
         self._under_way = [sent.session for sent in waiting]
         if not waiting:
             return
+        self._grace = 0.0
         job = self._job = Job("a batch (FRTM)")
         job.yielded.connect(self._take)
         job.failed.connect(self.failed)
         job.ended.connect(self._end)
-        job.start(followed, job_text(waiting), self._where())
+        job.start(followed, job_text(waiting), self._where(), lambda: self._grace)
 
     def _where(self) -> list[str]:
         if self.scheduler:

@@ -237,7 +237,7 @@ class Workspace(QObject):  # type: ignore[misc]
         under_way = self.run, self.changing, self.exporting
         running = self._opening or any(work is not None for work in under_way)
         running = running or self.sketching.is_working or self.sending.is_running
-        self.sending.stop()
+        self.sending.close()
         self.sketching.forget()
         if self.exporting is not None:
             self.exporting.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import tomllib
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +18,7 @@ from napari_frtm.config import Direction, preset
 from napari_frtm.engine.tracking.propagate import propagate
 from napari_frtm.plugin.docks.batch import Batch
 from napari_frtm.plugin.docks.propagate.dock import Propagate
-from napari_frtm.plugin.run.batch_process import Sent, job_text
+from napari_frtm.plugin.run.batch_process import Sent, followed, job_text
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.session.run.request import Settings
 
@@ -159,3 +160,16 @@ def test_a_job_says_what_the_form_says(tmp_path: Path) -> None:
         assert clip.settings.soft
         assert clip.settings.settings().config == config
         assert clip.settings.direction == Direction.BOTH
+
+
+def test_a_window_that_closes_does_not_wait(tmp_path: Path) -> None:
+    """The process is told to end; a thread that waited for it would outlive the window."""
+    settings = Settings(config=preset("lite", "d-only"), preset="lite")
+    sent = Sent(session=tmp_path / "shot.frtm", settings=settings, span=range(COUNT))
+    steps = followed(job_text([sent]), [], lambda: 0.0)
+    assert next(steps) is None
+
+    begun = time.monotonic()
+    steps.close()
+
+    assert time.monotonic() - begun < 5

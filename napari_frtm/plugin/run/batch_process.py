@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from napari_frtm.errors import FrtmError
@@ -192,6 +193,7 @@ def _stop(process: subprocess.Popen[bytes], grace: float) -> None:
     with suppress(OSError):
         process.send_signal(_INTERRUPT)
     if not grace:
+        Thread(target=process.wait, name="frtm-batch", daemon=True).start()
         return
     try:
         process.wait(grace)

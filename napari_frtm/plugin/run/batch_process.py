@@ -105,7 +105,7 @@ def _clip(sent: Sent, name: str) -> str:
     chosen: dict[str, object] = {
         "preset": settings.preset or None,
         "variant": str(config.variant),
-        "checkpoint": None if settings.checkpoint is None else str(settings.checkpoint),
+        "checkpoint": _text(settings.checkpoint),
         "backbone_weights": _text(settings.backbone_weights),
         "device": settings.device,
         "short_side": config.short_side,

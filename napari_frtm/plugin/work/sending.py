@@ -49,7 +49,7 @@ class Sending(QObject):  # type: ignore[misc]
         self.scheduler = ""
         self._job: Job | None = None
         self._grace = 0.0  # a window that closes does not wait
-        self._under_way: list[Path] = []
+        self._under_way: dict[str, Path] = {}  # sessions still to be done, by clip
 
     @property
     def is_running(self) -> bool:
@@ -92,7 +92,8 @@ class Sending(QObject):  # type: ignore[misc]
     def _begin(self) -> None:
         """Start a batch of all that waits."""
         waiting = [sent for sent in self.sent.values() if sent.state == "waiting"]
-        self._under_way = [sent.session for sent in waiting]
+        names = clip_names([sent.session for sent in waiting])
+        self._under_way = {name: session for session, name in names.items()}
         if not waiting:
             return
         self._grace = 0.0
@@ -109,9 +110,9 @@ class Sending(QObject):  # type: ignore[misc]
 
     def _take(self, line: Mapping[str, Any] | None) -> None:
         """Take a line that the batch has written about a clip."""
-        known = None if line is None else self._named(line["clip"])
-        if line is None or known is None:
+        if line is None or line["clip"] not in self._under_way:
             return
+        known = self.sent[self._under_way[line["clip"]]]
         state = str(line["state"]).replace("done before", "done")
         now = replace(
             known,
@@ -122,23 +123,18 @@ class Sending(QObject):  # type: ignore[misc]
             reason=line["reason"],
         )
         self.sent[now.session] = now
-        if known.is_open and not now.is_open:
+        if not now.is_open:
+            del self._under_way[line["clip"]]  # it may be sent again before the others are done
             self.returned.emit(now.session)
         self.changed.emit()
-
-    def _named(self, name: str) -> Sent | None:
-        """Return the session of the batch under way that is the clip of this name."""
-        names = clip_names(self._under_way)
-        return next((self.sent[p] for p in self._under_way if names[p] == name), None)
 
     def _end(self) -> None:
         """Give back what was not done, and begin with what has come meanwhile."""
         stopping = self._job is not None and self._job.stopping
         self._job = None
-        for path in self._under_way:
-            if self.sent[path].is_open:
-                self.sent[path] = replace(self.sent[path], state="stopped")
-                self.returned.emit(path)
+        for path in self._under_way.values():
+            self.sent[path] = replace(self.sent[path], state="stopped")
+            self.returned.emit(path)
         if stopping:
             for path, sent in list(self.sent.items()):
                 if sent.state == "waiting":

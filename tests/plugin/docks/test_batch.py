@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import tomllib
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_frtm.plugin.docks.batch import Batch
 from napari_frtm.plugin.docks.propagate.dock import Propagate
 from napari_frtm.plugin.run.batch_process import Sent, followed, job_text
 from napari_frtm.plugin.view.workspace_view import workspace_view
+from napari_frtm.plugin.work.sending import Sending
 from napari_frtm.session.run.request import Settings
 
 if TYPE_CHECKING:
@@ -173,3 +175,31 @@ def test_a_window_that_closes_does_not_wait(tmp_path: Path) -> None:
     steps.close()
 
     assert time.monotonic() - begun < 5
+
+
+def test_one_that_is_done_can_be_sent_again_at_once(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the others of its batch go on; it is in the next one."""
+    others, batches = Event(), []
+
+    def lines(text: str, *_: object) -> Iterator[dict[str, object]]:
+        batches.append([clip["name"] for clip in tomllib.loads(text)["clips"]])
+        for name in batches[-1]:
+            told = {"done": 6, "total": 6, "confidence": 0.9, "reason": ""}
+            yield {"clip": name, "state": "done", **told}
+            others.wait(30)
+
+    monkeypatch.setattr("napari_frtm.plugin.work.sending.followed", lines)
+    sending = Sending()
+    settings = Settings(config=preset("lite", "d-only"), preset="lite")
+    first = Sent(session=tmp_path / "first.frtm", settings=settings, span=range(COUNT))
+    sending.send(first)
+    qtbot.waitUntil(lambda: sending.sent[first.session].state == "done", timeout=SECONDS)
+    sending.send(first)
+    others.set()
+
+    qtbot.waitUntil(lambda: not sending.is_running, timeout=SECONDS)
+
+    assert batches == [["first"], ["first"]]
+    assert sending.sent[first.session].state == "done"

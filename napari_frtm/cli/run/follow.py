@@ -12,7 +12,6 @@ from napari_frtm.cli.run.protection import new_folder
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.overlay import OverlayMovie, overlay, to_uint8
-from napari_frtm.io.session.section import kept_section
 from napari_frtm.session.mask_files import KEY
 from napari_frtm.session.run.carry_out import NetworkCache, carry_out
 from napari_frtm.session.run.recording import enter_keyframes, nothing_to_follow, record
@@ -91,9 +90,7 @@ def _open(job: Job) -> None:
 
 def _record(job: Job, started: Started) -> None:
     """Let the session know how its masks are made, and bring label images to where it stands."""
-    also = kept_section(job.video.section)
-    if job.masks is not None:
-        also[KEY] = job.masks.settings(job.session)
+    also = {} if job.masks is None else {KEY: job.masks.settings(job.session)}
     record(job.request, started, also, continues=job.continues)
     _update(job)
 

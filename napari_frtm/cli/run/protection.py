@@ -10,6 +10,7 @@ from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.io.session.folder import SessionFolder, is_session
 from napari_frtm.io.session.identity import VideoIdentity, load_header, sessions_in
+from napari_frtm.io.session.section import kept_section
 from napari_frtm.io.video.images.numbering import is_pattern
 from napari_frtm.session.mask_files import MaskFiles
 
@@ -70,7 +71,7 @@ def new_folder(job: Job) -> SessionFolder:
             _remove(path, job)
         if job.masks is not None:
             job.masks.remove(job.mask_files)
-    return SessionFolder.create(job.session, identity)
+    return SessionFolder.create(job.session, identity, kept_section(job.video.section))
 
 
 def _image_folder(source: Path) -> Path | None:

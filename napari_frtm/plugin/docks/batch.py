@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFormLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -44,7 +47,7 @@ class Batch(QWidget):  # type: ignore[misc]
         self.sending = workspace_view(viewer).workspace.sending
         self.workers, self.scheduler = QSpinBox(), QLineEdit()
         self.table = QTableWidget(0, len(_COLUMNS))
-        self.stop_button = QPushButton("Stop")
+        self.stop_button, self.report_button = QPushButton("Stop"), QPushButton("Report")
         self.status = QLabel()
         self._follows = False
         self._lay_out()
@@ -52,6 +55,7 @@ class Batch(QWidget):  # type: ignore[misc]
         self.workers.valueChanged.connect(self._choose)
         self.scheduler.editingFinished.connect(self._choose)
         self.stop_button.clicked.connect(self.sending.stop)
+        self.report_button.clicked.connect(self._report)
         self._follow(True)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -70,6 +74,7 @@ class Batch(QWidget):  # type: ignore[misc]
                 item.setToolTip(each.reason or str(each.session))
                 self.table.setItem(row, column, item)
         self.stop_button.setEnabled(self.sending.is_running)
+        self.report_button.setEnabled(self.sending.report is not None)
         self.workers.setEnabled(not self.sending.is_running)
         self.scheduler.setEnabled(not self.sending.is_running)
         failed = [each for each in sent if each.state == "failed"]
@@ -82,6 +87,11 @@ class Batch(QWidget):  # type: ignore[misc]
     def _choose(self) -> None:
         self.sending.workers = self.workers.value()
         self.sending.scheduler = self.scheduler.text().strip()
+
+    def _report(self) -> None:
+        """Show the page about the last batch in the user's browser."""
+        if (page := self.sending.report) is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
 
     def _follow(self, follows: bool) -> None:
         """Follow what is going on, or rest."""
@@ -101,9 +111,13 @@ class Batch(QWidget):  # type: ignore[misc]
         form.addRow("Processes", self.workers)
         form.addRow("Scheduler", self.scheduler)
         layout = QVBoxLayout(self)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.stop_button)
+        buttons.addWidget(self.report_button)
         layout.addLayout(form)
-        for widget in (self.table, self.stop_button, self.status):
-            layout.addWidget(widget)
+        layout.addWidget(self.table)
+        layout.addLayout(buttons)
+        layout.addWidget(self.status)
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -122,6 +136,10 @@ class Batch(QWidget):  # type: ignore[misc]
         self.stop_button.setToolTip(
             "Stop what runs and what waits. Frames that are finished stay, and Continue unfinished "
             "run goes on there."
+        )
+        self.report_button.setToolTip(
+            "Time, frames, confidence and worst frame of each video, in your browser. It stays in "
+            "the folder of the batch."
         )
 
 

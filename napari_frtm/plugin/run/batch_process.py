@@ -10,15 +10,19 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
+
 from napari_frtm.errors import FrtmError
+from napari_frtm.io.atomic import reporting, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
+    from datetime import datetime
     from typing import TextIO
 
     from napari_frtm.session.run.request import Settings
@@ -94,9 +98,23 @@ def clip_names(sessions: list[Path]) -> dict[Path, str]:
 
 
 def job_text(sent: list[Sent]) -> str:
-    """Return the job file of some sessions, without where results go."""
+    """Return the job file of some sessions; report and messages go beside it."""
     names = clip_names([each.session for each in sent])
-    return "\n".join(_clip(each, names[each.session]) for each in sent)
+    return "\n".join(['out = "."\n', *(_clip(each, names[each.session]) for each in sent)])
+
+
+def batch_folder(now: datetime) -> Path:
+    """Return where the job of a batch, its report and what its workers say are kept.
+
+    Parameters
+    ----------
+    now : datetime
+        When it begins, which is its name.
+    """
+    batches = Path(platformdirs.user_data_dir("napari-frtm", appauthor=False)) / "batches"
+    name = f"{now:%Y-%m-%d %H.%M.%S}"
+    folders = (batches / (f"{name} {n}" if n > 1 else name) for n in count(1))
+    return next(folder for folder in folders if not folder.exists())
 
 
 def _clip(sent: Sent, name: str) -> str:
@@ -133,7 +151,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def followed(
-    text: str, where: list[str], grace: Callable[[], float]
+    text: str, folder: Path, where: list[str], grace: Callable[[], float]
 ) -> Generator[dict[str, Any] | None, None, None]:
     """Run a batch in a process of its own; yield what it says, and None while it says nothing.
 
@@ -141,6 +159,8 @@ def followed(
     ----------
     text : str
         The job file.
+    folder : Path
+        For it, its report, and what the process says; it is made, and stays.
     where : list of str
         Options that say on which workers.
     grace : callable
@@ -150,23 +170,24 @@ def followed(
     Raises
     ------
     FrtmError
-        If it fails as a whole; clips that fail are told in its lines.
+        If it fails as a whole, or the folder cannot be made; clips that fail are told in its lines.
     """
-    with TemporaryDirectory(prefix="napari-frtm-", ignore_cleanup_errors=True) as folder:
-        job, said, errors = (Path(folder) / name for name in ("job.toml", "out", "err"))
-        job.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "napari_frtm", "batch", str(job), "--json"]
-        with said.open("wb") as out, errors.open("wb") as err:
-            process = subprocess.Popen([*command, *where], stdout=out, stderr=err, **_APART)
-            try:
-                with said.open(encoding="utf-8") as lines:
-                    yield from _lines_of(process, lines)
-            finally:
-                _stop(process, grace())
-        if process.returncode not in (0, -signal.SIGINT) and not said.stat().st_size:
-            last = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            reason = last[-1].removeprefix("napari-frtm: ") if last else "it said nothing."
-            raise FrtmError(f"The batch failed: {reason}")
+    with reporting(folder):
+        folder.mkdir(parents=True)
+    job, said, errors = (folder / name for name in ("job.toml", "lines.jsonl", "messages.txt"))
+    write_bytes(job, text.encode())
+    command = [sys.executable, "-m", "napari_frtm", "batch", str(job), "--json"]
+    with said.open("wb") as out, errors.open("wb") as err:
+        process = subprocess.Popen([*command, *where], stdout=out, stderr=err, **_APART)
+        try:
+            with said.open(encoding="utf-8") as lines:
+                yield from _lines_of(process, lines)
+        finally:
+            _stop(process, grace())
+    if process.returncode not in (0, -signal.SIGINT) and not said.stat().st_size:
+        last = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        reason = last[-1].removeprefix("napari-frtm: ") if last else "it said nothing."
+        raise FrtmError(f"The batch failed: {reason}")
 
 
 def _lines_of(

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_frtm.batch.report import PAGE
 from napari_frtm.errors import FrtmError
-from napari_frtm.plugin.run.batch_process import GRACE, clip_names, followed, job_text
+from napari_frtm.plugin.run.batch_process import (
+    GRACE,
+    batch_folder,
+    clip_names,
+    followed,
+    job_text,
+)
 from napari_frtm.plugin.run.job import Job
 
 if TYPE_CHECKING:
@@ -30,6 +38,8 @@ class Sending(QObject):  # type: ignore[misc]
         Processes on this machine; 0 for as many as it has room for.
     scheduler : str
         Address of a running dask scheduler, in place of processes of this machine.
+    folder : Path or None
+        Of the batch under way or the last one: its job, its report, what its workers said.
     changed : Signal
         Something is further than before.
     returned : Signal
@@ -47,9 +57,16 @@ class Sending(QObject):  # type: ignore[misc]
         self.sent: dict[Path, Sent] = {}
         self.workers = 0
         self.scheduler = ""
+        self.folder: Path | None = None
         self._job: Job | None = None
         self._grace = 0.0  # a window that closes does not wait
         self._under_way: dict[str, Path] = {}  # sessions still to be done, by clip
+
+    @property
+    def report(self) -> Path | None:
+        """The page about the last batch, once it is written."""
+        page = None if self.folder is None else self.folder / PAGE
+        return page if page is not None and page.is_file() else None
 
     @property
     def is_running(self) -> bool:
@@ -101,7 +118,8 @@ class Sending(QObject):  # type: ignore[misc]
         job.yielded.connect(self._take)
         job.failed.connect(self.failed)
         job.ended.connect(self._end)
-        job.start(followed, job_text(waiting), self._where(), lambda: self._grace)
+        self.folder = batch_folder(datetime.now())
+        job.start(followed, job_text(waiting), self.folder, self._where(), lambda: self._grace)
 
     def _where(self) -> list[str]:
         if self.scheduler:

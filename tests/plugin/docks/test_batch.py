@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 import time
 import tomllib
+from contextlib import ExitStack
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 import tifffile
+from distributed import Client
 from napari.components import ViewerModel
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QThreadPool, QUrl
+from qtpy.QtGui import QDesktopServices
 
 from napari_frtm.batch.job_file import read_job
 from napari_frtm.config import Direction, preset
@@ -26,7 +33,6 @@ from napari_frtm.session.run.request import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from napari.layers import Image
     from pytestqt.qtbot import QtBot
@@ -79,7 +85,12 @@ def desk(clip: Clip, qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_masks_come_back(
-    desk: Desk, clip: Clip, network: FrtmNetwork, qtbot: QtBot, tmp_path: Path
+    desk: Desk,
+    clip: Clip,
+    network: FrtmNetwork,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They are those of a run; meanwhile the layers are away. One whose video is gone fails."""
     desk.propagate.send()
@@ -104,6 +115,12 @@ def test_masks_come_back(
         assert (np.asarray(view.masks.data[p.index]) == p.labels).mean() > 0.99
     qtbot.waitUntil(lambda: not desk.batch.sending.is_running, timeout=SECONDS)
     assert not desk.batch.stop_button.isEnabled()
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    desk.batch.report_button.click()
+    page = Path(opened[0].toLocalFile())
+    assert "1 of 1 clips are done" in page.read_text()
+    assert "data:image/jpeg" in page.read_text()
 
     (tmp_path / "squares.tif").rename(tmp_path / "elsewhere.tif")
     gone = tmp_path / "gone" / "squares.frtm"
@@ -113,6 +130,29 @@ def test_masks_come_back(
     qtbot.waitUntil(lambda: not desk.batch.sending.is_running, timeout=SECONDS)
     assert [desk.batch.table.item(row, 1).text() for row in (0, 1)] == ["done", "failed"]
     assert "is not there any more" in desk.batch.status.text()
+    assert desk.batch.sending.report not in (None, page)
+
+
+def test_workers_of_a_running_scheduler(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
+    """The dock says where it is, and no process of this machine is started."""
+    file = tmp_path / "scheduler.json"
+    words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)]
+    worker = ["worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny"]
+    dask = [sys.executable, "-m", "dask"]
+    with ExitStack() as stack:
+        for each in (words, worker):
+            process = subprocess.Popen([*dask, *each], cwd=tmp_path)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        qtbot.waitUntil(file.exists, timeout=SECONDS)
+        desk.batch.scheduler.setText(json.loads(file.read_text())["address"])
+        desk.batch.scheduler.editingFinished.emit()
+        desk.propagate.send()
+        qtbot.waitUntil(lambda: not desk.batch.sending.is_running, timeout=SECONDS)
+        with Client(desk.batch.sending.scheduler) as client:
+            asked = client.run(lambda: "napari_frtm.engine.tracking.tracker" in sys.modules)
+    assert list(asked.values()) == [True]
+    assert desk.batch.table.item(0, 1).text() == "done"
 
 
 def test_it_can_be_stopped(desk: Desk, qtbot: QtBot) -> None:
@@ -168,7 +208,7 @@ def test_a_window_that_closes_does_not_wait(tmp_path: Path) -> None:
     """The process is told to end; a thread that waited for it would outlive the window."""
     settings = Settings(config=preset("lite", "d-only"), preset="lite")
     sent = Sent(session=tmp_path / "shot.frtm", settings=settings, span=range(COUNT))
-    steps = followed(job_text([sent]), [], lambda: 0.0)
+    steps = followed(job_text([sent]), tmp_path / "batch", [], lambda: 0.0)
     assert next(steps) is None
 
     begun = time.monotonic()

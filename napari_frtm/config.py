@@ -255,6 +255,8 @@ class FrtmConfig:
         How many times larger than they are frames are made for that, at most; 1 as in the paper.
     seed : int
         Of the initial weights and of the augmentation.
+    weights : str
+        Name of the embedded segmentation network; empty for that of the backbone, if there is one.
     """
 
     backbone: str = "resnet101"
@@ -270,6 +272,7 @@ class FrtmConfig:
     short_side: int = 480
     enlarge: float = 1.0
     seed: int = 0
+    weights: str = ""
 
     def __post_init__(self) -> None:
         _check(self.backbone in BACKBONES, "backbone", f"one of {BACKBONES}", self.backbone)
@@ -339,16 +342,18 @@ class SketchConfig:
         _check(self.repeats >= 0, "repeats", "at least 0", self.repeats)
 
 
+_LITE = FrtmConfig(
+    backbone="mobilenet_v2",
+    target=TargetConfig(channels=64, update_cg_steps=4, whitening=True),
+    memory=MemoryConfig(capacity=32, drawn=0.25),
+    windows=True,
+    update_interval=2,
+    short_side=600,
+    enlarge=1.25,
+)
 _PRESETS = {
-    "lite": FrtmConfig(
-        backbone="mobilenet_v2",
-        target=TargetConfig(channels=64, update_cg_steps=4, whitening=True),
-        memory=MemoryConfig(capacity=32, drawn=0.25),
-        windows=True,
-        update_interval=2,
-        short_side=600,
-        enlarge=1.25,
-    ),
+    "lite": _LITE,
+    "cells": replace(_LITE, locality=LocalityConfig(), weights="cells"),
     "fast": FrtmConfig(
         backbone="resnet18", target=TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)
     ),
@@ -361,7 +366,8 @@ def preset(name: str, variant: Variant | str = Variant.FULL) -> FrtmConfig:
     """Return a preset by its name, for a variant of the method.
 
     ``accurate`` and ``fast`` are the paper's *Ours* and *Ours-fast* (section 3.5), but for `leap`;
-    ``lite`` runs with the embedded weights, without network and GPU.
+    ``lite`` runs with the embedded weights, without network and GPU; ``cells`` does as well, with
+    a segmentation network for microscopy, and looks for objects only near their last place.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from napari_frtm.config import PRESETS, FrtmConfig, SegmentationConfig, Variant, preset
@@ -150,5 +150,8 @@ class TrainConfig:
 
     @property
     def method(self) -> FrtmConfig:
-        """The setting with which target models are fitted."""
-        return preset(self.preset, Variant.D_ONLY)
+        """The setting with which target models are fitted; local ones on frames as they are."""
+        method = preset(self.preset, Variant.D_ONLY)
+        if method.locality is None:
+            return method
+        return replace(method, locality=replace(method.locality, scale=1.0))

@@ -195,7 +195,10 @@ def _coarse_scores(network: FrtmNetwork, frozen: Backbone, batch: Batch, deep: T
     if batch.references is None:
         assert batch.filters is not None
         with torch.no_grad():
-            return disturb(scores(batch.filters.to(deep.device), deep), batch.seeds)
+            found = disturb(scores(batch.filters.to(deep.device), deep), batch.seeds)
+        if batch.regions is None:
+            return found
+        return torch.where(batch.regions.to(found.device), found, found.clamp(max=0))
     images, masks = (part.to(deep.device).float() for part in batch.references)
     with torch.no_grad():
         known = frozen(images.div_(255), (TARGET_STRIDE,))[TARGET_STRIDE].float()

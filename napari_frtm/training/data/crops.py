@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_frtm.config import TARGET_STRIDE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -84,6 +86,38 @@ def disturbed(scores: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
         return np.asarray(np.maximum(scores, blob), np.float32)
     dy, dx = rng.integers(-2, 3, 2)
     return np.asarray(np.roll(scores, (int(dy), int(dx)), (0, 1)))
+
+
+def search_region(
+    mask: NDArray[np.bool_], reach: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return which scores of a crop count where objects are looked for near their last place.
+
+    Parameters
+    ----------
+    mask : array of shape (H, W)
+        The object, which has moved since by up to half of what it can move.
+    reach : float
+        How far it is looked for, in its sizes: square roots of its area.
+    rng : numpy.random.Generator
+        Source of how far and where to it has moved.
+
+    Returns
+    -------
+    bool array of shape (h, w)
+        At stride 16; all False if the crop does not show the object.
+    """
+    height, width = mask.shape
+    size = float(np.count_nonzero(mask)) ** 0.5
+    dx, dy = rng.uniform(-reach / 2, reach / 2, 2) * size
+    shift = np.array([[1, 0, dx], [0, 1, dy]])
+    last = cv2.warpAffine(mask.astype(np.uint8), shift, (width, height), flags=cv2.INTER_NEAREST)
+    if not last.any():
+        return np.zeros((height // TARGET_STRIDE, width // TARGET_STRIDE), np.bool_)
+    away = cv2.distanceTransform(1 - last, cv2.DIST_L2, 5)
+    near = away < max(reach * size, TARGET_STRIDE)
+    cells = near.reshape(height // TARGET_STRIDE, TARGET_STRIDE, -1, TARGET_STRIDE)
+    return np.asarray(cells.any((1, 3)))
 
 
 def _corner(

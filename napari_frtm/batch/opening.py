@@ -19,6 +19,7 @@ from napari_frtm.io.video.opening import open_video
 from napari_frtm.session.drawn import absolute_span, mask_entry, read_drawn
 from napari_frtm.session.earlier import earlier_run, open_source, request_again
 from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.method import suited_preset
 from napari_frtm.session.run.recording import releasing
 from napari_frtm.session.run.request import Request, Settings
 from napari_frtm.session.store.store import Store
@@ -102,7 +103,7 @@ def _of_video(task: Task) -> Work:
         keyframes=read_drawn(entries, video, span, direction, clip.mask_threshold),
         complete=frozenset(),
         store=Store((length, height, width), in_memory=False),
-        settings=_settings(task, None, direction),
+        settings=_settings(task, video, None, direction),
         span=span if task.part is None else range(*task.part),
         scope=Scope.RANGE,
         contrast=contrast,
@@ -209,18 +210,18 @@ def _session_request(task: Task, store: Store, video: Video) -> Request:
         keyframes={**store.keyframes, **drawn},
         complete=frozenset(store.complete - set(drawn)),
         store=store,
-        settings=_settings(task, before, direction),
+        settings=_settings(task, video, before, direction),
         span=span,
         scope=Scope.RANGE,
         contrast=contrast,
     )
 
 
-def _settings(task: Task, before: Settings | None, direction: Direction) -> Settings:
+def _settings(task: Task, video: Video, before: Settings | None, direction: Direction) -> Settings:
     """Return the settings of a clip's run."""
     chosen = task.clip.settings
     try:
-        settings = chosen.settings(before)
+        settings = chosen.settings(before, suited_preset(video.frames))
     except ValueError as error:
         raise FrtmError(str(error)) from error
     soft = settings.soft or chosen.soft or task.object_id is not None

@@ -118,7 +118,7 @@ def _bench(
     def identify(setting: Setting) -> Identity:
         own = weights[setting.weights]
         if own is None and asked.config.backbone in EMBEDDED:
-            own = embedded(asked.config.backbone)
+            own = embedded(EMBEDDED[asked.config.backbone])
         files = (own, asked.backbone_weights)
         return {
             "weights": [None if path is None else file_digest(path) for path in files],

@@ -44,6 +44,7 @@ from napari_frtm.session.drawn import absolute_span, mask_entry, read_drawn
 from napari_frtm.session.earlier import earlier_run, open_source, request_again
 from napari_frtm.session.mask_files import MaskFiles, Outputs
 from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.method import suited_preset
 from napari_frtm.session.run.recording import releasing
 from napari_frtm.session.run.request import Request
 from napari_frtm.session.store.store import Store
@@ -211,7 +212,9 @@ def _begin(options: argparse.Namespace) -> None:
     length, height, width = video.frames.shape[:3]
     span = absolute_span(options.span, length)
     direction = Direction(options.direction or Direction.FORWARD)
-    settings = replace(method_settings(options), direction=direction, soft=options.probabilities)
+    suited = suited_preset(video.frames)
+    chosen = method_settings(options, suited=suited)
+    settings = replace(chosen, direction=direction, soft=options.probabilities)
     annotations = _drawn(options, video, span, settings)
     store = Store((length, height, width), in_memory=False)
     outputs = Outputs(scores=options.scores, probabilities=options.probabilities)
@@ -250,7 +253,8 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
     earlier = earlier_run(store.folder)
     span = None if options.span is None else absolute_span(options.span, store.size[0])
     whole = span or range(store.size[0])
-    settings = method_settings(options, earlier.settings if earlier else None)
+    before = earlier.settings if earlier else None
+    settings = method_settings(options, before, suited_preset(video.frames))
     if options.direction:
         settings = replace(settings, direction=Direction(options.direction))
     contrast = options.contrast or (earlier.contrast if earlier else video.contrast)

@@ -90,7 +90,7 @@ def table() -> list[str]:
     """Return the lines that say which weights there are."""
     users = _users()
     lines = ["  networks"]
-    for path in [*_embedded(), *library.imported()]:
+    for path in [*library.all_embedded(), *library.imported()]:
         lines += _network_lines(path, users.get(path, []))
     lines.append("  backbones")
     for name in PRESETS:
@@ -99,16 +99,12 @@ def table() -> list[str]:
     return [*lines, f"  folder of imported networks: {library.folder()}"]
 
 
-def _embedded() -> list[Path]:
-    return [library.embedded(backbone) for backbone in library.EMBEDDED]
-
-
 def _users() -> dict[Path, list[str]]:
     """Return which presets use which network, if no --checkpoint is given."""
     users: dict[Path, list[str]] = {}
     for name in PRESETS:
         own = library.EMBEDDED.get(preset(name).backbone)
-        path = library.named(own) if own else library.find_checkpoint(preset(name))
+        path = library.find_checkpoint(preset(name)) or (library.named(own) if own else None)
         if path is not None:
             users.setdefault(path, []).append(name)
     return users
@@ -128,7 +124,7 @@ def _network_lines(path: Path, users: list[str]) -> list[str]:
     remarks = [use, f"sha256 {library.file_digest(path)}"]
     if trained := listed.facts.get(library.TRAINED_ON):
         remarks.append(f"trained on {trained}")
-    if path in _embedded():
+    if path in library.all_embedded():
         source = f"embedded {path.name}"
         remarks.append(f"data, figures and known failures: {_CARD}")
     return [
@@ -160,7 +156,7 @@ def _list(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     """Check files; say of each what it is, or what is wrong with it."""
     wrong = []
-    for path in options.files or [*_embedded(), *library.imported(), *_downloaded()]:
+    for path in options.files or [*library.all_embedded(), *library.imported(), *_downloaded()]:
         try:
             print(_verdict(_found(path)))
         except CheckpointError as error:
@@ -191,7 +187,7 @@ def _verdict(path: Path) -> str:
 
     found = inspect(path)
     remark = ""
-    if path in _embedded():
+    if path in library.all_embedded():
         check_published(path)
         remark = ", as published"
     elif found.kind == Kind.CHECKPOINT and library.DIGEST not in found.facts:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AUTHORS = Path(__file__).parents[1] / "parity" / "segnet_rn18.pth"
 CARD = Path(__file__).parents[2] / "docs" / "model_card.md"
-LITE = embedded("mobilenet_v2")
+LITE = embedded("lite")
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from napari_frtm.errors import OutputError
 from napari_frtm.session.mask_files import MaskFiles, Outputs
 from napari_frtm.session.run.carry_out import difference
 from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.method import suited_preset
 from napari_frtm.session.run.request import Request, Settings
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def request_on(
     masks: Mapping[int, Labels],
 ) -> Request:
     """Return a new run on a session: from its keyframes and more masks, with its settings."""
-    settings = method_settings(options, earlier.settings if earlier else None)
+    before = earlier.settings if earlier else None
+    settings = method_settings(options, before, suited_preset(video.frames))
     contrast = options.contrast or (earlier.contrast if earlier else video.contrast)
     return Request(
         frames=video.frames,

@@ -18,6 +18,7 @@ from napari_frtm.errors import CheckpointError
 from napari_frtm.io.weights.foreign import download, read_authors, read_state_dict
 from napari_frtm.io.weights.library import (
     EMBEDDED,
+    all_embedded,
     embedded,
     file_digest,
     find_checkpoint,
@@ -302,14 +303,14 @@ def _read_embedded(backbone: str) -> dict[str, Tensor]:
     """Return the tensors that the package carries for a backbone; none for most."""
     if backbone not in EMBEDDED:
         return {}
-    path = embedded(backbone)
-    check_published(path)
-    return _read(path, backbone)
+    return _read(embedded(EMBEDDED[backbone]), backbone)
 
 
 def _read(path: Path, backbone: str) -> dict[str, Tensor]:
     if path.suffix.lower() != ".safetensors" or not path.is_file():
         return read_authors(path)
+    if path in all_embedded():
+        check_published(path)
     tensors, facts = read_sealed(path)
     if facts.get("backbone") != backbone:
         _refuse_backbone(path.name, facts.get("backbone", "another one"), backbone)

@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "1"
 EMBEDDED = {"mobilenet_v2": "lite"}
-"""Names of the embedded weights, by their backbone."""
+"""Names of the embedded weights, by the backbone that they hold."""
+_NAMES = (*EMBEDDED.values(), "cells")
+"""Of all embedded weights; some hold a segmentation network alone."""
 FOLDER = "NAPARI_FRTM_WEIGHTS"
 """Environment variable with another folder for imported weights."""
 DIGEST = "sha256 of contents"
@@ -73,9 +75,14 @@ def folder() -> Path:
     return Path(os.environ.get(FOLDER) or Path(user_data_dir("napari-frtm", False)) / "weights")
 
 
-def embedded(backbone: str) -> Path:
-    """Return the file that the package carries for a backbone."""
-    return Path(str(files("napari_frtm") / "weights" / f"{EMBEDDED[backbone]}{_SUFFIX}"))
+def embedded(name: str) -> Path:
+    """Return the file of embedded weights."""
+    return Path(str(files("napari_frtm") / "weights" / f"{name}{_SUFFIX}"))
+
+
+def all_embedded() -> list[Path]:
+    """Return the files of all embedded weights."""
+    return [embedded(name) for name in _NAMES]
 
 
 def pinned(path: Path) -> str:
@@ -94,7 +101,7 @@ def path_of(name: str) -> Path:
     if not _is_name(name):
         raise CheckpointError(
             f"'{name}' cannot be a name of weights: use letters, digits, '.', '-' and '_', "
-            f"and not {' or '.join(EMBEDDED.values())}, which is embedded. Choose one with --name."
+            f"and not {' or '.join(_NAMES)}, which are embedded. Choose one with --name."
         )
     return folder() / f"{name}{_SUFFIX}"
 
@@ -107,9 +114,8 @@ def imported() -> list[Path]:
 
 def named(name: str) -> Path | None:
     """Return the file of embedded or imported weights; None if there are none of this name."""
-    for backbone, own in EMBEDDED.items():
-        if name == own:
-            return embedded(backbone)
+    if name in _NAMES:
+        return embedded(name)
     path = path_of(name) if _is_name(name) else None
     return path if path is not None and path.is_file() else None
 
@@ -127,13 +133,15 @@ def find_checkpoint(config: FrtmConfig, checkpoint: str | Path | None = None) ->
     Returns
     -------
     Path or None
-        The file asked for. If none is, the newest of the imported ones for this backbone (those
-        of Base net for Base net alone), but none where the package carries one, or if there is
-        none, or if none is needed.
+        The file asked for. If none is, the embedded one that the setting names, or the newest of
+        the imported ones for this backbone (those of Base net for Base net alone), but none where
+        the package carries one with the backbone, or if there is none, or if none is needed.
     """
     if checkpoint is not None:
         path = Path(checkpoint)
         return path if path.is_file() else named(str(checkpoint)) or path
+    if config.weights and config.variant is not Variant.BASE_NET and config.variant.refines:
+        return embedded(config.weights)
     if not config.variant.refines or config.backbone in EMBEDDED:
         return None
     fitting = [listed for listed in map(_or_none, imported()) if listed is not None]
@@ -158,7 +166,7 @@ def has_refinement(config: FrtmConfig, checkpoint: str | Path | None = None) -> 
         return True
     if config.backbone not in EMBEDDED:
         return False
-    return "segmentation" in describe(embedded(config.backbone)).parameters
+    return "segmentation" in describe(embedded(EMBEDDED[config.backbone])).parameters
 
 
 def cached_backbone(backbone: str) -> Path | None:
@@ -231,6 +239,4 @@ def _or_none(path: Path) -> Listed | None:
 
 
 def _is_name(name: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII) is not None and (
-        name not in EMBEDDED.values()
-    )
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII) is not None and (name not in _NAMES)

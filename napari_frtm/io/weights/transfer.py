@@ -12,10 +12,10 @@ from napari_frtm.io.weights.foreign import save_authors
 from napari_frtm.io.weights.inspection import Inspected, inspect
 from napari_frtm.io.weights.library import (
     DIGEST,
-    EMBEDDED,
     IMPORTED,
     SOURCE,
     SOURCE_DIGEST,
+    all_embedded,
     describe,
     imported,
     named,
@@ -101,7 +101,7 @@ def export_network(name: str, target: Path, *, overwrite: bool = False) -> Inspe
     """
     source = named(name)
     if source is None:
-        names = [*EMBEDDED.values(), *(path.stem for path in imported())]
+        names = [path.stem for path in (*all_embedded(), *imported())]
         raise CheckpointError(
             f"There are no weights '{name}' to export. There are: {', '.join(names)}."
         )

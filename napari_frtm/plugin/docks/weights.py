@@ -76,7 +76,7 @@ class Weights(QWidget):  # type: ignore[misc]
 
     def look(self) -> None:
         """Show what there is now."""
-        rows = [_row(path) for path in (*_embedded(), *library.imported())]
+        rows = [_row(path) for path in (*library.all_embedded(), *library.imported())]
         if rows != self.rows:
             self.rows = rows
             self.table.setRowCount(len(rows))
@@ -194,20 +194,16 @@ class Weights(QWidget):  # type: ignore[misc]
         self.remove_button.setToolTip("Delete imported weights. Those of the package stay.")
 
 
-def _embedded() -> list[Path]:
-    return [library.embedded(backbone) for backbone in library.EMBEDDED]
-
-
 def _row(path: Path) -> Row:
     """Return what the table shows of a file."""
     size = f"{path.stat().st_size / 1e6:.1f} MB"
-    own = path in _embedded()
+    own = path in library.all_embedded()
     try:
         listed = library.describe(path)
     except CheckpointError as error:
         return Row(path, path.stem, "-", "damaged", size, str(error), not own)
     source = "the package" if own else listed.facts.get(library.SOURCE, "elsewhere")
-    fits = library.preset_of(listed.backbone) or "-"
+    fits = listed.name if own else library.preset_of(listed.backbone) or "-"
     backbone = NAMES.get(listed.backbone, listed.backbone)
     return Row(path, listed.name, fits, backbone, size, source, not own)
 
@@ -237,7 +233,7 @@ def _verifying(paths: list[Path]) -> Generator[str, None, None]:
     for path in paths:
         try:
             found = inspect(path)
-            changed = path in _embedded() and found.sha256 != library.pinned(path)
+            changed = path in library.all_embedded() and found.sha256 != library.pinned(path)
             verdict = (
                 "not as it was published: install napari-frtm again" if changed else "complete"
             )

@@ -6,12 +6,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 - read by `structured`
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from napari_frtm.config import PRESETS, LocalityConfig, Variant, preset
 from napari_frtm.io.weights.library import find_checkpoint
 from napari_frtm.session.run.request import Settings
 
 if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
+    from napari_frtm.types import Frames
+
+
+def suited_preset(frames: Frames) -> str:
+    """Return the preset for a video that nobody has chosen one for.
+
+    Parameters
+    ----------
+    frames : Frames
+        The video; its first frame is read if it does not say its type.
+
+    Returns
+    -------
+    str
+        ``cells`` for one channel of whole numbers of more than 8 bits, as microscopes record;
+        ``lite`` for all else.
+    """
+    kind = getattr(frames, "dtype", None) or np.asarray(frames[0]).dtype
+    recorded = len(frames.shape) == 3 and kind.kind in "iu" and kind.itemsize > 1
+    return "cells" if recorded else PRESETS[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +43,7 @@ class Method:
     Attributes
     ----------
     preset : str or None
-        ``lite``, ``fast`` or ``accurate``.
+        ``lite``, ``cells``, ``fast`` or ``accurate``.
     variant : Variant or None
         Parts of the method that run.
     checkpoint : str or None
@@ -38,7 +60,7 @@ class Method:
         Of all random numbers, in [0, 2^63).
     """
 
-    preset: Literal["lite", "fast", "accurate"] | None = None
+    preset: Literal["lite", "cells", "fast", "accurate"] | None = None
     variant: Variant | None = None
     checkpoint: str | None = None
     backbone_weights: Path | None = None
@@ -51,13 +73,15 @@ class Method:
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be in [0, 2^63), got {self.seed}.")
 
-    def settings(self, before: Settings | None = None) -> Settings:
+    def settings(self, before: Settings | None = None, suited: str = PRESETS[0]) -> Settings:
         """Return the settings of a run.
 
         Parameters
         ----------
         before : Settings, optional
             Of an earlier run: what is not chosen stays as it was there. Another preset starts anew.
+        suited : str
+            The preset where neither is said; see `suited_preset`.
 
         Raises
         ------
@@ -66,7 +90,7 @@ class Method:
         ValueError
             If `short_side` makes no sense.
         """
-        name = self.preset or (before.preset if before else "") or PRESETS[0]
+        name = self.preset or (before.preset if before else "") or suited
         anew = before is None or before.preset != name
         if before is None or anew:
             before = Settings(config=preset(name), preset=name)

@@ -222,7 +222,7 @@ def test_lite_keeps_to_its_own_weights_unless_told_otherwise(tmp_path: Path) -> 
     assert own is not None
     assert named is not None
     assert find_checkpoint(LITE) is None
-    embedded, _ = read_sealed(library.embedded("mobilenet_v2"))
+    embedded, _ = read_sealed(library.embedded("lite"))
     width = len(embedded["segmentation.head.0.weight"])
     assert [len(named.head[0].weight), len(own.head[0].weight)] == [4, width]
 
@@ -280,7 +280,7 @@ def test_altered_embedded_weights_are_not_used(
 ) -> None:
     """Their hash is in the package."""
     for suffix in (".safetensors", ".sha256"):
-        source = library.embedded("mobilenet_v2").with_suffix(suffix)
+        source = library.embedded("lite").with_suffix(suffix)
         (tmp_path / source.name).write_bytes(source.read_bytes())
     path = tmp_path / "lite.safetensors"
     data = bytearray(path.read_bytes())

@@ -26,6 +26,7 @@ class _Cost(NamedTuple):
 # solved from what python benchmarks/peak_memory.py printed; coarse masks take less
 _COSTS = {
     "lite": _Cost(0.13, 0.15, 0.17),
+    "cells": _Cost(0.13, 0.15, 0.17),
     "fast": _Cost(0.20, 0.20, 0.27),
     "accurate": _Cost(0.51, 0.25, 0.27),
 }

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QWidget
 from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
-from napari_frtm.config import preset
+from napari_frtm.config import PRESETS, preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin import delivery
 from napari_frtm.plugin.docks.propagate.axes_box import AxesBox
@@ -23,6 +23,7 @@ from napari_frtm.plugin.docks.propagate.options import (
     FROM_FILE,
     OWN_WEIGHTS,
     Options,
+    Search,
     plain,
 )
 from napari_frtm.plugin.docks.propagate.options import Way as Way
@@ -30,6 +31,7 @@ from napari_frtm.plugin.docks.propagate.outlook import Outlook
 from napari_frtm.plugin.preferences import preferences
 from napari_frtm.plugin.source.layers import video_frames
 from napari_frtm.plugin.source.video import folder_of
+from napari_frtm.session.run.method import suited_preset
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.plugin.preferences import Preferences
     from napari_frtm.session.run.request import Settings
+    from napari_frtm.types import Frames
 
 _ADVANCED = ("masks", "weights", "weights_file", "search", "short_side", "device", "seed")
 
@@ -66,6 +69,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         self.folder = FolderEdit("not saved")
         self._locked: list[QWidget] = []
         self._size: tuple[int, int] | None = None
+        self._suited = PRESETS[0]
         self._lay_out()
         self._describe()
         self.look()
@@ -195,8 +199,16 @@ class PropagateForm(QWidget):  # type: ignore[misc]
             self.options.short_side.value = wanted.short_side
 
     def _follow_preset(self) -> None:
-        self.options.short_side.value = preset(self.options.preset.value).short_side
+        chosen = preset(self.options.preset.value)
+        self.options.short_side.value = chosen.short_side
+        self.options.search.value = Search.EVERYWHERE if chosen.locality is None else Search.NEAR
         self.look()
+
+    def _suit(self, frames: Frames | None) -> None:
+        """Choose the preset for a video, if the user has chosen none."""
+        if frames is not None and self.options.preset.value == self._suited:
+            self._suited = suited_preset(frames)
+            self.options.preset.value = self._suited
 
     def _follow_video(self) -> None:
         video = self.video.layer
@@ -212,9 +224,11 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         """Take length and size of the video."""
         video, axes = self.video.layer, self.axes.axes
         try:
-            shape = video_frames(video, axes).shape if video else None
+            frames = video_frames(video, axes) if video else None
         except FrtmError:  # said when the run is started
-            shape = None
+            frames = None
+        shape = None if frames is None else frames.shape
+        self._suit(frames)
         self._size = None if shape is None else (shape[1], shape[2])
         self.frames.set_length(0 if shape is None else shape[0])
         self._foresee()

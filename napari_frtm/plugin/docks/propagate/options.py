@@ -77,6 +77,7 @@ class Options:
             "choices": PRESETS,
             "tooltip": "lite: small network (MobileNetV2) that comes with the plugin; works "
             "offline.\n"
+            "cells: the same for microscopy; each object is looked for near its last place.\n"
             "fast: ResNet-18; its weights are downloaded once (45 MB).\n"
             "accurate: ResNet-101; its weights are downloaded once (171 MB); wants a GPU.",
         },

@@ -1,6 +1,6 @@
 """How well cells are followed: J, and whether each keeps its identity, beside simple methods.
 
-    python benchmarks/cells.py CELLS [--variant full] [--half second] [--frames N] [--everywhere]
+    python benchmarks/cells.py CELLS [--variant full] [--half second] [--frames N] [--jumps PIXELS]
 
 CELLS holds a folder for each movie, with video.tif, labels.tif and, where not all frames are
 labelled, labelled_frames.txt. Up to ten cells of the first labelled frame are followed, evenly
@@ -52,8 +52,8 @@ class Movie:
     first: NDArray[np.uint16]
 
     @classmethod
-    def read(cls, folder: Path, half: str, count: int | None) -> Movie:
-        """Read a movie from its first labelled frame on."""
+    def read(cls, folder: Path, half: str, count: int | None, jumps: float = 0.0) -> Movie:
+        """Read a movie from its first labelled frame on, as a stage shows it that jumps."""
         video, labels = (tifffile.imread(folder / f"{name}.tif") for name in ("video", "labels"))
         middle = len(video) // 2
         span = {"first": range(middle), "second": range(middle, len(video))}.get(half)
@@ -63,10 +63,32 @@ class Movie:
         start = min(t for t in known if t in span)
         stop = span.stop if count is None else min(span.stop, start + count)
         truth = {t - start: labels[t] for t in known if start <= t < stop}
+        video = video[start:stop]
+        if jumps:
+            video, truth = _jumping(video, truth, jumps)
         ids = np.unique(truth[0])[1:]
         ids = ids[:: max(1, len(ids) // _MOST)][:_MOST]
         first = np.where(np.isin(truth[0], ids), truth[0], 0)
-        return cls(folder.name, video[start:stop], truth, first)
+        return cls(folder.name, video, truth, first)
+
+
+def _jumping(
+    video: NDArray[np.uint16], labels: dict[int, NDArray[np.uint16]], most: float
+) -> tuple[NDArray[np.uint16], dict[int, NDArray[np.uint16]]]:
+    """Return the middle of a movie, in every fourth frame another one."""
+    margin = round(most)
+    rng = np.random.default_rng(0)
+    height, width = video.shape[1:]
+    frames, shown = [], {}
+    top, left = margin, margin
+    for t, frame in enumerate(video):
+        if t % 4 == 3:
+            top, left = rng.integers(0, 2 * margin + 1, 2)
+        window = np.s_[top : top + height - 2 * margin, left : left + width - 2 * margin]
+        frames.append(frame[window])
+        if t in labels:
+            shown[t] = labels[t][window]
+    return np.stack(frames), shown
 
 
 def frozen(movie: Movie) -> Masks:
@@ -108,9 +130,9 @@ def _parts(frame: NDArray[np.uint16], size: float) -> NDArray[np.int32]:
     return np.asarray(watershed(-depth, seeds, mask=found))
 
 
-def followed(config: FrtmConfig) -> Callable[[Movie], Masks]:
+def followed(config: FrtmConfig, checkpoint: str | None) -> Callable[[Movie], Masks]:
     """Return the method that follows cells with these settings."""
-    network = load_network(config)
+    network = load_network(config, checkpoint=checkpoint)
 
     def method(movie: Movie) -> Masks:
         contrast = robust_contrast(movie.frames[:: max(1, len(movie.frames) // 8)])
@@ -150,15 +172,21 @@ def main() -> None:
     parser.add_argument("--variant", nargs="*", default=["d-only", "full"])
     parser.add_argument("--half", choices=("first", "second", "whole"), default="second")
     parser.add_argument("--frames", type=int, help="of each movie, from its first labelled one on")
-    parser.add_argument("--everywhere", action="store_true", help="not near the last place alone")
+    parser.add_argument("--jumps", type=float, default=0.0, help="of the stage, pixels at most")
+    parser.add_argument("--preset", choices=("lite", "cells"), default="cells")
+    parser.add_argument("--checkpoint", help="other weights")
+    parser.add_argument("--local", action="store_true", help="near the last place alone: of lite")
+    parser.add_argument("--no-simple", dest="simple", action="store_false", help="ours alone")
     options = parser.parse_args()
-    locality = None if options.everywhere else LocalityConfig()
-    methods = {"frozen": frozen, "linked": linked}
+    methods = {"frozen": frozen, "linked": linked} if options.simple else {}
     for variant in options.variant:
-        methods[variant] = followed(replace(preset("lite", variant), locality=locality))
+        config = preset(options.preset, variant)
+        if options.local:
+            config = replace(config, locality=LocalityConfig())
+        methods[variant] = followed(config, options.checkpoint)
     print(f"{'movie':22} {'method':8} cells     J  kept  frames/s")
     for folder in sorted(options.cells.iterdir()):
-        movie = Movie.read(folder, options.half, options.frames)
+        movie = Movie.read(folder, options.half, options.frames, options.jumps)
         count = len(np.unique(movie.first)) - 1
         for name, method in methods.items():
             score, kept, speed = measured(movie, method)

@@ -75,7 +75,7 @@ def _embed_backbone(source: Path, target: Path) -> None:
 
 def _update_card(name: str, digest: str, size: float) -> None:
     """Write size and hash into the line of the model card about a file."""
-    line = rf"(`{name}\.safetensors`, )[\d.]+ MB, sha256 `[0-9a-f]{{64}}`"
+    line = rf"(`napari_frtm/weights/{name}\.safetensors`, )[\d.]+ MB, sha256 `[0-9a-f]{{64}}`"
     text, count = re.subn(line, rf"\g<1>{size:.1f} MB, sha256 `{digest}`", CARD.read_text())
     if count != 1:
         raise SystemExit(f"{CARD} has no place for the hash; write it there: {digest}")

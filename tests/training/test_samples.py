@@ -36,13 +36,16 @@ def mixed(recipe: TrainConfig) -> TrainConfig:
 @pytest.fixture
 def samples(mixed: TrainConfig, data: Path, cached: Path, network: FrtmNetwork) -> Samples:
     """Return the samples of that recipe."""
-    cache = TargetCache(cached, network, mixed.method)
-    preparing = prepare(mixed, data, cache)
+    return _samples(mixed, data, TargetCache(cached, network, mixed.method))
+
+
+def _samples(recipe: TrainConfig, data: Path, cache: TargetCache) -> Samples:
+    preparing = prepare(recipe, data, cache)
     while True:
         try:
             next(preparing)
         except StopIteration as end:
-            return Samples(end.value.training, cache, mixed)
+            return Samples(end.value.training, cache, recipe)
 
 
 def _equal(a: Batch, b: Batch) -> bool:
@@ -59,6 +62,24 @@ def test_a_batch_has_the_crops_of_its_samples(samples: Samples) -> None:
     assert batch.filters.shape == (12, 9, 576)
     assert torch.equal(batch.filters[::2], batch.filters[1::2])
     assert batch.masks.flatten(1).any(1).sum() >= 9
+
+
+def test_scores_count_near_the_object_where_it_is_looked_for_locally(
+    mixed: TrainConfig, data: Path, cached: Path, network: FrtmNetwork, samples: Samples
+) -> None:
+    """On it and around it, but nowhere in a crop that does not show it."""
+    assert samples.batch(0).regions is None
+    local = replace(mixed, preset="cells", crop=replace(mixed.crop, near=0.5))
+    near = _samples(local, data, TargetCache(cached, network, local.method))
+    batches = [near.batch(i) for i in range(3)]
+    regions = torch.cat([b.regions for b in batches if b.regions is not None])
+    masks = torch.cat([batch.masks for batch in batches])
+    assert regions.shape == (36, 6, 6)
+    on_grid = masks.view(36, 6, 16, 6, 16).amax((2, 4))
+    shown = on_grid.flatten(1).any(1)
+    assert (regions.flatten(1).any(1) == shown).float().mean() > 0.9  # it may have left the crop
+    assert (regions & on_grid).sum() / on_grid.sum() > 0.9
+    assert not regions.all()
 
 
 def test_batches_depend_on_seed_and_number_alone(samples: Samples, mixed: TrainConfig) -> None:

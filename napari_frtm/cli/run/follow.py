@@ -120,7 +120,8 @@ def _introduce(job: Job, started: Started) -> None:
         )
     weights = settings.checkpoint
     source = f" with {weights.name}" if weights is not None and config.variant.refines else ""
-    print(f"{config.backbone}, variant {config.variant}{source}, on {started.device}.")
+    name = f"Preset {settings.preset}: " if settings.preset else ""
+    print(f"{name}{config.backbone}, variant {config.variant}{source}, on {started.device}.")
 
 
 def _doubts(store: Store) -> str:

@@ -43,6 +43,8 @@ class Location:
         Square root of the area that the user drew, pixels.
     apart : float
         How far pieces that the user drew are from the largest one, in its sizes; 0 for one piece.
+    stage : tuple of float
+        Where the stage was then, rows and columns in pixels; see `Stage`.
     """
 
     box: Box
@@ -50,20 +52,29 @@ class Location:
     index: int
     size: float
     apart: float
+    stage: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
     def from_annotation(
-        cls, mask: NDArray[np.float32], index: int, origin: tuple[int, int] = (0, 0)
+        cls,
+        mask: NDArray[np.float32],
+        index: int,
+        origin: tuple[int, int] = (0, 0),
+        stage: tuple[float, float] = (0.0, 0.0),
     ) -> Location:
         """Return the location of a mask that the user drew, of a frame or a part of it."""
         hard = mask > 0.5
         box = bounding_box(hard, 0)
         part = hard[box.slices].copy()
         size = float(np.count_nonzero(part)) ** 0.5
-        return cls(_shifted(box, *origin), part, index, size, _apart(part))
+        return cls(_shifted(box, *origin), part, index, size, _apart(part), stage)
 
     def moved(
-        self, soft: NDArray[np.float32], index: int, origin: tuple[int, int] = (0, 0)
+        self,
+        soft: NDArray[np.float32],
+        index: int,
+        origin: tuple[int, int] = (0, 0),
+        stage: tuple[float, float] = (0.0, 0.0),
     ) -> Location:
         """Return the location after a frame with a soft mask, which may be empty."""
         found = soft > 0.5
@@ -71,7 +82,16 @@ class Location:
             return self
         box = bounding_box(found, 0)
         part = found[box.slices].copy()
-        return replace(self, box=_shifted(box, *origin), mask=part, index=index)
+        return replace(self, box=_shifted(box, *origin), mask=part, index=index, stage=stage)
+
+    def carried(self, stage: tuple[float, float]) -> Location:
+        """Return this location where the stage has carried it.
+
+        How fast the object itself has moved is not looked at: to expect that it goes on so made
+        masks of cells worse, which turn and stop.
+        """
+        down, right = stage[0] - self.stage[0], stage[1] - self.stage[1]
+        return replace(self, box=_shifted(self.box, round(down), round(right)))
 
     def reach(self, index: int, config: LocalityConfig) -> float:
         """Return how far from the last mask the object can be in another frame, pixels."""
@@ -208,10 +228,11 @@ def locations_from_state(state: Mapping[str, Tensor]) -> list[Location]:
     if "seen" not in state:
         return []
     locations = []
-    for number, (index, size, apart) in enumerate(state["seen"].tolist()):
+    for number, (index, size, apart, *stage) in enumerate(state["seen"].tolist()):
         box = Box(*state[f"location.{number}.box"].tolist())
         mask = state[f"location.{number}.mask"].cpu().numpy()
-        locations.append(Location(box, mask, int(index), size, apart))
+        y, x = stage or (0.0, 0.0)
+        locations.append(Location(box, mask, int(index), size, apart, (y, x)))
     return locations
 
 
@@ -219,7 +240,7 @@ def locations_state(locations: Sequence[Location]) -> dict[str, Tensor]:
     """Return locations as tensors."""
     if not locations:
         return {}
-    seen = [[at.index, at.size, at.apart] for at in locations]
+    seen = [[at.index, at.size, at.apart, *at.stage] for at in locations]
     state = {"seen": torch.tensor(seen, dtype=torch.float64)}
     for number, at in enumerate(locations):
         state[f"location.{number}.box"] = torch.tensor(at.box)

@@ -48,6 +48,8 @@ class SearchRegions:
         How far to look.
     working, padded : tuple of int
         Size (H, W) of the frame, and with its padding.
+    stage : tuple of float
+        Where the stage is in this frame, rows and columns in pixels.
 
     Attributes
     ----------
@@ -68,8 +70,10 @@ class SearchRegions:
         config: LocalityConfig,
         working: tuple[int, int],
         padded: tuple[int, int],
+        stage: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        self.locations = locations
+        self.locations = locations = [location.carried(stage) for location in locations]
+        self.stage = stage
         self.windows: list[Box] = []
         for location in locations:
             margin = int(location.reach(index, config)) + 1 + TARGET_STRIDE

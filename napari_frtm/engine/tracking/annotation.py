@@ -56,6 +56,8 @@ class AnnotatedFrame:
         What the user drew, by object; empty for an object that is absent.
     geometry : Geometry
         Of the frame.
+    stage : tuple of float
+        Where the stage is, rows and columns in pixels; see `Stage`.
     """
 
     index: int
@@ -63,6 +65,7 @@ class AnnotatedFrame:
     deep: Tensor
     masks: Mapping[int, DrawnMask]
     geometry: Geometry
+    stage: tuple[float, float] = (0.0, 0.0)
 
     def start(
         self, object_ids: Sequence[int], network: FrtmNetwork, config: FrtmConfig
@@ -121,7 +124,7 @@ class AnnotatedFrame:
     def _window(self, mask: DrawnMask, config: FrtmConfig) -> Box:
         """Return the part of the frame in which an object is altered."""
         if config.locality:
-            drawn = Location.from_annotation(mask.soft, self.index, mask.box[:2])
+            drawn = Location.from_annotation(mask.soft, self.index, mask.box[:2], self.stage)
             return self._regions(drawn, config.locality).windows[0]
         if not config.windows:
             return Box(0, 0, *self.geometry.padded)
@@ -189,11 +192,11 @@ class AnnotatedFrame:
 
     def _regions(self, location: Location, locality: LocalityConfig) -> SearchRegions:
         working, padded = self.geometry.working, self.geometry.padded
-        return SearchRegions([location], self.index, locality, working, padded)
+        return SearchRegions([location], self.index, locality, working, padded, self.stage)
 
     def _note(self, object_id: int, known: TrackedObject) -> None:
         """Note where an object was drawn."""
         mask = self.masks[object_id]
         if (mask.soft > 0.5).any():
-            drawn = Location.from_annotation(mask.soft, self.index, mask.box[:2])
+            drawn = Location.from_annotation(mask.soft, self.index, mask.box[:2], self.stage)
             known.locations.append(drawn)

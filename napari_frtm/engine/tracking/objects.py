@@ -57,10 +57,16 @@ class TrackedObject:
         """Return where it was seen in the frame nearest to this one."""
         return min(self.locations, key=lambda location: abs(location.index - index))
 
-    def move(self, mask: NDArray[np.float32], index: int, origin: tuple[int, int]) -> None:
+    def move(
+        self,
+        mask: NDArray[np.float32],
+        index: int,
+        origin: tuple[int, int],
+        stage: tuple[float, float],
+    ) -> None:
         """See a soft mask of a part of a frame, which may be empty: it is there now."""
         if self.locations:
-            self.locations = [self.location(index).moved(mask, index, origin)]
+            self.locations = [self.location(index).moved(mask, index, origin, stage)]
 
     def remember(self, projected: Tensor, loss: Quadratic, *, permanent: bool = False) -> None:
         """Extend the memory by a frame (algorithm 1, line 7).

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from napari_frtm.engine.tracking.objects import TrackedObject
     from napari_frtm.engine.tracking.scoring import Scored
 
-_SUSPECTED = 0.25  # score from which S has a look
-
-
 _BATCH = 2**19
 """Pixels that go through S at once: larger batches leave the caches."""
 
@@ -72,12 +69,13 @@ class SegmentedFrame:
         `leap` is how far an object can move with each frame, in its sizes; None for any distance.
         """
         masks = self.partition
+        stage = self.region.stage if self.region else (0.0, 0.0)
         for known, box, part in zip(objects.values(), masks.boxes, masks.parts, strict=True):
             origin = box[:2]
             far = leap and known.locations
             if far and known.location(self.index).drop_far(part, self.index, leap or 0, origin):
                 masks.normalise(box)
-            known.move(part, self.index, origin)
+            known.move(part, self.index, origin, stage)
 
     def losses(
         self, config: FrtmConfig, geometry: Geometry, device: torch.device

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
+from napari_frtm.engine.extensions.motion import Stage
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.frames.images import Geometry, flaw, to_images
 from napari_frtm.engine.frames.labels import DrawnMask, to_masks
@@ -67,6 +68,7 @@ class Tracker:
         self.config = config
         self.contrast = contrast
         self._objects: dict[int, TrackedObject] = {}
+        self._stage = Stage()
         self._since_update = 0
         self._warned = False
 
@@ -131,7 +133,7 @@ class Tracker:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
-        (segmented,) = self._segmented([index], features, geometry)
+        (segmented,) = self._segmented([index], features, geometry, self._stage.position)
         segmented.replace(given, self.object_ids)
         segmented.drop_far(self._objects, self._leap)
         prediction = segmented.prediction(self.confidence_estimators, geometry)
@@ -174,8 +176,10 @@ class Tracker:
             images = self._images(indices[batch], frames[batch], geometry)
             features = self.network.features(images, refine=self.config.variant.refines)
             at_once = 1 if self._windowed else size  # a frame says where to look in the next
-            for together, these in split(indices[batch], features, at_once):
-                for segmented in self._segmented(together, these, geometry):
+            parts = split(indices[batch], features, at_once)
+            for (together, these), image in zip(parts, images, strict=False):
+                stage = self._follow_stage(image, geometry)
+                for segmented in self._segmented(together, these, geometry, stage):
                     segmented.drop_far(self._objects, self._leap)
                     predictions.append(segmented.prediction(self.confidence_estimators, geometry))
                     if self.config.variant.updates:
@@ -185,7 +189,7 @@ class Tracker:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned, by names ``object.part``; see `load_state_dict`."""
-        state = {"since_update": torch.tensor(self._since_update)}
+        state = {"since_update": torch.tensor(self._since_update)} | self._stage.state_dict()
         for object_id, known in self._objects.items():
             state |= {f"{object_id}.{name}": part for name, part in known.state_dict().items()}
         return state
@@ -193,6 +197,7 @@ class Tracker:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on where another tracker with the same network and settings stood."""
         self._since_update = int(state["since_update"])
+        self._stage.load_state_dict(state)
         self._objects = objects_from_state(state, self.config, self.network.device)
 
     def _learn(
@@ -210,7 +215,8 @@ class Tracker:
         features = self.network.features(image, refine=self.config.variant.refines)
         given = to_masks(labels, sorted(ids), geometry)
         deep = features[TARGET_STRIDE].float()
-        annotated = AnnotatedFrame(index, image[0], deep, given, geometry)
+        stage = self._follow_stage(image[0], geometry)
+        annotated = AnnotatedFrame(index, image[0], deep, given, geometry, stage)
         known = {i: self._objects[i] for i in given if i in self._objects}
         new = [i for i in given if i not in self._objects]
         annotated.correct(known, self.config)
@@ -219,8 +225,18 @@ class Tracker:
         self._since_update = 0
         return features, given
 
+    def _follow_stage(self, image: Tensor, geometry: Geometry) -> tuple[float, float]:
+        """Return where the stage is in the next frame, where it matters."""
+        if self.config.locality is None:
+            return self._stage.position
+        return self._stage.follow(geometry.crop(image))
+
     def _segmented(
-        self, indices: Sequence[int], features: Features, geometry: Geometry
+        self,
+        indices: Sequence[int],
+        features: Features,
+        geometry: Geometry,
+        stage: tuple[float, float],
     ) -> list[SegmentedFrame]:
         """Scores and masks of B frames."""
         objects = list(self._objects.values())
@@ -234,7 +250,7 @@ class Tracker:
         if self.config.locality:
             locations = [known.location(index) for known in objects]
             sizes = geometry.working, geometry.padded
-            regions = SearchRegions(locations, index, self.config.locality, *sizes)
+            regions = SearchRegions(locations, index, self.config.locality, *sizes, stage)
             scores = score_windows(objects, deep, regions)
             windows = regions.wide
         else:

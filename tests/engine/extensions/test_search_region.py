@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_frtm.config import FrtmConfig, LocalityConfig
+from napari_frtm.config import FrtmConfig, LocalityConfig, preset
 from napari_frtm.engine.extensions.location import Location
+from napari_frtm.engine.extensions.motion import Stage
 from napari_frtm.engine.extensions.search_region import SearchRegions, working_scale
 from napari_frtm.engine.tracking import annotation, segmentation
 from napari_frtm.engine.tracking.propagate import Propagation, propagate
 from napari_frtm.engine.tracking.tracker import Tracker
+from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.types import Box, SoftMasks
 
 if TYPE_CHECKING:
@@ -43,6 +45,33 @@ def test_a_window_is_one_near_the_mask_and_zero_beyond_its_reach() -> None:
     assert window[45, 59 + 15] == pytest.approx(0.5, abs=0.02)
     assert window[45, 59 + 20] == 0
     assert window[0, 0] == 0
+
+
+def test_a_jump_of_the_stage_does_not_lose_an_object(
+    network: FrtmNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among others that look alike, of which one would be found in its place."""
+    rng = np.random.default_rng(0)
+    field = rng.integers(20, 50, (300, 400, 1), np.uint8).repeat(3, 2)
+    for top in range(20, 290, 45):
+        for left in range(20, 390, 45):
+            side = int(rng.integers(12, 24))
+            field[top : top + side, left : left + side] = rng.integers(120, 255)
+    corners = [(60, 60), (60, 60), (92, 60), (92, 60)]
+    frames = [field[y : y + 192, x : x + 256] for y, x in corners]
+    first = np.zeros((192, 256), np.uint8)
+    first[110 - 60 + 45 : 110 - 60 + 75, 155 - 60 : 155 - 60 + 30] = 1
+    first &= frames[0][..., 0] > 100
+    config = replace(preset("cells", "d-only"), short_side=192)
+    truth = [first, first, np.roll(first, -32, 0), np.roll(first, -32, 0)]
+
+    def found() -> list[float]:
+        masks = [p.labels for p in propagate(network, config, frames, {0: first})]
+        return [jaccard(m == 1, t == 1) for m, t in zip(masks, truth, strict=True)]
+
+    assert min(found()) > 0.5
+    monkeypatch.setattr(Stage, "follow", lambda self, image: (0.0, 0.0))
+    assert max(found()[2:]) < 0.1
 
 
 def test_a_window_grows_while_the_object_is_not_seen() -> None:

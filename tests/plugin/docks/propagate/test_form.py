@@ -65,6 +65,22 @@ def _enter(form: PropagateForm) -> None:
     QApplication.sendEvent(form, QEnterEvent(point, point, point))
 
 
+def test_the_preset_suits_the_video_until_the_user_chooses(
+    form: PropagateForm, viewer: ViewerModel
+) -> None:
+    """Recordings of microscopes are looked at as cells, near their last place."""
+    options = form.options
+    assert (options.preset.value, options.search.value) == ("lite", "Everywhere")
+    stack = viewer.add_image(np.zeros((5, 20, 30), np.uint16), name="stack")
+    form.video.layer = stack
+    assert (options.preset.value, options.search.value) == ("cells", "Near the last place")
+    form.video.layer = viewer.layers["clip"]
+    assert (options.preset.value, options.search.value) == ("lite", "Everywhere")
+    options.preset.value = "fast"
+    form.video.layer = stack
+    assert options.preset.value == "fast"
+
+
 def test_range_follows_the_video(form: PropagateForm, viewer: ViewerModel) -> None:
     """All of it, unless the user chose otherwise; it is no choice of the user's, and not told."""
     told = []

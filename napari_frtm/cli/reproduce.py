@@ -40,7 +40,7 @@ from napari_frtm.evaluation.reproduce.experiments import (
 from napari_frtm.evaluation.reproduce.tables import charts, tabulate
 from napari_frtm.evaluation.rules import Rules
 from napari_frtm.io.atomic import reporting, write_bytes
-from napari_frtm.io.weights.library import EMBEDDED, embedded, file_digest
+from napari_frtm.io.weights.library import file_digest, own_weights
 
 if TYPE_CHECKING:
     import argparse
@@ -116,9 +116,7 @@ def _bench(
         return load(one)[1]
 
     def identify(setting: Setting) -> Identity:
-        own = weights[setting.weights]
-        if own is None and asked.config.backbone in EMBEDDED:
-            own = embedded(EMBEDDED[asked.config.backbone])
+        own = weights[setting.weights] or own_weights(asked.config)
         files = (own, asked.backbone_weights)
         return {
             "weights": [None if path is None else file_digest(path) for path in files],

@@ -103,8 +103,8 @@ def _users() -> dict[Path, list[str]]:
     """Return which presets use which network, if no --checkpoint is given."""
     users: dict[Path, list[str]] = {}
     for name in PRESETS:
-        own = library.EMBEDDED.get(preset(name).backbone)
-        path = library.find_checkpoint(preset(name)) or (library.named(own) if own else None)
+        config = preset(name)
+        path = library.find_checkpoint(config) or library.own_weights(config)
         if path is not None:
             users.setdefault(path, []).append(name)
     return users

@@ -203,14 +203,14 @@ def test_refusals_say_what_to_do(command: Command, small: Path, tmp_path: Path) 
     cases = {
         ("import", AUTHORS): "is imported already, as 'taken'",
         ("import", small, "--name", "taken"): "Choose another name with --name, or delete",
-        ("import", small, "--name", "lite"): "which is embedded. Choose one with --name.",
+        ("import", small, "--name", "lite"): "which are embedded. Choose one with --name.",
         ("import", small, "--name", "../x"): "'../x' cannot be a name of weights",
         ("import", tmp_path / "resnet18.pth"): "give them with --backbone-weights FILE",
         (
             "export",
             "none",
             tmp_path / "a.pth",
-        ): "There are: lite, narrow, taken.",
+        ): "There are: lite, cells, narrow, taken.",
         ("export", "narrow", tmp_path / "a.pth"): "its levels have 8, 8, 8, 8 channels",
         ("export", "taken", tmp_path / "a.txt"): "ending in .safetensors or .pth",
         ("export", "taken", there): "is there already. Replace it with --overwrite.",
@@ -229,13 +229,13 @@ def test_imported_weights_are_segmented_with_by_name(
     command: Command, shot: Shot, small: Path, tmp_path: Path
 ) -> None:
     """The run says which, and the session remembers it."""
-    command("weights", "import", small, "--name", "cells")
+    command("weights", "import", small, "--name", "koi")
     start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", tmp_path / "masks")
 
-    outcome = command(*start, "--range", "0:2", "--checkpoint", "cells", "--short-side", "48")
+    outcome = command(*start, "--range", "0:2", "--checkpoint", "koi", "--short-side", "48")
 
     assert outcome.code == 0, outcome.err
-    assert "variant full with cells.safetensors" in outcome.out
+    assert "variant full with koi.safetensors" in outcome.out
     (session,) = (tmp_path / "masks").glob("*.frtm/session.json")
     (run,) = json.loads(session.read_text())["settings"]["runs"]
     assert run["checkpoint"] == str(imported()[0])

@@ -67,7 +67,7 @@ def test_the_foreseen_variant_is_the_one_that_runs(folder: Path) -> None:
 
     found = {name: refines(preset(name)) for name in PRESETS}
     assert found == {name: given.is_as_asked for name, given in of_presets().items()}
-    assert found == {"lite": True, "fast": False, "accurate": True}
+    assert found == {"lite": True, "cells": True, "fast": False, "accurate": True}
 
 
 def test_damaged_weights_are_not_offered(folder: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SIDE = 256
 """Pixels of the longer side of what is compared."""
-_BETTER = 0.6
+_BETTER = 0.4
 """What may be left of the difference of two pictures for a shift to be believed."""
 _ALIKE = 0.75
 """How well the pictures must correlate then."""

@@ -23,6 +23,7 @@ from napari_frtm.io.weights.library import (
     file_digest,
     find_checkpoint,
     has_refinement,
+    own_weights,
     pinned,
 )
 from napari_frtm.io.weights.sealed import read_sealed, write_sealed
@@ -95,8 +96,9 @@ def read_network(
     CheckpointError
         As `load_network`.
     """
-    state, origin = _read_embedded(config.backbone), "the embedded weights"
-    path = find_checkpoint(config, checkpoint)
+    state: Mapping[str, Tensor] = {}
+    origin = "the embedded weights"
+    path = find_checkpoint(config, checkpoint) or own_weights(config)
     if path is not None:
         state, origin = _read(path, config.backbone), path.name
     backbone = Backbone(config.backbone, _backbone_state(config.backbone, state, backbone_weights))

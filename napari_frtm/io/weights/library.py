@@ -80,6 +80,12 @@ def embedded(name: str) -> Path:
     return Path(str(files("napari_frtm") / "weights" / f"{name}{_SUFFIX}"))
 
 
+def own_weights(config: FrtmConfig) -> Path | None:
+    """Return the embedded file that a setting uses if no other weights are asked for, if any."""
+    name = config.weights or EMBEDDED.get(config.backbone)
+    return None if name is None else embedded(name)
+
+
 def all_embedded() -> list[Path]:
     """Return the files of all embedded weights."""
     return [embedded(name) for name in _NAMES]
@@ -133,16 +139,14 @@ def find_checkpoint(config: FrtmConfig, checkpoint: str | Path | None = None) ->
     Returns
     -------
     Path or None
-        The file asked for. If none is, the embedded one that the setting names, or the newest of
-        the imported ones for this backbone (those of Base net for Base net alone), but none where
-        the package carries one with the backbone, or if there is none, or if none is needed.
+        The file asked for. If none is, the newest of the imported ones for this backbone (those
+        of Base net for Base net alone), but none where the package carries one, or if there is
+        none, or if none is needed.
     """
     if checkpoint is not None:
         path = Path(checkpoint)
         return path if path.is_file() else named(str(checkpoint)) or path
-    if config.weights and config.variant is not Variant.BASE_NET and config.variant.refines:
-        return embedded(config.weights)
-    if not config.variant.refines or config.backbone in EMBEDDED:
+    if not config.variant.refines or own_weights(config) is not None:
         return None
     fitting = [listed for listed in map(_or_none, imported()) if listed is not None]
     fitting = [listed for listed in fitting if listed.backbone == config.backbone]
@@ -164,9 +168,8 @@ def has_refinement(config: FrtmConfig, checkpoint: str | Path | None = None) -> 
     """
     if find_checkpoint(config, checkpoint) is not None:
         return True
-    if config.backbone not in EMBEDDED:
-        return False
-    return "segmentation" in describe(embedded(EMBEDDED[config.backbone])).parameters
+    own = own_weights(config)
+    return own is not None and "segmentation" in describe(own).parameters
 
 
 def cached_backbone(backbone: str) -> Path | None:

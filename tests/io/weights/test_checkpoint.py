@@ -213,11 +213,11 @@ def test_the_newest_of_the_imported_weights_is_used(tmp_path: Path, kept: Path) 
 def test_lite_keeps_to_its_own_weights_unless_told_otherwise(tmp_path: Path) -> None:
     """The name of an imported network tells it."""
     state = random_network("mobilenet_v2").state_dict()
-    save_checkpoint(tmp_path / "cells.safetensors", {}, state, "mobilenet_v2")
-    import_network(tmp_path / "cells.safetensors")
+    save_checkpoint(tmp_path / "koi.safetensors", {}, state, "mobilenet_v2")
+    import_network(tmp_path / "koi.safetensors")
 
     own = load_network(LITE, device="cpu").segmentation
-    named = load_network(LITE, device="cpu", checkpoint="cells").segmentation
+    named = load_network(LITE, device="cpu", checkpoint="koi").segmentation
 
     assert own is not None
     assert named is not None
@@ -225,6 +225,19 @@ def test_lite_keeps_to_its_own_weights_unless_told_otherwise(tmp_path: Path) -> 
     embedded, _ = read_sealed(library.embedded("lite"))
     width = len(embedded["segmentation.head.0.weight"])
     assert [len(named.head[0].weight), len(own.head[0].weight)] == [4, width]
+
+
+def test_cells_have_a_network_of_their_own() -> None:
+    """With the backbone of lite; a name chooses it for lite, too."""
+    cells = load_network(preset("cells"), device="cpu")
+    lite = load_network(LITE, device="cpu")
+    named = load_network(LITE, device="cpu", checkpoint="cells")
+    heads = [network.segmentation.head[0].weight for network in (cells, lite, named)]  # type: ignore[union-attr]
+    assert torch.equal(heads[0], heads[2])
+    assert not torch.equal(heads[0], heads[1])
+    first = [next(iter(network.backbone.parameters())) for network in (cells, lite)]
+    assert torch.equal(*first)
+    assert find_checkpoint(preset("cells")) is None
 
 
 def test_a_damaged_checkpoint_is_not_used(tmp_path: Path) -> None:
@@ -275,18 +288,20 @@ def test_one_flipped_bit_of_an_exported_file_is_noticed(tmp_path: Path, name: st
         load_network(config, device="cpu", checkpoint=path)
 
 
+@pytest.mark.parametrize("name", ["lite", "cells"])
 def test_altered_embedded_weights_are_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Their hash is in the package."""
-    for suffix in (".safetensors", ".sha256"):
-        source = library.embedded("lite").with_suffix(suffix)
-        (tmp_path / source.name).write_bytes(source.read_bytes())
-    path = tmp_path / "lite.safetensors"
+    source = library.embedded("lite").parent
+    (tmp_path / "weights").mkdir()
+    for file in (*source.glob("*.safetensors"), *source.glob("*.sha256")):
+        (tmp_path / "weights" / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / "weights" / f"{name}.safetensors"
     data = bytearray(path.read_bytes())
     data[-7] ^= 1
     path.write_bytes(data)
-    monkeypatch.setattr(checkpoint, "embedded", lambda backbone: path)
+    monkeypatch.setattr(library, "files", lambda package: tmp_path)
 
     with pytest.raises(CheckpointError, match="Install napari-frtm again"):
-        load_network(LITE, device="cpu")
+        load_network(preset(name), device="cpu")

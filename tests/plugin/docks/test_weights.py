@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
+OWN = ["lite", "cells"]
 PATIENCE = 60_000  # milliseconds
 
 
@@ -42,12 +43,13 @@ def _idle(dock: Weights, qtbot: QtBot) -> None:
 
 def test_it_says_what_each_preset_gives(dock: Weights) -> None:
     """Above all, which of them gives coarse masks only."""
-    lite, fast, accurate = dock.presets.text().split("<br>")
+    lite, cells, fast, accurate = dock.presets.text().split("<br>")
 
-    assert "Refined masks, with weights that are in the package." in lite
+    for own in (lite, cells):
+        assert "Refined masks, with weights that are in the package." in own
     assert fast.startswith("⚠ <b>fast</b>: Coarse masks only")
     assert "ResNet-101 is downloaded first (171 MB)" in accurate
-    assert [row.name for row in dock.rows] == ["lite"]
+    assert [row.name for row in dock.rows] == OWN
 
 
 def test_imported_weights_are_listed_and_used(
@@ -63,9 +65,10 @@ def test_imported_weights_are_listed_and_used(
     assert "is imported as 'ytvos'. The preset accurate uses it" in dock.status.text()
     assert [(row.name, row.preset, row.backbone) for row in dock.rows] == [
         ("lite", "lite", "MobileNetV2"),
+        ("cells", "cells", "MobileNetV2"),
         ("ytvos", "accurate", "ResNet-101"),
     ]
-    assert dock.table.item(1, 4).text() == "ytvos.safetensors"
+    assert dock.table.item(2, 4).text() == "ytvos.safetensors"
     assert "Refined masks, with the weights 'ytvos'" in dock.presets.text()
     assert (folder / "ytvos.safetensors").is_file()
 
@@ -79,7 +82,7 @@ def test_what_is_no_network_is_refused(dock: Weights, qtbot: QtBot, tmp_path: Pa
 
     assert dock.status.text().startswith("⚠ ")
     assert "notes.pth" in dock.status.text()
-    assert len(dock.rows) == 1
+    assert len(dock.rows) == len(OWN)
 
 
 def test_damaged_files_are_found(dock: Weights, folder: Path, qtbot: QtBot) -> None:
@@ -90,13 +93,19 @@ def test_damaged_files_are_found(dock: Weights, folder: Path, qtbot: QtBot) -> N
     whole = (folder / "torn.safetensors").read_bytes()
     (folder / "torn.safetensors").write_bytes(whole[:-40])
     dock.look()
-    assert [row.backbone for row in dock.rows] == ["MobileNetV2", "ResNet-18", "damaged"]
+    assert [row.backbone for row in dock.rows] == [
+        "MobileNetV2",
+        "MobileNetV2",
+        "ResNet-18",
+        "damaged",
+    ]
 
     dock.verify()
     _idle(dock, qtbot)
 
-    lite, good, torn = dock.status.text().split("\n")
+    lite, cells, good, torn = dock.status.text().split("\n")
     assert lite.startswith("lite: complete")
+    assert cells.startswith("cells: complete")
     assert good.startswith("good: complete")
     assert torn.startswith("⚠ ")
 
@@ -113,9 +122,9 @@ def test_weights_are_removed_if_the_user_is_sure(
     dock.look()
     dock.table.selectRow(0)
     assert not dock.remove_button.isEnabled()
-    dock.table.selectRow(1)
+    dock.table.selectRow(2)
 
     dock.remove_button.click()
 
     assert (folder / "koi.safetensors").is_file() is not sure
-    assert [row.name for row in dock.rows] == (["lite"] if sure else ["lite", "koi"])
+    assert [row.name for row in dock.rows] == (OWN if sure else [*OWN, "koi"])

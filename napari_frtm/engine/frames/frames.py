@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+from napari_frtm.types import BYTES, Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,13 +47,13 @@ def as_video(frames: Frames | Sequence[Frame]) -> Frames:
     return cast("Frames", frames)
 
 
-def contrast_for(frames: Frames, contrast: tuple[float, float] | None) -> tuple[float, float]:
+def contrast_for(frames: Frames, contrast: Contrast | tuple[float, float] | None) -> Contrast:
     """Return the intensities that count as black and white; by default 0 and 255 of bytes.
 
     Raises
     ------
     ValueError
-        If there is no default for the type of the frames, or the second is not larger.
+        If there is no default for the type of the frames, or the contrast shows nothing.
     """
     if contrast is None:
         kind = np.dtype(getattr(frames, "dtype", np.uint8))
@@ -61,8 +62,5 @@ def contrast_for(frames: Frames, contrast: tuple[float, float] | None) -> tuple[
                 f"The frames hold {kind}: say which intensities are black and white, for example "
                 "contrast=(0, 1), or contrast=video.contrast of open_video."
             )
-        return 0.0, 255.0
-    low, high = contrast
-    if not -math.inf < low < high < math.inf:
-        raise ValueError(f"contrast must be two finite numbers, the second larger; got {contrast}.")
-    return float(low), float(high)
+        return BYTES
+    return Contrast.of(contrast)

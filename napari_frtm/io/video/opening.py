@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.io.video.stacks.stack_frames import Section
+    from napari_frtm.types import Contrast
 
 
 logger = logging.getLogger(__name__)
@@ -51,8 +52,8 @@ class Video:
         Frames per second, where the file says.
     names : tuple of str
         One per frame, to name outputs after: the image file's stem, else the index.
-    contrast : tuple of float
-        Intensities to show as black and white.
+    contrast : Contrast
+        How to see its intensities.
     axes : tuple of str
         ``("t", "y", "x")``, and ``"c"`` in colour.
     remarks : tuple of str
@@ -66,7 +67,7 @@ class Video:
     frames: da.Array
     fps: float | None
     names: tuple[str, ...]
-    contrast: tuple[float, float]
+    contrast: Contrast
     axes: tuple[str, ...]
     remarks: tuple[str, ...] = ()
     pixel_aspect: float = 1.0
@@ -108,7 +109,7 @@ def open_video(path: str | Path, section: Section | None = None) -> Video:
         frames=frames,
         fps=source.fps,
         names=source.names,
-        contrast=robust_contrast(frames),
+        contrast=robust_contrast(frames).but(gamma=getattr(source, "gamma", 1.0)),
         axes=("t", "y", "x", "c")[: len(source.shape)],
         remarks=source.remarks,
         pixel_aspect=getattr(source, "pixel_aspect", 1.0),

@@ -72,6 +72,8 @@ def test_a_list_of_images_is_a_video(clip: Clip, network: FrtmNetwork, lite: Frt
         (np.uint8, (5, 5), "contrast must be two finite numbers"),
         (np.uint8, (0, float("nan")), "contrast must be two finite numbers"),
         (np.uint8, (255, 0), "contrast must be two finite numbers"),
+        (np.uint8, (0, 255, 0), "and a gamma above 0"),
+        (np.uint8, (0, 255, float("nan")), "and a gamma above 0"),
     ],
 )
 def test_a_contrast_that_shows_nothing_is_refused(

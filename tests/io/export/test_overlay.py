@@ -13,6 +13,7 @@ from napari_frtm.errors import OutputError
 from napari_frtm.io.export import overlay as module
 from napari_frtm.io.export.movies.encodings import H264
 from napari_frtm.io.export.overlay import OverlayMovie, contact_sheet, overlay, to_uint8
+from napari_frtm.types import BYTES, Contrast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def test_grey_becomes_rgb(
     frame: NDArray[Any], contrast: tuple[float, float], expected: list[int]
 ) -> None:
     """Between the contrast limits, rounded."""
-    image = to_uint8(frame, contrast)
+    image = to_uint8(frame, Contrast(*contrast))
 
     assert image.dtype == np.uint8
     assert image.tolist() == [[[value] * 3 for value in expected]]
@@ -62,7 +63,7 @@ def test_channels_become_three(channels: int) -> None:
     """Colours keep their order, opacity is dropped."""
     frame = np.arange(2 * 2 * channels, dtype=np.uint8).reshape(2, 2, channels)
 
-    image = to_uint8(frame, (0, 255))
+    image = to_uint8(frame, BYTES)
 
     assert image.shape == (2, 2, 3)
     assert (image[..., 0] == frame[..., 0]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import cv2
@@ -76,6 +77,27 @@ def test_the_session_knows_its_channel(
     refused = command("segment", session, *correction, "--channel", "0")
     assert refused.code == 1
     assert "The session is about channel 1, plane max, not channel 0." in refused.err
+
+
+@pytest.mark.parametrize(
+    "entry", [{"section": {"plane": "least"}}, {"section": {"c": 1}}, {"axes": {"extra": 9}}]
+)
+def test_a_session_with_a_damaged_channel_says_so(
+    stack: Path, shot: Shot, tmp_path: Path, command: Command, entry: dict[str, object]
+) -> None:
+    """Without a traceback."""
+    out = tmp_path / "out"
+    assert _segment(stack, shot, out, "--channel", "1", "--plane", "1") == 0
+    header = out / "cells.frtm" / "session.json"
+    content = json.loads(header.read_text())
+    del content["settings"]["section"]
+    content["settings"] |= entry
+    header.write_text(json.dumps(content))
+
+    refused = command("segment", out / "cells.frtm", "--resume")
+
+    assert refused.code == 1
+    assert "channels or planes of cells.tif is damaged" in refused.err
 
 
 def test_the_session_knows_its_gamma(shot: Shot, tmp_path: Path, command: Command) -> None:

@@ -17,10 +17,8 @@ from napari_frtm.io.video.images.numbering import find_images, is_pattern
 from napari_frtm.io.video.images.sequence import open_sequence
 from napari_frtm.io.video.movies.index import is_movie
 from napari_frtm.io.video.movies.movie import open_movie
-from napari_frtm.io.video.stacks.numpy_file import NUMPY
-from napari_frtm.io.video.stacks.stack import is_stack_file
+from napari_frtm.io.video.stacks.stack import STACKS, is_stack_file
 from napari_frtm.io.video.stacks.stack_frames import StackFrames
-from napari_frtm.io.video.stacks.tiff_colour import TIFF
 from napari_frtm.io.video.stacks.zarr_folder import is_zarr
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ MOVIES = (
     *(".wmv", ".asf", ".flv", ".f4v", ".3gp", ".mxf", ".ogv", ".ogg", ".vob", ".gif", ".nut"),
     *(".dv", ".y4m", ".h264", ".264", ".hevc", ".265", ".m2v", ".mjpeg", ".mjpg", ".ivf"),
 )
-STACKS = (*TIFF, *NUMPY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +72,7 @@ class Video:
 
 
 def open_video(path: str | Path, section: Section | None = None) -> Video:
-    """Open a movie, an image folder or numbered pattern, or a TIFF, zarr or NumPy stack.
+    """Open a movie, an image folder or numbered pattern, or a TIFF, zarr, NumPy or CZI stack.
 
     Parameters
     ----------

@@ -222,9 +222,11 @@ class WorkspaceView(QObject):  # type: ignore[misc]
             return None
         try:
             saved: dict[str, Any] | None = load_header(source.folder)[1].get("axes")
+            return None if saved is None else VideoAxes.of_plain(saved)
         except FrtmError:
             return None  # said when it is opened
-        return None if saved is None else VideoAxes(**saved)
+        except (TypeError, ValueError):
+            return None  # of another version
 
     def _moved(self, event: Event) -> None:
         self.moved.emit()

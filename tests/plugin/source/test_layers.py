@@ -221,7 +221,7 @@ def test_displayed_frame_heeds_the_scale_of_time() -> None:
     assert displayed_frame(layer, (3.0, 0, 0)) == 4
     assert displayed_frame(layer, (99.0, 0, 0)) == 9
     assert displayed_frame(layer, (0.0, 3.0, 0, 0)) == 4
-    assert displayed_frame(Image(np.zeros((3, 10, 4, 5))), (2, 7, 0, 0), VideoAxes(1, 0)) == 7
+    assert displayed_frame(Image(np.zeros((3, 10, 4, 5))), (2, 7, 0, 0), VideoAxes(1, 0, 0, 4)) == 7
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,13 @@ class Contrast(NamedTuple):
             If they are not finite, the second is not larger than the first, or gamma is not
             above 0.
         """
-        contrast = cls(*map(float, values))
+        given = tuple(float(value) for value in values)
+        contrast = cls(*given) if len(given) in (2, 3) else cls(0, 0)
         low, high, gamma = contrast
         if not (-math.inf < low < high < math.inf and 0 < gamma < math.inf):
             raise ValueError(
                 "contrast must be two finite numbers, the second larger, and a gamma above 0 if "
-                f"there is one; got {tuple(contrast)}."
+                f"there is one; got {given}."
             )
         return contrast
 

@@ -20,6 +20,12 @@ class _Listed:
     def __init__(self, images: Sequence[Frame]) -> None:
         self._images = images
         first = np.asarray(images[0])
+        for t, image in enumerate(images):
+            if np.shape(image) != first.shape:
+                raise ValueError(
+                    f"frames must be of one shape; the first has {first.shape}, number {t} "
+                    f"{np.shape(image)}."
+                )
         self.shape = (len(images), *first.shape)
         self.dtype = first.dtype
 

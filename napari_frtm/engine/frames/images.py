@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from napari_frtm.types import Frame
 
 _MULTIPLE = 32
+_ROWS = 64  # of a frame, to look at
+_SHADE = 1 / 200  # of the way from black to white
+_MOST = 0.98  # of a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def to_images(
     return pad(images, (0, right, 0, below), mode="replicate").to(device)
 
 
-def flaw(frame: Frame) -> str:
+def flaw(frame: Frame, contrast: Contrast) -> str:
     """Say what is wrong with a frame, as the end of a sentence; empty if nothing is."""
     if np.issubdtype(frame.dtype, np.floating):
         unknown = 1 - np.isfinite(frame).mean()
@@ -111,7 +114,26 @@ def flaw(frame: Frame) -> str:
             return f"has {100 * unknown:.1f} % NaN or infinite values, which are seen as black"
     if frame.min() == frame.max():
         return f"has the value {frame.flat[0]} everywhere: there is nothing to see in it"
-    return ""
+    return _unseen(frame, Contrast.of(contrast))
+
+
+def _unseen(frame: Frame, contrast: Contrast) -> str:
+    """Say so if the contrast makes a frame all black, or nearly all of it white.
+
+    It is that of other frames, then: of bytes for frames in [0, 1] or of 16 bits, for example.
+    """
+    low, high, _ = contrast
+    rows = frame[:: max(1, len(frame) // _ROWS)]
+    if float(frame.max()) < low + _SHADE * (high - low):
+        seen = "black"
+    elif np.mean(rows.astype(np.float64) >= high) > _MOST:
+        seen = "white"
+    else:
+        return ""
+    return (
+        f"is seen all {seen}: its values are {frame.min():.4g} to {frame.max():.4g}, the contrast "
+        f"{contrast}"
+    )
 
 
 def _to_tensor(frame: Frame, black: float, size: tuple[int, int]) -> Tensor:

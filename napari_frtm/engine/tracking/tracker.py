@@ -279,7 +279,7 @@ class Tracker:
     ) -> Tensor:
         """Convert frames, and warn of the first one that shows nothing."""
         for index, frame in zip(indices, frames, strict=True):
-            if not self._warned and (what := flaw(frame)):
+            if not self._warned and (what := flaw(frame, self.contrast)):
                 self._warned = True
                 logger.warning("Frame %d %s. (Said once.)", index, what)
         return to_images(frames, self.contrast, geometry, self.network.device)

@@ -3,8 +3,8 @@
     python benchmarks/contrast.py [--frames N]
 
 Each version is run with white at the percentile 99.9, where `robust_contrast` puts it, and with a
-gamma of 1/2.2 as well. The koi runs in linear light (as EXR files hold it: the sRGB curve inverted),
-the cells with ``--local``.
+gamma of 1/2.2 as well. The koi runs in linear light (as EXR files hold it: the curve of sRGB
+inverted), the cells with ``--local``.
 """
 
 from __future__ import annotations

@@ -102,8 +102,8 @@ def test_the_video_is_shown_as_its_run_saw_it(
     assert main([*start, *seen, "--session", str(tmp_path / "a.frtm")]) == 0
     viewer = make_napari_viewer()
 
-    (video,) = viewer.open(str(path))
-    with qtbot.waitSignal(workspace_view(viewer).workspace.taken_up, timeout=5000):
+    video = _open(viewer, path)
+    with qtbot.waitSignal(workspace_view(viewer).workspace.taken_up, timeout=30000):
         pass
 
     session = workspace_view(viewer).current.session

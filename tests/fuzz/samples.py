@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import asdict
@@ -200,8 +201,9 @@ def checkpoints(folder: Path) -> None:
 
 
 def jobs(folder: Path) -> None:
-    """Write a job file with something of everything."""
-    text = """out = "out"
+    """Write a job file with something of everything; clip and masks are other samples."""
+    clip, mask = folder.parent / "stack" / "a.npy", folder.parent / "mask" / "a.tif"
+    text = f"""out = "out"
 retries = 1
 [settings]
 short_side = 48
@@ -209,20 +211,20 @@ preset = "lite"
 direction = "both"
 [[exports]]
 format = "png"
-to = "{name}/masks"
+to = "{{name}}/masks"
 objects = [1, 2]
 depth = 16
-edges = { grow = 0.5 }
+edges = {{ grow = 0.5 }}
 [[clips]]
 name = "first"
-video = "a.npy"
-masks = ["0:a-0.png", "7:a-7.png"]
+video = {json.dumps(str(clip))}
+masks = [{json.dumps(f"0:{mask}")}, {json.dumps(f"2:{mask}")}]
 frames = [0, 3]
 contrast = [0.5, 99]
 gamma = 0.5
 channel = 1
 projection = "max"
 mask_threshold = 0.5
-settings = { direction = "forward", soft = true }
+settings = {{ direction = "forward", soft = true }}
 """
     (folder / "job.toml").write_text(text)

@@ -71,7 +71,9 @@ def _report(job: Job, new: str) -> None:
 def write_overlay(job: Job, indices: list[int]) -> None:
     """Write a movie of the masks over the video."""
     assert job.overlay is not None
-    with OverlayMovie(job.overlay, job.video.fps, job.video.frames.shape[1:3]) as movie:
+    video = job.video
+    size = video.frames.shape[1:3]
+    with OverlayMovie(job.overlay, video.fps, size, video.pixel_aspect) as movie:
         for index in tqdm(indices, desc="overlay", unit="frame", leave=False):
             movie.write(overlay_frame(job, index))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -159,10 +160,15 @@ class OverlayMovie(Movie):
         Frames per second, brought into [1, 240]; 25 if unknown.
     size : tuple of int
         (H, W) of the images. Odd sides grow by one pixel that repeats the last.
+    pixel_aspect : float
+        Width of a pixel over its height, to be shown with.
     """
 
-    def __init__(self, path: Path, fps: float | None, size: tuple[int, int]) -> None:
-        super().__init__(path, H264, size, MovieTraits(fps=fps), OddSides.PAD)
+    def __init__(
+        self, path: Path, fps: float | None, size: tuple[int, int], pixel_aspect: float = 1.0
+    ) -> None:
+        traits = MovieTraits(fps=fps, pixel_aspect=Fraction(pixel_aspect).limit_denominator(1001))
+        super().__init__(path, H264, size, traits, OddSides.PAD)
         if any(side % 2 for side in size):
             logger.warning("%s: the last row or column is repeated: sides must be even.", path.name)
 

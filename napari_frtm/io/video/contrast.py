@@ -47,13 +47,13 @@ def robust_contrast(frames: Frames, samples: int = 8) -> Contrast:
     Raises
     ------
     VideoError
-        If no value is finite.
+        If no value is finite, or none of the frames looked at can be read.
     """
     if np.dtype(getattr(frames, "dtype", np.float64)) == np.uint8:
         return BYTES
     count = frames.shape[0]
     indices = np.unique(np.linspace(0, count - 1, min(samples, count)).astype(int))
-    looked_at = [np.asarray(frames[int(i)]) for i in indices]
+    looked_at = _readable(frames, indices)
     values = np.concatenate([_sample(frame) for frame in looked_at])
     if not values.size:
         raise VideoError(
@@ -67,6 +67,19 @@ def robust_contrast(frames: Frames, samples: int = 8) -> Contrast:
         if reach > _PICTURE * noise:
             high = min(high, low + factor * reach)
     return Contrast(low, high if high > low else low + 1)
+
+
+def _readable(frames: Frames, indices: NDArray[np.intp]) -> list[NDArray[Any]]:
+    """Return frames, without those that are damaged; they are told when their turn comes."""
+    read, damage = [], None
+    for index in indices:
+        try:
+            read.append(np.asarray(frames[int(index)]))
+        except VideoError as error:
+            damage = error
+    if damage is not None and not read:
+        raise damage
+    return read
 
 
 def _sample(frame: NDArray[Any]) -> NDArray[np.float64]:

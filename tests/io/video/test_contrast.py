@@ -76,3 +76,22 @@ def test_robust_contrast_of_large_frames_is_about_that_of_all_pixels() -> None:
     low, high, _ = robust_contrast(frames)
 
     assert (low, high) == pytest.approx(np.percentile(frames, [0.1, 99.9]), abs=0.5)
+
+
+def test_a_damaged_frame_is_left_out_of_the_contrast() -> None:
+    """Its turn comes later; a video of nothing else is refused."""
+    frames = np.tile(np.arange(1001, dtype=np.uint16), (3, 100, 1))
+
+    class Damaged:
+        shape, dtype = frames.shape, frames.dtype
+        whole = 2
+
+        def __getitem__(self, index: int) -> np.ndarray:
+            if index != self.whole:
+                raise VideoError("damaged")
+            return frames[index]
+
+    assert robust_contrast(Damaged()) == pytest.approx((1, 1000, 1), abs=1)
+    Damaged.whole = 9
+    with pytest.raises(VideoError, match="damaged"):
+        robust_contrast(Damaged())

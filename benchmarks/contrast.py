@@ -1,6 +1,6 @@
 """What highlights cost: mean J on the bundled clips with lamps or debris added.
 
-    python benchmarks/contrast.py [--frames N]
+    python benchmarks/contrast.py [--frames N] [--picture FILE.jpg]
 
 Each version is run with white at the percentile 99.9, where `robust_contrast` puts it, and with a
 gamma of 1/2.2 as well. The koi runs in linear light (as EXR files hold it: the curve of sRGB
@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from PIL import Image
 
 from napari_frtm import load_network, open_video, preset, propagate, read_labels
 from napari_frtm.config import FrtmConfig, LocalityConfig
 from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.io.export.overlay import contact_sheet, to_uint8
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.types import Contrast
 
@@ -88,11 +90,28 @@ def mean_j(clip: Clip, frames: np.ndarray, drawn: np.ndarray, contrast: Contrast
     return float(np.mean(overlaps))
 
 
+def picture(clip: Clip) -> np.ndarray:
+    """Return how a frame with lamps is seen in three ways, side by side."""
+    frames = lit(clip, 0.005, 60)
+    robust = robust_contrast(frames)
+    ways = {
+        "percentile 99.9": percentiles(frames),
+        "robust limits": robust,
+        "and gamma 1/2.2": robust.but(gamma=1 / 2.2),
+    }
+    return contact_sheet([to_uint8(frames[0], way) for way in ways.values()], [*ways], 3)
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=40)
-    count = parser.parse_args().frames
+    parser.add_argument("--picture", type=Path, help="only draw how a frame is seen")
+    options = parser.parse_args()
+    count = options.frames
+    if options.picture is not None:
+        Image.fromarray(picture(koi(1))).save(options.picture, quality=82)
+        return
     clips = {"koi": (koi(count), "roto_mask.png"), "cells": (cells(count), "cells_mask.tif")}
     spots = {
         "koi": [(0, 0), (0.005, 60), (0.02, 200)],

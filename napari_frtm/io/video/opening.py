@@ -35,6 +35,7 @@ MOVIES = (
     *(".wmv", ".asf", ".flv", ".f4v", ".3gp", ".mxf", ".ogv", ".ogg", ".vob", ".gif", ".nut"),
     *(".dv", ".y4m", ".h264", ".264", ".hevc", ".265", ".m2v", ".mjpeg", ".mjpg", ".ivf"),
 )
+_MICROSCOPES = (".lif", ".nd2", ".oir", ".oib", ".oif", ".vsi", ".ims", ".sld", ".lof", ".xlef")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +160,12 @@ def _open_source(path: Path, section: Section | None) -> _Source:
         raise VideoError(
             f"{path.name}: one image is not a video. Give the folder of the sequence, "
             f"{path.parent}, or a pattern such as shot.%04d{kind}."
+        )
+    if kind in _MICROSCOPES:
+        raise VideoError(
+            f"{path.name} is in a format of a microscope that is not read. Convert it to OME-TIFF "
+            "or OME-Zarr, with Fiji or bioformats2raw; or open it in napari with another plugin, "
+            "whose layer can be followed."
         )
     if kind not in MOVIES and not is_movie(path):
         known = ", ".join((*MOVIES, *STACKS, ".zarr"))

@@ -42,7 +42,7 @@ def _request(clip: Clip, store: Store) -> Request:
         settings=Settings(config=preset("lite", "d-only"), device="cpu"),
         span=range(FRAMES),
         scope=Scope.RANGE,
-        contrast=Contrast(0.0, 255.0),
+        contrast=Contrast(0.0, 255.0, 0.8),
     )
 
 
@@ -112,7 +112,7 @@ def test_a_closed_run_goes_on_exactly(clip: Clip, networks: NetworkCache, tmp_pa
     started, *_ = list(carry_out(other, networks, continues=True))
 
     assert isinstance(started, Started)
-    assert started.contrast == (0.0, 255.0, 1.0)
+    assert started.contrast == (0.0, 255.0, 0.8)
     assert 0 < started.done < FRAMES
     assert store.folder is not None
     assert not store.folder.has_run

@@ -30,7 +30,7 @@ test-lowest: $(LOWEST)/.installed  ## run some tests with the oldest versions al
 	QT_QPA_PLATFORM=offscreen $(LOWEST)/python $(PYTEST) $(SMOKE) \
 		-W ignore::DeprecationWarning -W ignore::FutureWarning
 
-fuzz: $(GROUP)-dev  ## damaged files of every kind, 2400 of them
+fuzz: $(GROUP)-dev  ## damaged files of every kind, 2800 of them
 	FUZZ_CASES=400 QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/fuzz -s
 
 lint: $(GROUP)-dev  ## style, types, layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
@@ -10,7 +11,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Frame: TypeAlias = NDArray[np.generic]
 """One image of shape (H, W) or (H, W, 3), any real dtype."""
@@ -30,6 +31,63 @@ class Frames(Protocol):
     def __getitem__(self, index: int, /) -> Any:
         """Return frame `index`, convertible with `numpy.asarray`."""
         ...
+
+
+class Contrast(NamedTuple):
+    """How intensities are seen, as a layer of napari shows them.
+
+    What is between black and white is seen as ``((value - low) / (high - low)) ** gamma``.
+
+    Attributes
+    ----------
+    low, high : float
+        The intensities that are black and white; beyond them is clipped.
+    gamma : float
+        Below 1, what is dark is seen brighter.
+    """
+
+    low: float
+    high: float
+    gamma: float = 1.0
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Contrast:
+        """Return two limits, or two and a gamma, as contrast.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If they are not finite, the second is not larger than the first, or gamma is not
+            above 0.
+        """
+        given = tuple(float(value) for value in values)
+        contrast = cls(*given) if len(given) in (2, 3) else cls(0, 0)
+        low, high, gamma = contrast
+        if not (-math.inf < low < high < math.inf and 0 < gamma < math.inf):
+            raise ValueError(
+                "contrast must be two finite numbers, the second larger, and a gamma above 0 if "
+                f"there is one; got {given}."
+            )
+        return contrast
+
+    def but(
+        self, limits: tuple[float, float] | None = None, gamma: float | None = None
+    ) -> Contrast:
+        """Return the contrast with other limits, another gamma, or both."""
+        low, high = self[:2] if limits is None else limits
+        return Contrast.of((low, high, self.gamma if gamma is None else gamma))
+
+    def plain(self) -> list[float]:
+        """Return what `of` takes, as JSON has it; without gamma if that changes nothing."""
+        return [self.low, self.high] if self.gamma == 1 else [*self]
+
+    def __str__(self) -> str:
+        gamma = "" if self.gamma == 1 else f", gamma {self.gamma:.3g}"
+        return f"{self.low:g} to {self.high:g}{gamma}"
+
+
+BYTES = Contrast(0.0, 255.0)
+"""How 8 bits are seen."""
 
 
 class Box(NamedTuple):

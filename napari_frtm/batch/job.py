@@ -12,6 +12,7 @@ from napari_frtm.io.export.settings import EdgeSettings, ExportSettings, OddSide
 from napari_frtm.io.video.stacks.stack_frames import PROJECTIONS, Section
 from napari_frtm.session.run.method import Method
 from napari_frtm.structure import structured
+from napari_frtm.types import BYTES, Contrast
 
 RESULTS = "results"
 """Folder of what is known of each clip, below that of the job."""
@@ -57,6 +58,8 @@ class Clip:
         The first frame and the one after the last; the whole video if not said.
     contrast : tuple of float or None
         Intensities seen as black and white.
+    gamma : float or None
+        How those between are seen; see `Contrast`.
     axes, channel, plane, projection : str, int, int, str or None
         What of a stack the video is; see `Section`.
     mask_threshold : float or None
@@ -71,6 +74,7 @@ class Clip:
     masks: tuple[str, ...] = ()
     frames: tuple[int, int] | None = None
     contrast: tuple[float, float] | None = None
+    gamma: float | None = None
     axes: str | None = None
     channel: int | None = None
     plane: int | None = None
@@ -83,13 +87,16 @@ class Clip:
             raise ValueError(f"name must be the name of a file, without folders, not {self.name!r}")
         if self.frames is not None and not 0 <= self.frames[0] < self.frames[1]:
             raise ValueError(f"frames must be [A, B] with 0 <= A < B, got {list(self.frames)}")
-        if self.contrast is not None and not self.contrast[0] < self.contrast[1]:
-            raise ValueError(f"contrast must be [LOW, HIGH], LOW below, got {list(self.contrast)}")
+        self.seen(BYTES)  # which refuses what shows nothing
         if self.projection is not None and self.projection not in PROJECTIONS:
             known = " or ".join(map(repr, PROJECTIONS))
             raise ValueError(f"projection must be {known}, got {self.projection!r}")
         if self.mask_threshold is not None and not 0 < self.mask_threshold <= 1:
             raise ValueError(f"mask_threshold must be in (0, 1], got {self.mask_threshold}")
+
+    def seen(self, known: Contrast) -> Contrast:
+        """Return how intensities are seen, where nothing else is said as is known."""
+        return known.but(self.contrast, self.gamma)
 
     @property
     def section(self) -> Section:

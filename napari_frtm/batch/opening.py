@@ -93,7 +93,7 @@ def _of_video(task: Task) -> Work:
     clip = task.clip
     assert clip.video is not None
     video = open_video(clip.video, clip.section)
-    contrast = clip.contrast or video.contrast
+    contrast = clip.seen(video.contrast)
     length, height, width = video.frames.shape[:3]
     span = absolute_span(clip.frames, length)
     direction = clip.settings.direction or Direction.FORWARD
@@ -196,12 +196,12 @@ def _session_request(task: Task, store: Store, video: Video) -> Request:
     if folder.has_run and earlier is not None:
         return request_again(store, video, earlier, clip.settings.device)
     span = absolute_span(clip.frames, store.size[0])
-    contrast = clip.contrast or video.contrast
+    contrast = clip.seen(video.contrast)
     before = None
     if earlier is not None:
         before = earlier.settings
         span = span if clip.frames else earlier.span
-        contrast = clip.contrast or earlier.contrast
+        contrast = clip.seen(earlier.contrast)
     direction = clip.settings.direction or (before.direction if before else Direction.FORWARD)
     entries = [mask_entry(entry) for entry in clip.masks]
     drawn = read_drawn(entries, video, span, direction, clip.mask_threshold)

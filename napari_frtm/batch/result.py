@@ -17,6 +17,7 @@ from napari_frtm.io.export.overlay import overlay, to_uint8
 from napari_frtm.session.run.carry_out import description
 from napari_frtm.structure import structured
 from napari_frtm.timeline import DOUBTFUL
+from napari_frtm.types import BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from napari_frtm.io.session.identity import VideoIdentity
     from napari_frtm.session.run.request import Request
     from napari_frtm.session.store.store import Store
-    from napari_frtm.types import Frame
+    from napari_frtm.types import Contrast, Frame
 
 _WIDE = 320
 _NOT_THE_RESULT = ("device", "checkpoint", "backbone_weights")
@@ -145,14 +146,14 @@ def load_result(path: Path) -> ClipResult | None:
 
 def key_of(request: Request, identity: VideoIdentity, also: Iterable[object] = ()) -> str:
     """Return a digest of all that the masks of a run depend on, whatever machine it is on."""
-    described = description(replace(request, contrast=None), request.contrast or (0.0, 0.0))
+    described = description(replace(request, contrast=None), request.contrast or BYTES)
     for name in _NOT_THE_RESULT:
         del described["settings"][name]
     text = json.dumps([described, identity.digest, *map(str, also)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def thumbnail(frame: Frame, contrast: tuple[float, float], store: Store, index: int) -> bytes:
+def thumbnail(frame: Frame, contrast: Contrast, store: Store, index: int) -> bytes:
     """Return a small JPEG of a frame with its masks over it."""
     picture = Image.fromarray(overlay(to_uint8(frame, contrast), store.labels(index)))
     picture.thumbnail((_WIDE, _WIDE))

@@ -17,7 +17,6 @@ for example:
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +29,10 @@ from napari_frtm.cli.run.protection import protect
 from napari_frtm.cli.run.reopen import check_same, mask_files, request_on
 from napari_frtm.cli.run.sketched import sketched
 from napari_frtm.cli.source import (
+    add_contrast_arguments,
     add_source_arguments,
     check_section,
+    chosen_contrast,
     chosen_section,
     threshold,
 )
@@ -93,14 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="|".join(Direction),
         help="which way to go from the masks (default: forward)",
     )
-    add(
-        "--contrast",
-        type=_contrast,
-        metavar="LOW:HIGH",
-        help="intensities seen as black and white (default: 0:255 for 8 bits, else percentiles); "
-        "if LOW is negative, write --contrast=LOW:HIGH",
-    )
     _add_outputs(parser)
+    add_contrast_arguments(parser)
     add_source_arguments(parser)
     add_method_arguments(parser)
 
@@ -208,7 +203,7 @@ def _begin(options: argparse.Namespace) -> None:
             "Give what to follow: --mask FILE, a label image of the first frame, or --strokes FILE."
         )
     video = open_video(options.video, chosen_section(options))
-    video = replace(video, contrast=options.contrast or video.contrast)
+    video = replace(video, contrast=chosen_contrast(options, video.contrast))
     length, height, width = video.frames.shape[:3]
     span = absolute_span(options.span, length)
     direction = Direction(options.direction or Direction.FORWARD)
@@ -257,7 +252,7 @@ def _go_on(options: argparse.Namespace, session: Path, store: Store) -> None:
     settings = method_settings(options, before, suited_preset(video.frames))
     if options.direction:
         settings = replace(settings, direction=Direction(options.direction))
-    contrast = options.contrast or (earlier.contrast if earlier else video.contrast)
+    contrast = chosen_contrast(options, (earlier or video).contrast)
     annotations = _drawn(options, replace(video, contrast=contrast), whole, settings, store)
     largest = max((int(labels.max()) for labels in annotations.values()), default=0)
     if options.resume:
@@ -332,13 +327,3 @@ def _span(text: str) -> tuple[int | None, int | None]:
     if stop is not None and (start or 0) >= stop:
         raise argparse.ArgumentTypeError(f"A must be below B, got '{text}'")
     return start, stop
-
-
-def _contrast(text: str) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in text.split(":"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not of the form LOW:HIGH") from None
-    if not -math.inf < low < high < math.inf:
-        raise argparse.ArgumentTypeError(f"LOW must be below HIGH, both finite, got '{text}'")
-    return low, high

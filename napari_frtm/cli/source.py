@@ -1,8 +1,9 @@
-"""Options that say what of a file the video is, and what its masks are."""
+"""Options that say what of a file the video is, how it is seen, and what its masks are."""
 
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from napari_frtm.errors import FrtmError
@@ -10,6 +11,8 @@ from napari_frtm.io.video.stacks.stack_frames import PROJECTIONS, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from napari_frtm.types import Contrast
 
 _ALL = " or ".join(PROJECTIONS)
 
@@ -30,6 +33,31 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LETTERS",
         help="what the axes are, such as TZCYX, where the file does not say",
     )
+
+
+def add_contrast_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how intensities are seen."""
+    group = parser.add_argument_group("intensities")
+    add = group.add_argument
+    add(
+        "--contrast",
+        type=_contrast,
+        metavar="LOW:HIGH",
+        help="intensities seen as black and white (default: 0:255 for 8 bits, else percentiles); "
+        "if LOW is negative, write --contrast=LOW:HIGH",
+    )
+    add(
+        "--gamma",
+        type=_gamma,
+        metavar="G",
+        help="how those between are seen, as napari's gamma: below 1, what is dark becomes "
+        "brighter (default: 1; of OpenEXR, which holds linear light, 1/2.2)",
+    )
+
+
+def chosen_contrast(options: argparse.Namespace, known: Contrast) -> Contrast:
+    """Return what the options choose, and the rest as known."""
+    return known.but(options.contrast, options.gamma)
 
 
 def chosen_section(options: argparse.Namespace) -> Section | None:
@@ -87,3 +115,23 @@ def _plane(text: str) -> int | str:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}' is no number, counted from 0, and not {_ALL}")
     return int(text)
+
+
+def _contrast(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form LOW:HIGH") from None
+    if not -math.inf < low < high < math.inf:
+        raise argparse.ArgumentTypeError(f"LOW must be below HIGH, both finite, got '{text}'")
+    return low, high
+
+
+def _gamma(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number above 0")
+    return value

@@ -15,6 +15,7 @@ from napari_frtm.io.export.overlay import contact_sheet, overlay, to_uint8
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.images.image import read_image
 from napari_frtm.io.video.images.numbering import find_images
+from napari_frtm.types import BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,4 +196,4 @@ def _picture(sequence: Sequence, t: int, masks: Path) -> NDArray[np.uint8]:
     truth = sequence.truth[t]
     image = next(p for p in find_images(sequence.images) if p.stem == truth.stem)
     labels = read_labels(masks / sequence.name / truth.name)
-    return overlay(to_uint8(read_image(image), (0, 255)), labels)
+    return overlay(to_uint8(read_image(image), BYTES), labels)

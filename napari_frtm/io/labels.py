@@ -27,6 +27,7 @@ from napari_frtm.io.object_ids import (
 )
 from napari_frtm.io.video.images.exr import read_exr
 from napari_frtm.io.video.reading import check_size
+from napari_frtm.io.video.stacks.lzw import LZW, check_lzw
 from napari_frtm.io.video.stacks.tiff_colour import RGB, TIFF, Look
 
 if TYPE_CHECKING:
@@ -173,6 +174,9 @@ def _tiff(path: Path) -> NDArray[Any]:
         if series.size != math.prod(shape):
             _refuse_frames(path.name, series.size // math.prod(shape))
         check_size((height, width, look.samples), _ID_BYTES, path.name)
+        if int(series.keyframe.compression) == LZW:
+            for page in series.pages:
+                check_lzw(page, path.name)
         plane = series.asarray().reshape(shape)
     with_alpha = look.photometric == RGB and look.samples == 4 and not look.planar
     return np.asarray(plane if look.plain or with_alpha else look.apply(plane))

@@ -34,7 +34,8 @@ def show(video_path: Path, masks: Path) -> napari.Viewer:
         video.frames,
         name=video_path.stem,
         rgb=len(video.axes) == 4,
-        contrast_limits=video.contrast,
+        contrast_limits=video.contrast[:2],
+        gamma=video.contrast.gamma,
         axis_labels=video.axes[:3],
     )
     viewer.add_labels(labels, name=f"{video_path.stem} masks", axis_labels=video.axes[:3])

@@ -13,6 +13,7 @@ from napari_frtm.io.video.opening import open_video
 from napari_frtm.session.run.coverage import Scope
 from napari_frtm.session.run.provenance import last_run, settings_of
 from napari_frtm.session.run.request import Request, Settings
+from napari_frtm.types import Contrast
 
 if TYPE_CHECKING:
     from napari_frtm.io.session.folder import SessionFolder
@@ -28,7 +29,7 @@ class Earlier:
     span: range
     scope: Scope
     here: int
-    contrast: tuple[float, float]
+    contrast: Contrast
 
 
 def earlier_run(folder: SessionFolder) -> Earlier | None:
@@ -50,13 +51,12 @@ def earlier_run(folder: SessionFolder) -> Earlier | None:
             assert last is not None
             saved = {"scope": Scope.RANGE, "here": 0, **last}
             settings, span = settings_of(last), range(last["range"][0], last["range"][1] + 1)
-        low, high = saved["contrast"]
         return Earlier(
             settings=settings,
             span=span,
             scope=Scope(saved["scope"]),
             here=int(saved["here"]),
-            contrast=(float(low), float(high)),
+            contrast=Contrast.of(saved["contrast"]),
         )
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise SessionError(

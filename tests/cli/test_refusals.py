@@ -96,6 +96,8 @@ CASES = [
     pytest.param(["--range", "9"], 2, "'9' is not of the form A:B", id="range-form"),
     pytest.param(["--contrast", "9:2"], 2, "LOW must be below HIGH", id="contrast"),
     pytest.param(["--contrast=-inf:inf"], 2, "both finite", id="contrast-infinite"),
+    pytest.param(["--gamma", "0"], 2, "'0' is no number above 0", id="gamma"),
+    pytest.param(["--gamma", "nan"], 2, "'nan' is no number above 0", id="gamma-nan"),
     pytest.param(
         ["--short-side", "5"], 1, "--short-side: short_side must be at least 32", id="short-side"
     ),

@@ -152,6 +152,7 @@ def test_resuming_a_finished_run_changes_nothing(short_run: list[str], command: 
             ["--resume", "--probabilities"], "'probabilities' was False and is True", id="outputs"
         ),
         pytest.param(["--resume", "--contrast", "9:99"], "'contrast' was 0:255", id="contrast"),
+        pytest.param(["--resume", "--gamma", "0.5"], "'gamma' was 1.0 and is 0.5", id="gamma"),
         pytest.param(["--resume", "--preset", "fast"], "'preset' was lite", id="preset"),
         pytest.param(
             ["--resume", "--direction", "both"], "'direction' was forward", id="direction"

@@ -292,7 +292,9 @@ import shutil, time
 from napari_frtm.session.mask_files import MaskFiles
 write = MaskFiles.write
 def remove(files, store, index):
-    shutil.rmtree(files.folder)
+    write(files, store, index)
+    if index == 1:
+        shutil.rmtree(files.folder)
 MaskFiles.write = remove
 """
     start = ("segment", shot.movie, "--mask", shot.mask(0), "--out", out, *FRAMES, *FAST)
@@ -300,8 +302,10 @@ MaskFiles.write = remove
     outcome = finish(process(start, prelude))
 
     assert outcome.code == 1
+    assert "it was deleted or moved meanwhile" in outcome.err
     assert "is not there any more, so nothing of it is kept" in outcome.err
     assert "Traceback" not in outcome.err
+    assert not (out / "shot.frtm").exists()
 
 
 @pytest.mark.parametrize("closing", ["2>&-", "2> >(head -c 9 > /dev/null)"])

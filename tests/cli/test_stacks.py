@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import cv2
@@ -76,6 +77,49 @@ def test_the_session_knows_its_channel(
     refused = command("segment", session, *correction, "--channel", "0")
     assert refused.code == 1
     assert "The session is about channel 1, plane max, not channel 0." in refused.err
+
+
+@pytest.mark.parametrize(
+    "entry", [{"section": {"plane": "least"}}, {"section": {"c": 1}}, {"axes": {"extra": 9}}]
+)
+def test_a_session_with_a_damaged_channel_says_so(
+    stack: Path, shot: Shot, tmp_path: Path, command: Command, entry: dict[str, object]
+) -> None:
+    """Without a traceback."""
+    out = tmp_path / "out"
+    assert _segment(stack, shot, out, "--channel", "1", "--plane", "1") == 0
+    header = out / "cells.frtm" / "session.json"
+    content = json.loads(header.read_text())
+    del content["settings"]["section"]
+    content["settings"] |= entry
+    header.write_text(json.dumps(content))
+
+    refused = command("segment", out / "cells.frtm", "--resume")
+
+    assert refused.code == 1
+    assert "channels or planes of cells.tif is damaged" in refused.err
+
+
+def test_the_session_knows_its_gamma(shot: Shot, tmp_path: Path, command: Command) -> None:
+    """Squares of all intensities, seen with a gamma of 0.5, are followed as they were before."""
+    gray = shot.frames[:COUNT, ..., 0].astype(np.uint16)
+    for name, frames in {"plain": gray, "squared": gray**2}.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", frames, photometric="minisblack")
+    seen = ("--contrast", "0:65025", "--gamma", "0.5")
+    assert _segment(tmp_path / "plain.tif", shot, tmp_path / "plain") == 0
+    assert _segment(tmp_path / "squared.tif", shot, tmp_path / "squared", *seen) == 0
+    correction = ("--mask", f"2:{shot.mask(2)}", "--from-here", "2")
+    for name in ("plain", "squared"):
+        assert command("segment", tmp_path / name / f"{name}.frtm", *correction).code == 0
+
+    for t in range(COUNT):
+        plain, squared = (
+            read_labels(tmp_path / each / f"{t:05d}.png") for each in ("plain", "squared")
+        )
+        assert (plain == squared).mean() > 0.9995
+        assert plain.any()
+    runs = load_header(tmp_path / "squared" / "squared.frtm")[1]["runs"]
+    assert [run["contrast"] for run in runs] == [[0, 65025, 0.5]] * 2
 
 
 def test_axes_that_the_file_does_not_name(shot: Shot, stack: Path, tmp_path: Path) -> None:

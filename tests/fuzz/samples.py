@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,16 @@ import zarr
 from PIL import Image
 from weights import random_network
 
+from napari_frtm.config import preset
 from napari_frtm.io.labels import write_labels
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity
 from napari_frtm.io.weights.checkpoint import save_checkpoint
+from napari_frtm.session.run.carry_out import description
+from napari_frtm.session.run.coverage import Scope
+from napari_frtm.session.run.request import Request, Settings
+from napari_frtm.session.store.store import Store
 from napari_frtm.timeline import Timeline
+from napari_frtm.types import Contrast
 
 AUTHORS = Path(__file__).parents[1] / "parity" / "segnet_rn18.pth"
 RANDOM = np.random.default_rng(0)
@@ -52,6 +60,7 @@ def write_all(folder: Path) -> dict[str, list[Path]]:
         "mask": masks,
         "session": sessions,
         "checkpoint": checkpoints,
+        "job": jobs,
     }
     samples = {}
     for action, write in writers.items():
@@ -98,6 +107,20 @@ def stacks(folder: Path) -> None:
     group.create_array("0", data=STACK, chunks=(1, 24, 32))
     axes = [{"name": axis} for axis in "tyx"]
     group.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}]}]
+    czi(folder)
+
+
+def czi(folder: Path) -> None:
+    """Write CZI files, if Zeiss's library is there."""
+    try:
+        from pylibCZIrw.czi import create_czi
+    except ImportError:
+        return
+    for name, compression in (("plain", None), ("zstd", "zstd1:ExplicitLevel=2")):
+        with create_czi(str(folder / f"{name}.czi"), compression_options=compression) as file:
+            for t, image in enumerate(STACK):
+                file.write(data=image[..., None], plane={"T": t})
+            file.write_metadata(name, scale_x=1e-6, scale_y=1e-6)
 
 
 def images(folder: Path) -> None:
@@ -148,8 +171,20 @@ def sessions(folder: Path) -> None:
     session.write_frame(1, np.ones((20, 30), np.uint8), np.ones((2, 2), np.float16), None)
     session.save_keyframe(0, np.ones((20, 30), np.uint8), complete=True)
     session.save_timeline(Timeline.empty(6))
-    session.save_settings({"preset": "lite"})
-    session.save_run({"name": "run"}, {"tracker.weights": torch.ones(3, 4)})
+    seen = Contrast(0.0, 9.0, 0.5)
+    request = Request(
+        frames=np.zeros((6, 20, 30), np.uint8),
+        keyframes={0: np.ones((20, 30), np.uint8)},
+        complete=frozenset(),
+        store=Store((6, 20, 30)),
+        settings=Settings(config=preset("lite"), preset="lite"),
+        span=range(6),
+        scope=Scope.RANGE,
+    )
+    described = description(request, seen)
+    run = {"range": [0, 5], "contrast": seen.plain(), "config": asdict(preset("lite"))}
+    session.save_settings({"runs": [run], "section": {"channel": 1, "plane": "max"}})
+    session.save_run(described, {"tracker.weights": torch.ones(3, 4)})
     session.release()
 
 
@@ -163,3 +198,33 @@ def checkpoints(folder: Path) -> None:
         folder / "old.pth",
         _use_new_zipfile_serialization=False,
     )
+
+
+def jobs(folder: Path) -> None:
+    """Write a job file with something of everything; clip and masks are other samples."""
+    clip, mask = folder.parent / "stack" / "a.npy", folder.parent / "mask" / "a.tif"
+    text = f"""out = "out"
+retries = 1
+[settings]
+short_side = 48
+preset = "lite"
+direction = "both"
+[[exports]]
+format = "png"
+to = "{{name}}/masks"
+objects = [1, 2]
+depth = 16
+edges = {{ grow = 0.5 }}
+[[clips]]
+name = "first"
+video = {json.dumps(str(clip))}
+masks = [{json.dumps(f"0:{mask}")}, {json.dumps(f"2:{mask}")}]
+frames = [0, 3]
+contrast = [0.5, 99]
+gamma = 0.5
+channel = 1
+projection = "max"
+mask_threshold = 0.5
+settings = {{ direction = "forward", soft = true }}
+"""
+    (folder / "job.toml").write_text(text)

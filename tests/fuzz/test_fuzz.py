@@ -30,7 +30,7 @@ CASES = int(os.environ.get("FUZZ_CASES", "10"))
 SECONDS = 60.0
 BYTES = 3 * 2**30
 """What a damaged file of some kilobytes may take: a frame is at most 1 GiB, see `check_size`."""
-KINDS = ("video", "stack", "image", "mask", "session", "checkpoint")
+KINDS = ("video", "stack", "image", "mask", "session", "checkpoint", "job")
 EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 NUMBERS = ("0", "-1", "1", "99999", "2147483648", "99999999999999999999", "1e999", "null", '"x"')
 

@@ -13,15 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_frtm.batch.job_file import read_job
 from napari_frtm.config import preset
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.session.folder import SessionFolder
+from napari_frtm.io.session.section import section_of
 from napari_frtm.io.video.images.image import read_image
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.video.stacks.stack import open_stack
 from napari_frtm.io.weights.checkpoint import load_network
 from napari_frtm.io.weights.inspection import inspect
+from napari_frtm.session.earlier import earlier_run
 
 
 def video(path: Path) -> None:
@@ -63,7 +66,8 @@ def session(path: Path) -> None:
     try:
         folder.masks()
         folder.scores()
-        folder.load_run()
+        earlier_run(folder)
+        section_of(folder.settings, path)
     finally:
         folder.release()
 
@@ -76,7 +80,12 @@ def checkpoint(path: Path) -> None:
         load_network(preset(name), device="cpu", checkpoint=path)
 
 
-ACTIONS = {f.__name__: f for f in (video, stack, image, mask, session, checkpoint)}
+def job(path: Path) -> None:
+    """Read what a batch is asked to do."""
+    read_job(path)
+
+
+ACTIONS = {f.__name__: f for f in (video, stack, image, mask, session, checkpoint, job)}
 
 
 def peak() -> int:

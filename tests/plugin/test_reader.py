@@ -17,9 +17,10 @@ from PIL import Image
 import napari_frtm
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.video.movies import movie
+from napari_frtm.io.video.opening import open_video
 from napari_frtm.plugin.reader import get_reader
 from napari_frtm.plugin.sample_data import cells, roto
-from napari_frtm.plugin.source.layers import displayed_frame, video_frames
+from napari_frtm.plugin.source.layers import contrast_of, displayed_frame, video_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +123,24 @@ def test_tiff_stack_is_lazy_and_measured_in_micrometres(tmp_path: Path) -> None:
     assert layer.metadata["fps"] == 0.25
     assert 90 < layer.contrast_limits[0] < layer.contrast_limits[1] < 4000
     np.testing.assert_array_equal(video_frames(layer)[5], pixels[5, 0])
+
+
+def test_linear_light_is_shown_as_the_network_sees_it(tmp_path: Path) -> None:
+    """The layer's limits and gamma are those of the command line."""
+    library = pytest.importorskip("OpenEXR", reason="OpenEXR is not installed")
+    y, x = np.mgrid[:40, :60] / 60
+    light = np.stack([y, x, x * y], axis=2).astype(np.float32)
+    light[:3, :3] = 60
+    for t in range(3):
+        library.File({"type": library.scanlineimage}, {"RGB": light}).write(f"{tmp_path}/{t}.exr")
+    reader = get_reader(str(tmp_path))
+    assert reader is not None
+
+    layer = Layer.create(*reader(str(tmp_path))[0])
+
+    assert layer.gamma == pytest.approx(1 / 2.2)
+    assert layer.contrast_limits[1] < 3
+    assert contrast_of(layer) == open_video(tmp_path).contrast
 
 
 @pytest.mark.parametrize("plugin", ["napari", "napari-frtm"])

@@ -87,6 +87,33 @@ def test_all_comes_back(
     assert [layer.name for layer in viewer.layers] == ["roto", "roto masks"]
 
 
+def test_the_video_is_shown_as_its_run_saw_it(
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Limits and gamma come back with the work; what the user changes then counts at once."""
+    path = tmp_path / "a.tif"
+    frames = np.random.default_rng(0).integers(0, 900, (3, 64, 64)).astype(np.uint16)
+    tifffile.imwrite(path, frames, photometric="minisblack")
+    drawn = np.zeros((64, 64), np.uint8)
+    drawn[20:40, 20:40] = 1
+    write_labels(tmp_path / "mask.png", drawn)
+    start = ["segment", str(path), "--mask", str(tmp_path / "mask.png")]
+    seen = ["--contrast", "100:700", "--gamma", "0.5", "--variant", "d-only-no-update"]
+    assert main([*start, *seen, "--session", str(tmp_path / "a.frtm")]) == 0
+    viewer = make_napari_viewer()
+
+    video = _open(viewer, path)
+    with qtbot.waitSignal(workspace_view(viewer).workspace.taken_up, timeout=30000):
+        pass
+
+    session = workspace_view(viewer).current.session
+    assert ([*video.contrast_limits], video.gamma) == ([100, 700], 0.5)
+    assert session.source.contrast == (100, 700, 0.5)
+    video.gamma = 0.8
+    video.contrast_limits = (200, 700)
+    assert session.source.contrast == (200, 700, 0.8)
+
+
 def test_a_session_whose_video_is_gone_says_so(
     make_napari_viewer: Callable[[], Viewer], qtbot: QtBot, movie: Path
 ) -> None:

@@ -16,6 +16,7 @@ from napari_frtm.session.run.carry_out import NetworkCache, carry_out
 from napari_frtm.session.run.coverage import Scope
 from napari_frtm.session.run.request import Advanced, Request, Settings, Started
 from napari_frtm.session.store.store import Store
+from napari_frtm.types import Contrast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def _request(clip: Clip, store: Store) -> Request:
         settings=Settings(config=preset("lite", "d-only"), device="cpu"),
         span=range(FRAMES),
         scope=Scope.RANGE,
-        contrast=(0.0, 255.0),
+        contrast=Contrast(0.0, 255.0, 0.8),
     )
 
 
@@ -105,13 +106,13 @@ def test_a_closed_run_goes_on_exactly(clip: Clip, networks: NetworkCache, tmp_pa
     other = replace(
         _request(clip, store),
         keyframes=dict(store.keyframes),
-        contrast=(0.0, 99.0),
+        contrast=Contrast(0.0, 99.0),
         settings=Settings(config=preset("lite", "full"), device="cpu"),
     )
     started, *_ = list(carry_out(other, networks, continues=True))
 
     assert isinstance(started, Started)
-    assert started.contrast == (0.0, 255.0)
+    assert started.contrast == (0.0, 255.0, 0.8)
     assert 0 < started.done < FRAMES
     assert store.folder is not None
     assert not store.folder.has_run

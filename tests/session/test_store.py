@@ -19,7 +19,7 @@ from napari_frtm.session.run.coverage import Scope
 from napari_frtm.session.run.request import Request, Settings
 from napari_frtm.session.store import arrays, result_arrays
 from napari_frtm.session.store.store import Store
-from napari_frtm.types import Prediction
+from napari_frtm.types import Contrast, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,7 +212,7 @@ def test_a_run_goes_on_over_a_full_disk(clip: Clip, small_disk: Path) -> None:
         settings=Settings(config=preset("lite", "d-only-no-update"), device="cpu"),
         span=range(12),
         scope=Scope.RANGE,
-        contrast=(0.0, 255.0),
+        contrast=Contrast(0.0, 255.0),
     )
     run = carry_out(request, NetworkCache())
     next(run)

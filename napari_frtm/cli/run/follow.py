@@ -17,10 +17,12 @@ from napari_frtm.session.run.carry_out import NetworkCache, carry_out
 from napari_frtm.session.run.recording import enter_keyframes, nothing_to_follow, record
 from napari_frtm.session.run.request import Started
 from napari_frtm.timeline import DOUBTFUL
+from napari_frtm.types import BYTES
 
 if TYPE_CHECKING:
     from napari_frtm.cli.run.job import Job
     from napari_frtm.session.store.store import Store
+    from napari_frtm.types import Contrast
 
 _LISTED = 8  # objects or stretches of frames that are named, at most
 
@@ -69,7 +71,9 @@ def _report(job: Job, new: str) -> None:
 def write_overlay(job: Job, indices: list[int]) -> None:
     """Write a movie of the masks over the video."""
     assert job.overlay is not None
-    with OverlayMovie(job.overlay, job.video.fps, job.video.frames.shape[1:3]) as movie:
+    video = job.video
+    size = video.frames.shape[1:3]
+    with OverlayMovie(job.overlay, video.fps, size, video.pixel_aspect) as movie:
         for index in tqdm(indices, desc="overlay", unit="frame", leave=False):
             movie.write(overlay_frame(job, index))
 
@@ -109,9 +113,8 @@ def _introduce(job: Job, started: Started) -> None:
     if left_out:
         where = "after" if covered.direction is Direction.BACKWARD else "before"
         print(f"{left_out} frames {where} the masks get none; --direction both fills them too.")
-    if job.video.frames.dtype != np.uint8:
-        low, high = started.contrast
-        print(f"Intensities {low:g} to {high:g} are seen as black to white (--contrast).")
+    if job.video.frames.dtype != np.uint8 or started.contrast != BYTES:
+        print(_seen(started.contrast))
     if config.variant != settings.config.variant:
         print(
             f"Coarse masks only: there are no weights of the segmentation network for "
@@ -122,6 +125,13 @@ def _introduce(job: Job, started: Started) -> None:
     source = f" with {weights.name}" if weights is not None and config.variant.refines else ""
     name = f"Preset {settings.preset}: " if settings.preset else ""
     print(f"{name}{config.backbone}, variant {config.variant}{source}, on {started.device}.")
+
+
+def _seen(contrast: Contrast) -> str:
+    """Return how intensities are seen, and the options that change it."""
+    low, high, gamma = contrast
+    seen = f"Intensities {low:g} to {high:g} are seen as black to white (--contrast)"
+    return f"{seen}." if gamma == 1 else f"{seen}, with a gamma of {gamma:.3g} (--gamma)."
 
 
 def _doubts(store: Store) -> str:

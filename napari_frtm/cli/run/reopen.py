@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_frtm.cli.method import method_settings
+from napari_frtm.cli.source import chosen_contrast
 from napari_frtm.config import Direction
 from napari_frtm.errors import OutputError
 from napari_frtm.session.mask_files import MaskFiles, Outputs
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from napari_frtm.io.video.opening import Video
     from napari_frtm.session.earlier import Earlier
     from napari_frtm.session.store.store import Store
-    from napari_frtm.types import Labels
+    from napari_frtm.types import Contrast, Labels
 
 
 def check_same(
@@ -46,7 +47,7 @@ def check_same(
     now = method_settings(options, before)
     soft = before.soft or options.probabilities
     direction = Direction(options.direction or before.direction)
-    contrast = options.contrast or earlier.contrast
+    contrast = chosen_contrast(options, earlier.contrast)
     given = _described(replace(now, soft=soft, direction=direction), span or earlier.span, contrast)
     known = _described(before, earlier.span, earlier.contrast)
     different = difference(known, given)
@@ -77,7 +78,7 @@ def request_on(
     """Return a new run on a session: from its keyframes and more masks, with its settings."""
     before = earlier.settings if earlier else None
     settings = method_settings(options, before, suited_preset(video.frames))
-    contrast = options.contrast or (earlier.contrast if earlier else video.contrast)
+    contrast = chosen_contrast(options, (earlier or video).contrast)
     return Request(
         frames=video.frames,
         keyframes={**store.keyframes, **masks},
@@ -122,14 +123,15 @@ def mask_files(
     return MaskFiles.of(folder, video.names, outputs, max(ids))
 
 
-def _described(settings: Settings, span: range, contrast: tuple[float, float]) -> dict[str, Any]:
+def _described(settings: Settings, span: range, contrast: Contrast) -> dict[str, Any]:
     return {
         "preset": settings.preset,
         "config": {key: _plain(value) for key, value in asdict(settings.config).items()},
         "direction": str(settings.direction),
         "probabilities": settings.soft,
         "range": f"{span.start}:{span.stop}",
-        "contrast": f"{contrast[0]:g}:{contrast[1]:g}",
+        "contrast": f"{contrast.low:g}:{contrast.high:g}",
+        "gamma": round(contrast.gamma, 3),
     }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+from napari_frtm.types import BYTES, Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,12 @@ class _Listed:
     def __init__(self, images: Sequence[Frame]) -> None:
         self._images = images
         first = np.asarray(images[0])
+        for t, image in enumerate(images):
+            if np.shape(image) != first.shape:
+                raise ValueError(
+                    f"frames must be of one shape; the first has {first.shape}, number {t} "
+                    f"{np.shape(image)}."
+                )
         self.shape = (len(images), *first.shape)
         self.dtype = first.dtype
 
@@ -46,13 +53,13 @@ def as_video(frames: Frames | Sequence[Frame]) -> Frames:
     return cast("Frames", frames)
 
 
-def contrast_for(frames: Frames, contrast: tuple[float, float] | None) -> tuple[float, float]:
+def contrast_for(frames: Frames, contrast: Contrast | tuple[float, float] | None) -> Contrast:
     """Return the intensities that count as black and white; by default 0 and 255 of bytes.
 
     Raises
     ------
     ValueError
-        If there is no default for the type of the frames, or the second is not larger.
+        If there is no default for the type of the frames, or the contrast shows nothing.
     """
     if contrast is None:
         kind = np.dtype(getattr(frames, "dtype", np.uint8))
@@ -61,8 +68,5 @@ def contrast_for(frames: Frames, contrast: tuple[float, float] | None) -> tuple[
                 f"The frames hold {kind}: say which intensities are black and white, for example "
                 "contrast=(0, 1), or contrast=video.contrast of open_video."
             )
-        return 0.0, 255.0
-    low, high = contrast
-    if not -math.inf < low < high < math.inf:
-        raise ValueError(f"contrast must be two finite numbers, the second larger; got {contrast}.")
-    return float(low), float(high)
+        return BYTES
+    return Contrast.of(contrast)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.types import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from napari_frtm.types import Frame
 
 _MULTIPLE = 32
+_ROWS = 64  # of a frame, to look at
+_SHADE = 1 / 200  # of the way from black to white
+_MOST = 0.98  # of a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Geometry:
 
 def to_images(
     frames: Sequence[Frame],
-    contrast: tuple[float, float],
+    contrast: Contrast | tuple[float, float],
     geometry: Geometry,
     device: torch.device,
 ) -> Tensor:
@@ -74,8 +78,8 @@ def to_images(
     ----------
     frames : sequence of arrays of shape (H, W) or (H, W, 3)
         Any real dtype. Values that are not finite count as the lower contrast limit.
-    contrast : tuple of float
-        The intensities that become 0 and 1; beyond them is clipped.
+    contrast : Contrast, or tuple of two floats
+        The intensities that become 0 and 1, and gamma.
     geometry : Geometry
         Of these frames.
     device : torch.device
@@ -86,11 +90,13 @@ def to_images(
     ValueError
         If a frame is not of the shape that `geometry` says.
     """
-    batch = torch.stack([_to_tensor(frame, contrast, geometry.video) for frame in frames])
+    low, high, gamma = Contrast.of(contrast)
+    batch = torch.stack([_to_tensor(frame, low, geometry.video) for frame in frames])
     if device.type != "mps":  # not every release of torch scales with antialiasing there
         batch = batch.to(device)
-    low, high = contrast
     images = batch.float().sub_(low).div_(high - low).clamp_(0, 1)  # in place: 100 MB at 4K
+    if gamma != 1:
+        images = images.pow_(gamma)
     if geometry.working != geometry.video:
         images = interpolate(
             images, geometry.working, mode="bilinear", align_corners=False, antialias=True
@@ -100,7 +106,7 @@ def to_images(
     return pad(images, (0, right, 0, below), mode="replicate").to(device)
 
 
-def flaw(frame: Frame) -> str:
+def flaw(frame: Frame, contrast: Contrast) -> str:
     """Say what is wrong with a frame, as the end of a sentence; empty if nothing is."""
     if np.issubdtype(frame.dtype, np.floating):
         unknown = 1 - np.isfinite(frame).mean()
@@ -108,10 +114,29 @@ def flaw(frame: Frame) -> str:
             return f"has {100 * unknown:.1f} % NaN or infinite values, which are seen as black"
     if frame.min() == frame.max():
         return f"has the value {frame.flat[0]} everywhere: there is nothing to see in it"
-    return ""
+    return _unseen(frame, Contrast.of(contrast))
 
 
-def _to_tensor(frame: Frame, contrast: tuple[float, float], size: tuple[int, int]) -> Tensor:
+def _unseen(frame: Frame, contrast: Contrast) -> str:
+    """Say so if the contrast makes a frame all black, or nearly all of it white.
+
+    It is that of other frames, then: of bytes for frames in [0, 1] or of 16 bits, for example.
+    """
+    low, high, _ = contrast
+    rows = frame[:: max(1, len(frame) // _ROWS)]
+    if float(frame.max()) < low + _SHADE * (high - low):
+        seen = "black"
+    elif np.mean(rows.astype(np.float64) >= high) > _MOST:
+        seen = "white"
+    else:
+        return ""
+    return (
+        f"is seen all {seen}: its values are {frame.min():.4g} to {frame.max():.4g}, the contrast "
+        f"{contrast}"
+    )
+
+
+def _to_tensor(frame: Frame, black: float, size: tuple[int, int]) -> Tensor:
     """Return a frame as (3, H, W), uint8 or float32, finite."""
     frame = np.asarray(frame)
     if frame.shape not in (size, (*size, 3)):
@@ -120,7 +145,7 @@ def _to_tensor(frame: Frame, contrast: tuple[float, float], size: tuple[int, int
         )
     if frame.dtype != np.uint8:
         frame = frame.astype(np.float32)
-        frame[~np.isfinite(frame)] = contrast[0]
+        frame[~np.isfinite(frame)] = black
     if frame.ndim == 2:
         return torch.from_numpy(np.array(frame)).expand(3, *size)
     return torch.from_numpy(np.array(frame)).permute(2, 0, 1)

@@ -26,7 +26,7 @@ from napari_frtm.engine.sketch.prompts import NOT_IT, Prompts, ids_of
 from napari_frtm.engine.target.model import TargetModel, fit_models
 from napari_frtm.engine.target.stencil import quadratic, stacked
 from napari_frtm.engine.tracking.segmentation import refine_windows
-from napari_frtm.types import Box
+from napari_frtm.types import BYTES, Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.sketch.evidence import Evidence
-    from napari_frtm.types import Frame, Labels
+    from napari_frtm.types import Contrast, Frame, Labels
 
 _SUSPECTED = 0.25
 """Score from which S has a look."""
@@ -60,8 +60,8 @@ class Sketch:
         The method's numbers.
     frame : array of shape (H, W) or (H, W, 3)
         The image.
-    contrast : tuple of float
-        Intensities that count as black and white.
+    contrast : Contrast
+        How intensities are seen.
     sketch : SketchConfig
         How prompts are weighed.
     """
@@ -71,7 +71,7 @@ class Sketch:
         network: FrtmNetwork,
         config: FrtmConfig,
         frame: Frame,
-        contrast: tuple[float, float] = (0.0, 255.0),
+        contrast: Contrast | tuple[float, float] = BYTES,
         sketch: SketchConfig | None = None,
     ) -> None:
         self.network = network

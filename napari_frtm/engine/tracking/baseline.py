@@ -25,14 +25,14 @@ from napari_frtm.engine.target.model import TargetModel
 from napari_frtm.engine.tracking.scoring import Scored
 from napari_frtm.engine.tracking.segmentation import SegmentedFrame
 from napari_frtm.errors import FrtmError
-from napari_frtm.types import Box
+from napari_frtm.types import BYTES, Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.backbone import Features
-    from napari_frtm.types import Frame, Labels, Prediction
+    from napari_frtm.types import Contrast, Frame, Labels, Prediction
 
 
 class Known(Protocol):
@@ -95,8 +95,8 @@ class BaselineTracker:
         With a target encoder for Base net.
     config : FrtmConfig
         Of one of the two variants.
-    contrast : tuple of float
-        Intensities that count as black and white.
+    contrast : Contrast
+        How intensities are seen.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class BaselineTracker:
         self,
         network: FrtmNetwork,
         config: FrtmConfig,
-        contrast: tuple[float, float] = (0.0, 255.0),
+        contrast: Contrast = BYTES,
     ) -> None:
         if config.locality is not None:
             raise FrtmError(

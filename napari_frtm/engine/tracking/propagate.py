@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.tracking.passes import Pass
-    from napari_frtm.types import Frame, Frames, Labels, Prediction
+    from napari_frtm.types import Contrast, Frame, Frames, Labels, Prediction
 
 _TOGETHER = 4
 """Frames that come together at least: what shows and saves them takes its time as well."""
@@ -57,8 +57,8 @@ class Propagation:
         time.
     annotations : mapping of int to array of shape (H, W)
         The user's labels by frame index.
-    contrast : tuple of float, optional
-        Intensities that count as black and white; by default 0 and 255 of bytes.
+    contrast : Contrast, or tuple of two floats, optional
+        How intensities are seen: black, white, and gamma; by default 0 and 255 of bytes.
     span : range, optional
         Frames to fill, step 1; the whole video by default.
     direction : Direction
@@ -85,7 +85,7 @@ class Propagation:
         frames: Frames | Sequence[Frame],
         annotations: Mapping[int, Labels],
         *,
-        contrast: tuple[float, float] | None = None,
+        contrast: Contrast | tuple[float, float] | None = None,
         span: range | None = None,
         direction: Direction = Direction.FORWARD,
         references: Mapping[int, Labels] | None = None,
@@ -225,7 +225,7 @@ def propagate(
     frames: Frames | Sequence[Frame],
     annotations: Mapping[int, Labels],
     *,
-    contrast: tuple[float, float] | None = None,
+    contrast: Contrast | tuple[float, float] | None = None,
     span: range | None = None,
     direction: Direction = Direction.FORWARD,
     references: Mapping[int, Labels] | None = None,

@@ -24,6 +24,7 @@ from napari_frtm.engine.tracking.segmentation import (
     split,
     whole_frames,
 )
+from napari_frtm.types import BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.tracking.objects import TrackedObject
-    from napari_frtm.types import Frame, Labels, Prediction
+    from napari_frtm.types import Contrast, Frame, Labels, Prediction
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class Tracker:
         Backbone and segmentation network; its device is where everything runs.
     config : FrtmConfig
         The method's numbers.
-    contrast : tuple of float
-        Intensities that count as black and white.
+    contrast : Contrast
+        How intensities are seen.
 
     Raises
     ------
@@ -60,7 +61,7 @@ class Tracker:
         self,
         network: FrtmNetwork,
         config: FrtmConfig,
-        contrast: tuple[float, float] = (0.0, 255.0),
+        contrast: Contrast = BYTES,
     ) -> None:
         if config.variant.refines and network.segmentation is None:
             raise ValueError(f"Variant '{config.variant}' needs a segmentation network.")
@@ -294,7 +295,7 @@ class Tracker:
     ) -> Tensor:
         """Convert frames, and warn of the first one that shows nothing."""
         for index, frame in zip(indices, frames, strict=True):
-            if not self._warned and (what := flaw(frame)):
+            if not self._warned and (what := flaw(frame, self.contrast)):
                 self._warned = True
                 logger.warning("Frame %d %s. (Said once.)", index, what)
         return to_images(frames, self.contrast, geometry, self.network.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,6 +16,7 @@ from napari_frtm.io.export.movies.movie import Movie
 from napari_frtm.io.export.movies.sound import MovieTraits
 from napari_frtm.io.export.settings import OddSides
 from napari_frtm.io.object_ids import davis_palette
+from napari_frtm.types import BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_frtm.types import Frame, Labels
+    from napari_frtm.types import Contrast, Frame, Labels
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +32,15 @@ LARGE = 720
 MARGIN, CAPTION = 6, 24
 
 
-def to_uint8(frame: Frame, contrast: tuple[float, float]) -> NDArray[np.uint8]:
+def to_uint8(frame: Frame, contrast: Contrast) -> NDArray[np.uint8]:
     """Return a frame as RGB for display.
 
     Parameters
     ----------
     frame : array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
         Any real type; opacity is dropped.
-    contrast : tuple of float
-        The values that become black and white; NaN becomes black.
+    contrast : Contrast
+        How values are seen; NaN becomes black.
 
     Returns
     -------
@@ -47,24 +49,23 @@ def to_uint8(frame: Frame, contrast: tuple[float, float]) -> NDArray[np.uint8]:
     return np.asarray(to_integers(frame, contrast, 8), np.uint8)
 
 
-def to_integers(
-    frame: Frame, contrast: tuple[float, float], depth: int
-) -> NDArray[np.unsignedinteger[Any]]:
+def to_integers(frame: Frame, contrast: Contrast, depth: int) -> NDArray[np.unsignedinteger[Any]]:
     """Return a frame as RGB of shape (H, W, 3), with 8 or 16 bits a channel; see `to_uint8`.
 
     Levels of a video of 16 bits are kept apart, as far as the contrast lets them be.
     """
-    low, high = contrast
+    low, high, gamma = contrast
     image = np.atleast_3d(frame)[..., :3]
     if image.shape[-1] != 3:
         image = np.repeat(image[..., :1], 3, axis=-1)
-    if image.dtype == np.uint8 and (low, high) == (0, 255):
+    if image.dtype == np.uint8 and contrast == BYTES:
         same = np.asarray(image, np.uint8)
         return same if depth == 8 else np.asarray(same.astype(np.uint16) * np.uint16(257))
     real = image.astype(np.result_type(image.dtype, np.float32))
     span = high - low if high > low else 1.0
     inside = np.clip(np.nan_to_num(real, nan=low), low, max(high, low)) - low
-    return np.asarray(np.rint(inside * (((1 << depth) - 1) / span)), f"uint{depth}")
+    seen = inside / span if gamma == 1 else (inside / span) ** gamma
+    return np.asarray(np.rint(seen * ((1 << depth) - 1)), f"uint{depth}")
 
 
 def overlay(frame: NDArray[np.uint8], labels: Labels, alpha: float = 0.5) -> NDArray[np.uint8]:
@@ -159,10 +160,15 @@ class OverlayMovie(Movie):
         Frames per second, brought into [1, 240]; 25 if unknown.
     size : tuple of int
         (H, W) of the images. Odd sides grow by one pixel that repeats the last.
+    pixel_aspect : float
+        Width of a pixel over its height, to be shown with.
     """
 
-    def __init__(self, path: Path, fps: float | None, size: tuple[int, int]) -> None:
-        super().__init__(path, H264, size, MovieTraits(fps=fps), OddSides.PAD)
+    def __init__(
+        self, path: Path, fps: float | None, size: tuple[int, int], pixel_aspect: float = 1.0
+    ) -> None:
+        traits = MovieTraits(fps=fps, pixel_aspect=Fraction(pixel_aspect).limit_denominator(1001))
+        super().__init__(path, H264, size, traits, OddSides.PAD)
         if any(side % 2 for side in size):
             logger.warning("%s: the last row or column is repeated: sides must be even.", path.name)
 

@@ -39,11 +39,21 @@ def section_of(settings: Mapping[str, Any], source: Path) -> Section | None:
     Raises
     ------
     SessionError
-        If it is something that only napari makes of a layer: a mean, or channels in colour.
+        If it is something that only napari makes of a layer: a mean, or channels in colour; or if
+        what is saved is damaged.
     """
-    if settings.get(KEY):
-        return Section(**settings[KEY])
-    axes = settings.get(_AXES) or {}
+    try:
+        if settings.get(KEY):
+            return Section(**settings[KEY])
+        return _of_layer(settings.get(_AXES) or {}, source)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SessionError(
+            f"What the session says of the channels or planes of {source.name} is damaged "
+            f"({error}). Restore its session.json from a backup."
+        ) from error
+
+
+def _of_layer(axes: Mapping[str, Any], source: Path) -> Section | None:
     if axes.get("extra") is None or not is_stack(source):
         return None
     time, extra, take = axes["time"], axes["extra"], axes["take"]

@@ -1,4 +1,4 @@
-"""Which intensities to show as black and white, in data that have no natural range."""
+"""How to see intensities that have no natural range: which are black and white, and gamma."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_frtm.errors import VideoError
+from napari_frtm.types import BYTES, Contrast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,7 @@ _PICTURE = 12.0
 _SIGMA = 1.4826 / 2**0.5  # of the median absolute difference of two neighbours
 
 
-def robust_contrast(frames: Frames, samples: int = 8) -> tuple[float, float]:
+def robust_contrast(frames: Frames, samples: int = 8) -> Contrast:
     """Return the intensities to show as black and white.
 
     Lamps in a scene, or debris among cells, would make all else black, if white were the largest
@@ -39,20 +40,20 @@ def robust_contrast(frames: Frames, samples: int = 8) -> tuple[float, float]:
 
     Returns
     -------
-    tuple of float
+    Contrast
         (0, 255) for uint8; else the percentiles 0.1 and at most 99.9 of the finite values. The
         second is larger than the first.
 
     Raises
     ------
     VideoError
-        If no value is finite.
+        If no value is finite, or none of the frames looked at can be read.
     """
     if np.dtype(getattr(frames, "dtype", np.float64)) == np.uint8:
-        return 0.0, 255.0
+        return BYTES
     count = frames.shape[0]
     indices = np.unique(np.linspace(0, count - 1, min(samples, count)).astype(int))
-    looked_at = [np.asarray(frames[int(i)]) for i in indices]
+    looked_at = _readable(frames, indices)
     values = np.concatenate([_sample(frame) for frame in looked_at])
     if not values.size:
         raise VideoError(
@@ -65,7 +66,20 @@ def robust_contrast(frames: Frames, samples: int = 8) -> tuple[float, float]:
         reach = float(np.percentile(values, percentile)) - low
         if reach > _PICTURE * noise:
             high = min(high, low + factor * reach)
-    return (low, high) if high > low else (low, low + 1)
+    return Contrast(low, high if high > low else low + 1)
+
+
+def _readable(frames: Frames, indices: NDArray[np.intp]) -> list[NDArray[Any]]:
+    """Return frames, without those that are damaged; they are told when their turn comes."""
+    read, damage = [], None
+    for index in indices:
+        try:
+            read.append(np.asarray(frames[int(index)]))
+        except VideoError as error:
+            damage = error
+    if damage is not None and not read:
+        raise damage
+    return read
 
 
 def _sample(frame: NDArray[Any]) -> NDArray[np.float64]:

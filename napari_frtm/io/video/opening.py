@@ -17,16 +17,15 @@ from napari_frtm.io.video.images.numbering import find_images, is_pattern
 from napari_frtm.io.video.images.sequence import open_sequence
 from napari_frtm.io.video.movies.index import is_movie
 from napari_frtm.io.video.movies.movie import open_movie
-from napari_frtm.io.video.stacks.numpy_file import NUMPY
-from napari_frtm.io.video.stacks.stack import is_stack_file
+from napari_frtm.io.video.stacks.stack import STACKS, is_stack_file
 from napari_frtm.io.video.stacks.stack_frames import StackFrames
-from napari_frtm.io.video.stacks.tiff_colour import TIFF
 from napari_frtm.io.video.stacks.zarr_folder import is_zarr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.io.video.stacks.stack_frames import Section
+    from napari_frtm.types import Contrast
 
 
 logger = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ MOVIES = (
     *(".wmv", ".asf", ".flv", ".f4v", ".3gp", ".mxf", ".ogv", ".ogg", ".vob", ".gif", ".nut"),
     *(".dv", ".y4m", ".h264", ".264", ".hevc", ".265", ".m2v", ".mjpeg", ".mjpg", ".ivf"),
 )
-STACKS = (*TIFF, *NUMPY)
+_MICROSCOPES = (".lif", ".nd2", ".oir", ".oib", ".oif", ".vsi", ".ims", ".sld", ".lof", ".xlef")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +50,8 @@ class Video:
         Frames per second, where the file says.
     names : tuple of str
         One per frame, to name outputs after: the image file's stem, else the index.
-    contrast : tuple of float
-        Intensities to show as black and white.
+    contrast : Contrast
+        How to see its intensities.
     axes : tuple of str
         ``("t", "y", "x")``, and ``"c"`` in colour.
     remarks : tuple of str
@@ -66,7 +65,7 @@ class Video:
     frames: da.Array
     fps: float | None
     names: tuple[str, ...]
-    contrast: tuple[float, float]
+    contrast: Contrast
     axes: tuple[str, ...]
     remarks: tuple[str, ...] = ()
     pixel_aspect: float = 1.0
@@ -74,7 +73,7 @@ class Video:
 
 
 def open_video(path: str | Path, section: Section | None = None) -> Video:
-    """Open a movie, an image folder or numbered pattern, or a TIFF, zarr or NumPy stack.
+    """Open a movie, an image folder or numbered pattern, or a TIFF, zarr, NumPy or CZI stack.
 
     Parameters
     ----------
@@ -108,7 +107,7 @@ def open_video(path: str | Path, section: Section | None = None) -> Video:
         frames=frames,
         fps=source.fps,
         names=source.names,
-        contrast=robust_contrast(frames),
+        contrast=robust_contrast(frames).but(gamma=getattr(source, "gamma", 1.0)),
         axes=("t", "y", "x", "c")[: len(source.shape)],
         remarks=source.remarks,
         pixel_aspect=getattr(source, "pixel_aspect", 1.0),
@@ -161,6 +160,12 @@ def _open_source(path: Path, section: Section | None) -> _Source:
         raise VideoError(
             f"{path.name}: one image is not a video. Give the folder of the sequence, "
             f"{path.parent}, or a pattern such as shot.%04d{kind}."
+        )
+    if kind in _MICROSCOPES:
+        raise VideoError(
+            f"{path.name} is in a format of a microscope that is not read. Convert it to OME-TIFF "
+            "or OME-Zarr, with Fiji or bioformats2raw; or open it in napari with another plugin, "
+            "whose layer can be followed."
         )
     if kind not in MOVIES and not is_movie(path):
         known = ", ".join((*MOVIES, *STACKS, ".zarr"))

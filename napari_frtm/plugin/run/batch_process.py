@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from napari_frtm.session.run.request import Settings
+    from napari_frtm.types import Contrast
 
 GRACE = 30.0
 """Seconds that workers get to save where they stand."""
@@ -52,8 +53,8 @@ class Sent:
         How to follow.
     span : range
         The frames to fill.
-    contrast : tuple of float or None
-        Intensities that count as black and white.
+    contrast : Contrast or None
+        How intensities are seen; measured if not said.
     state : str
         ``waiting``, ``running``, ``done``, ``failed`` or ``stopped``.
     done, total : int
@@ -67,7 +68,7 @@ class Sent:
     session: Path
     settings: Settings
     span: range
-    contrast: tuple[float, float] | None = None
+    contrast: Contrast | None = None
     state: str = "waiting"
     done: int = 0
     total: int = 0
@@ -136,7 +137,8 @@ def _clip(sent: Sent, name: str) -> str:
         "name": name,
         "session": str(sent.session.absolute()),
         "frames": [sent.span.start, sent.span.stop],
-        "contrast": None if sent.contrast is None else [float(each) for each in sent.contrast],
+        "contrast": None if sent.contrast is None else [*sent.contrast[:2]],
+        "gamma": None if sent.contrast is None else sent.contrast.gamma,
     }
     lines = ["[[clips]]", *_lines(clip), "[clips.settings]", *_lines(chosen), ""]
     return "\n".join(lines)

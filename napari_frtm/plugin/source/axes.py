@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_frtm.plugin.source.compute import computed
+from napari_frtm.structure import structured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -51,6 +52,25 @@ class VideoAxes:
     extra: int | None = None
     take: int | Take = 0
     ndim: int = 3
+
+    def __post_init__(self) -> None:
+        extra = self.time if self.extra is None else self.extra
+        others = range(self.ndim - 2)
+        if self.time not in others or extra not in others or self.extra == self.time:
+            raise ValueError(f"{self.ndim} axes have no time {self.time} with {self.extra} beside.")
+
+    @classmethod
+    def of_plain(cls, saved: Mapping[str, Any]) -> VideoAxes:
+        """Return axes from what `asdict` gave, having gone through JSON.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If they are not such values.
+        """
+        axes: VideoAxes = structured(cls, {**saved, "take": 0})
+        take = saved.get("take", 0)
+        return replace(axes, take=take if type(take) is int else Take(take))
 
     def frame_index(self, frame: int) -> tuple[int, ...]:
         """Return the index of a frame in an array of the shape `results_shape`."""

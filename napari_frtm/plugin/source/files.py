@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.io.video.stacks.stack import Stack
     from napari_frtm.io.video.stacks.stack_frames import Section
+    from napari_frtm.types import Contrast
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 Read: TypeAlias = "Callable[[str], list[LayerData]]"
@@ -58,8 +59,8 @@ def read_video(path: str | Path, section: Section | None = None) -> list[LayerDa
             REMARKS: video.remarks,
         },
     }
-    if not rgb and video.frames.dtype != np.uint8:
-        options["contrast_limits"] = video.contrast
+    if video.frames.dtype != np.uint8:
+        options["contrast_limits"], options["gamma"] = video.contrast[:2], video.contrast.gamma
     if section is not None:
         sizes = open_stack(Path(path)).pixel_size.lengths
         lengths = [sizes.get(axis, (1.0, "pixel")) for axis in video.axes[:3]]
@@ -97,16 +98,16 @@ def read_stack(path: str | Path) -> list[LayerData]:
     }
     contrast = _contrast(stack)
     if contrast is not None:
-        options["contrast_limits"] = contrast
+        options["contrast_limits"] = contrast[:2]
     return [(levels if len(levels) > 1 else levels[0], options, "image")]
 
 
-def _contrast(stack: Stack) -> tuple[float, float] | None:
-    """Return what to show as black and white; None where it is clear."""
+def _contrast(stack: Stack) -> Contrast | None:
+    """Return how to see it; None where it is clear."""
     data = stack.levels[0]
-    if stack.rgb or data.dtype in (np.uint8, bool):
+    if data.dtype in (np.uint8, bool):
         return None
-    return robust_contrast(data.reshape(-1, *data.shape[-2:]))
+    return robust_contrast(data.reshape(-1, *data.shape[-3 if stack.rgb else -2 :]))
 
 
 _READERS: tuple[tuple[Callable[[str | Path], bool], Callable[[str | Path], list[LayerData]]], ...]

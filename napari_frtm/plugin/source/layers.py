@@ -11,6 +11,7 @@ from napari_frtm.io.labels import check_labels
 from napari_frtm.plugin.source.axes import LayerFrames as LayerFrames
 from napari_frtm.plugin.source.axes import Take, VideoAxes, guess_axes
 from napari_frtm.plugin.source.compute import computed
+from napari_frtm.types import BYTES, Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -62,14 +63,12 @@ def layer_shape(layer: Layer) -> tuple[int, ...]:
     return tuple(int(n) for n in data.shape[: layer.ndim])
 
 
-def contrast_of(layer: Image, axes: VideoAxes | None = None) -> tuple[float, float] | None:
-    """Return the intensities that the layer shows as black and white; None if it has no say."""
-    if axes is not None and axes.take is Take.COLOUR:
-        return 0.0, 255.0
-    if not layer.rgb:
-        low, high = layer.contrast_limits
-        return float(low), float(high)
-    return (0.0, 255.0) if layer.dtype == np.uint8 else None
+def contrast_of(layer: Image, axes: VideoAxes | None = None) -> Contrast:
+    """Return how the layer shows intensities: its contrast limits and gamma."""
+    if axes is not None and axes.take is Take.COLOUR:  # the limits are in the blend
+        return BYTES.but(gamma=layer.gamma)
+    low, high = layer.contrast_limits
+    return Contrast(float(low), float(high), float(layer.gamma))
 
 
 def check_annotation(labels: Labels, frames: LayerFrames, video_name: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_frtm.plugin.source.axes import LayerFrames, VideoAxes
+    from napari_frtm.types import Contrast
 
 SESSION = "napari-frtm session"
 """Key of a video layer's metadata: the session folder that it was opened from."""
@@ -32,8 +33,8 @@ class VideoSource:
         Of its layer.
     frames : LayerFrames
         Its frames, with the axes that they are taken by.
-    contrast : tuple of float or None
-        Intensities that count as black and white; None where the layer does not say.
+    contrast : Contrast
+        How the layer shows intensities.
     path : Path or None
         File or folder that it was opened from; None for arrays.
     folder : Path or None
@@ -43,7 +44,7 @@ class VideoSource:
     layer_id: str
     name: str
     frames: LayerFrames
-    contrast: tuple[float, float] | None
+    contrast: Contrast
     path: Path | None
     folder: Path | None
 

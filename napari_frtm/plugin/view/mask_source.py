@@ -11,7 +11,6 @@ import pint
 
 from napari_frtm.errors import LabelsError
 from napari_frtm.io.export.source import MaskSource
-from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.video.opening import Video
 from napari_frtm.io.video.stacks.pixel_size import PixelSize
 from napari_frtm.plugin.source.axes import LayerFrames, VideoAxes, guess_axes
@@ -53,7 +52,7 @@ def of_session(view: SessionView) -> MaskSource:
             frames=cast("da.Array", source.frames),
             fps=video.metadata.get("fps"),
             names=(),
-            contrast=source.contrast or robust_contrast(source.frames),
+            contrast=source.contrast,
             axes=(),
             pixel_aspect=float(video.metadata.get("pixel_aspect", 1.0)),
         ),

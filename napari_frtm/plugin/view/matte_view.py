@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -14,12 +13,12 @@ from napari_frtm.plugin.view.result_layers import mark
 from napari_frtm.plugin.view.workspace_view import WorkspaceView, workspace_view
 
 if TYPE_CHECKING:
+    import numpy as np
     from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_frtm.plugin.source.axes import LayerFrames
     from napari_frtm.plugin.view.session_view import SessionView
 
 _NAME = "matte view"
@@ -117,7 +116,7 @@ def _picture(view: SessionView, look: Look) -> NDArray[np.uint8]:
     """Return the displayed frame in a look, RGB of shape (H, W, 3)."""
     session, here = view.session, view.current
     store = session.store
-    image = _image(session.source.frames, here, session.source.contrast)
+    image = to_uint8(session.source.frames[here], session.source.contrast)
     if look is Look.OUTLINE:
         return outlined(image, store.labels(here), _colours(view))
     if look is Look.ONION:
@@ -127,16 +126,6 @@ def _picture(view: SessionView, look: Look) -> NDArray[np.uint8]:
         skins = (None if t is None else frames[t] for t in (before, after))
         return onion_skin(image, store.labels(here), *skins)
     return over(image, matte(store, here), look)
-
-
-def _image(
-    frames: LayerFrames, index: int, contrast: tuple[float, float] | None
-) -> NDArray[np.uint8]:
-    image = frames[index]
-    if contrast is None:
-        whole = np.issubdtype(image.dtype, np.integer)
-        contrast = (0.0, float(np.iinfo(image.dtype).max) if whole else 1.0)
-    return to_uint8(image, contrast)
 
 
 def _colours(view: SessionView) -> dict[int, tuple[int, int, int]]:

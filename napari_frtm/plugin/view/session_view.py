@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -10,7 +11,8 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_frtm.plugin.source.array_view import with_axes
-from napari_frtm.plugin.source.layers import displayed_frame
+from napari_frtm.plugin.source.axes import Take
+from napari_frtm.plugin.source.layers import contrast_of, displayed_frame, video_frames
 from napari_frtm.plugin.source.video import video_source
 from napari_frtm.plugin.view.painting import Painting
 from napari_frtm.plugin.view.result_layers import (
@@ -82,6 +84,8 @@ class SessionView(QObject):  # type: ignore[misc]
             getattr(video.events, name).connect(self._place_all)
         video.events.name.connect(self._rename)
         video.events.data.connect(self._follow_data)
+        video.events.contrast_limits.connect(self._follow_look)
+        video.events.gamma.connect(self._follow_look)
         self.show()
 
     @property
@@ -110,6 +114,14 @@ class SessionView(QObject):  # type: ignore[misc]
         position[axes.time] = frame
         world = self.video.data_to_world(position)[axes.time]
         dims.set_point(dims.ndim - self.video.ndim + axes.time, world)
+
+    def show_as_before(self) -> None:
+        """Show the video's intensities as its last run saw them."""
+        contrast = self.session.last_contrast
+        if contrast is not None:
+            if self.session.source.axes.take is not Take.COLOUR:
+                self.video.contrast_limits = contrast[:2]
+            self.video.gamma = contrast.gamma
 
     def show(self) -> None:
         """Add layers for arrays that have none yet, and show other arrays where they are others."""
@@ -206,6 +218,8 @@ class SessionView(QObject):  # type: ignore[misc]
             getattr(self.video.events, name).disconnect(self._place_all)
         self.video.events.name.disconnect(self._rename)
         self.video.events.data.disconnect(self._follow_data)
+        self.video.events.contrast_limits.disconnect(self._follow_look)
+        self.video.events.gamma.disconnect(self._follow_look)
         for layer in list(self._shown):
             self.removed(layer)
 
@@ -277,6 +291,14 @@ class SessionView(QObject):  # type: ignore[misc]
             source = video_source(self.video, axes)
             if source.size == self.session.source.size:
                 self.session.source = source
+
+    def _follow_look(self, event: Event) -> None:
+        """See intensities as the video shows them from now on."""
+        source, axes = self.session.source, self.session.source.axes
+        blends = axes.take is Take.COLOUR  # by the limits
+        frames = video_frames(self.video, axes) if blends else source.frames
+        contrast = contrast_of(self.video, axes)
+        self.session.source = replace(source, frames=frames, contrast=contrast)
 
     def _take_masks(self, event: Event) -> None:
         """Let data that somebody else has given to the masks layer be the masks."""

@@ -57,7 +57,7 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         self._inputs: dict[tuple[Session, str], LabelsInput] = {}
         self._is_closed = False
         self.workspace.trouble.connect(show_error)
-        self.workspace.taken_up.connect(self._say_taken_up)
+        self.workspace.taken_up.connect(self._taken_up)
         self.workspace.started.connect(self._bring_back)
         self.workspace.sending.returned.connect(self._take_back)
         viewer.layers.events.removed.connect(self._removed)
@@ -222,9 +222,11 @@ class WorkspaceView(QObject):  # type: ignore[misc]
             return None
         try:
             saved: dict[str, Any] | None = load_header(source.folder)[1].get("axes")
+            return None if saved is None else VideoAxes.of_plain(saved)
         except FrtmError:
             return None  # said when it is opened
-        return None if saved is None else VideoAxes(**saved)
+        except (TypeError, ValueError):
+            return None  # of another version
 
     def _moved(self, event: Event) -> None:
         self.moved.emit()
@@ -254,7 +256,9 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         if session in self._views:
             self._views[session].bring_back()
 
-    def _say_taken_up(self, session: Session) -> None:
+    def _taken_up(self, session: Session) -> None:
+        """Show the video as it was worked on, and say so."""
+        self.view(session).show_as_before()
         folder = session.store.folder
         if folder is not None:
             show_info(f"Earlier work on '{session.source.name}' was taken up from {folder.path}.")

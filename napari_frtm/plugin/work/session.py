@@ -12,6 +12,7 @@ from napari_frtm.plugin.work.edits import Edits
 from napari_frtm.plugin.work.keyframes import Keyframes
 from napari_frtm.session.run.request import Request
 from napari_frtm.timeline import DOUBTFUL
+from napari_frtm.types import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,6 +101,14 @@ class Session(QObject):  # type: ignore[misc]
     def has_unfinished_run(self) -> bool:
         """Whether a run was broken off that can go on."""
         return self.store.folder is not None and self.store.folder.has_run
+
+    @property
+    def last_contrast(self) -> Contrast | None:
+        """How the last run saw intensities; None if there was none, or it is not known."""
+        try:
+            return Contrast.of(self.runs[-1]["contrast"])
+        except (IndexError, KeyError, TypeError, ValueError):
+            return None
 
     def take_up(self, store: Store) -> None:
         """Go on with earlier work on the video, in place of what is here."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.engine.sketch.prompts import Prompts
     from napari_frtm.engine.sketch.sketch import Sketch
-    from napari_frtm.types import Frames, Labels
+    from napari_frtm.types import Contrast, Frames, Labels
 
 _PRESET = "lite"  # its features are there in a fifth of a second, and S follows in another
 
@@ -36,8 +36,8 @@ class Question:
         The video.
     frame : int
         Which of them.
-    contrast : tuple of float, or None
-        Intensities that count as black and white; found from the frames if not given.
+    contrast : Contrast
+        How intensities are seen.
     prompts : Prompts or None
         What the user says; None if `before` is to be tidied.
     before : integer array of shape (H, W), or None
@@ -47,7 +47,7 @@ class Question:
     video: str
     frames: Frames
     frame: int
-    contrast: tuple[float, float] | None
+    contrast: Contrast
     prompts: Prompts | None
     before: Labels | None
 
@@ -167,11 +167,9 @@ class _FrameSketch:
         with without_collection():
             prepare_for_torch()
         from napari_frtm.engine.sketch.sketch import Sketch
-        from napari_frtm.io.video.contrast import robust_contrast
 
         config = preset(_PRESET)
         network = self._networks.load(config, Settings(config=config, preset=_PRESET))
-        contrast = question.contrast or robust_contrast(question.frames)
         frame = question.frames[question.frame]
-        self._sketch, self._seen = Sketch(network, config, frame, contrast), question
+        self._sketch, self._seen = Sketch(network, config, frame, question.contrast), question
         return self._sketch

@@ -15,6 +15,7 @@ from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.session.run.coverage import Scope, coverage
 from napari_frtm.session.run.request import Advanced, Settings, Started
 from napari_frtm.session.run.run_state import end_run, save_run
+from napari_frtm.types import Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -140,7 +141,7 @@ def _begin(
     )
 
 
-def description(request: Request, contrast: tuple[float, float]) -> dict[str, Any]:
+def description(request: Request, contrast: Contrast) -> dict[str, Any]:
     """Return all that a run depends on, as it comes back from JSON."""
     settings = request.settings
     described = {
@@ -148,7 +149,7 @@ def description(request: Request, contrast: tuple[float, float]) -> dict[str, An
         "scope": str(request.scope),
         "here": request.here,
         "span": [request.span.start, request.span.stop],
-        "contrast": list(contrast),
+        "contrast": contrast.plain(),
         "keyframes": _digest(_followed(request), request.complete),
         "checkpoint": _file_digest(settings.checkpoint),
         "backbone_weights": _file_digest(settings.backbone_weights),
@@ -192,21 +193,21 @@ def _unfinished(request: Request) -> tuple[Request, dict[str, Tensor]]:
         raise FrtmError("There is no unfinished run here. Start a new one.")
     before, state = saved
     try:
-        low, high = before["contrast"]
+        contrast = Contrast.of(before["contrast"])
         request = replace(
             request,
             settings=_restored(before["settings"], request.settings),
             scope=Scope(before["scope"]),
             here=int(before["here"]),
             span=range(*before["span"]),
-            contrast=(float(low), float(high)),
+            contrast=contrast,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise FrtmError(
             f"The unfinished run cannot go on: it is of another version of napari-frtm ({error}). "
             "Its finished frames are here; start a new run."
         ) from error
-    now = description(request, (float(low), float(high)))
+    now = description(request, contrast)
     del now["settings"]  # those of before, but for the device
     if different := difference(before, now):
         raise FrtmError(

@@ -29,7 +29,7 @@ def provenance(started: Started) -> dict[str, Any]:
         "variant": started.config.variant.value,
         "config": asdict(started.config),
         "device": started.device,
-        "contrast": list(started.contrast),
+        "contrast": started.contrast.plain(),
         "scope": str(started.scope),
         "range": [covered.frames.start, covered.frames.stop - 1],
         "direction": covered.direction.value,

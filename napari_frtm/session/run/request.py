@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.session.run.coverage import Coverage, Scope
     from napari_frtm.session.store.store import Store, WrittenFrame
-    from napari_frtm.types import Frames, Labels
+    from napari_frtm.types import Contrast, Frames, Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +96,8 @@ class Request:
         How much of the span to fill.
     here : int
         The frame that the user looks at.
-    contrast : tuple of float, optional
-        Intensities that count as black and white; found from the frames if not given.
+    contrast : Contrast, optional
+        How intensities are seen; found from the frames if not given.
     """
 
     frames: Frames
@@ -108,7 +108,7 @@ class Request:
     span: range
     scope: Scope
     here: int = 0
-    contrast: tuple[float, float] | None = None
+    contrast: Contrast | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,8 +131,8 @@ class Started:
         As asked for, or as the run that goes on had them.
     device : str
         Where it runs.
-    contrast : tuple of float
-        Intensities that count as black and white.
+    contrast : Contrast
+        How intensities are seen.
     scope : Scope
         How much of the range it was asked to fill.
     """
@@ -144,7 +144,7 @@ class Started:
     config: FrtmConfig
     settings: Settings
     device: str
-    contrast: tuple[float, float]
+    contrast: Contrast
     scope: Scope
 
 

@@ -10,7 +10,7 @@ from napari_frtm.config import FrtmConfig
 from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.frames.labels import to_labels, to_masks
 from napari_frtm.engine.frames.partition import Partition
-from napari_frtm.types import Box
+from napari_frtm.types import Box, Contrast
 
 CPU = torch.device("cpu")
 
@@ -79,6 +79,16 @@ def test_intensities_are_mapped_by_the_contrast(dtype: type, contrast: tuple[flo
     assert images.shape == (1, 3, 32, 32)
     assert images[0, :, 0, 0].tolist() == [0, 0, 0]
     assert images[0, :, 31, 31].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("dtype", "high"), [(np.uint8, 200), (np.float32, 4.0)])
+def test_gamma_is_what_napari_shows(dtype: type, high: float) -> None:
+    """A quarter of the way from black to white becomes a half with a gamma of 0.5."""
+    frame = np.full((32, 32), high / 4, dtype)
+
+    images = to_images([frame], Contrast(0, high, 0.5), _geometry((32, 32)), CPU)
+
+    assert images.numpy() == pytest.approx(0.5)
 
 
 def test_padding_repeats_the_border() -> None:

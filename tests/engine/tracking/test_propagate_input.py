@@ -72,6 +72,9 @@ def test_a_list_of_images_is_a_video(clip: Clip, network: FrtmNetwork, lite: Frt
         (np.uint8, (5, 5), "contrast must be two finite numbers"),
         (np.uint8, (0, float("nan")), "contrast must be two finite numbers"),
         (np.uint8, (255, 0), "contrast must be two finite numbers"),
+        (np.uint8, (0, 255, 0), "and a gamma above 0"),
+        (np.uint8, (0, 255, 1, 1), "contrast must be two finite numbers"),
+        (np.uint8, (0, 255, float("nan")), "and a gamma above 0"),
     ],
 )
 def test_a_contrast_that_shows_nothing_is_refused(
@@ -269,3 +272,38 @@ def test_the_state_stops_growing(clip: Clip, network: FrtmNetwork, lite: FrtmCon
     ]
 
     assert sizes[-1] == sizes[-2] == sizes[-3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor", "message"),
+    [
+        (np.float32, 1 / 255, "Frame 0 is seen all black: its values are"),
+        (np.uint16, 256, "Frame 0 is seen all white: its values are"),
+    ],
+)
+def test_frames_that_have_the_contrast_of_others_are_told(
+    clip: Clip,
+    network: FrtmNetwork,
+    lite: FrtmConfig,
+    caplog: pytest.LogCaptureFixture,
+    kind: type,
+    factor: float,
+    message: str,
+) -> None:
+    """In [0, 1], or of 16 bits, as if they were bytes."""
+    frames = (clip.frames[:3].clip(2).astype(float) * factor).astype(kind)
+
+    list(propagate(network, lite, frames, {0: clip.truth[0]}, contrast=(0, 255)))
+
+    (record,) = caplog.records
+    assert message in record.getMessage()
+
+
+def test_a_list_of_images_of_several_sizes_is_refused(
+    clip: Clip, network: FrtmNetwork, lite: FrtmConfig
+) -> None:
+    """With the number of the first that differs."""
+    frames = [clip.frames[0], clip.frames[1], clip.frames[2][:50]]
+
+    with pytest.raises(ValueError, match=r"the first has \(120, 160, 3\), number 2 \(50, 160, 3\)"):
+        propagate(network, lite, frames, {0: clip.truth[0]}).send(None)

@@ -13,6 +13,8 @@ from napari_frtm.errors import OutputError
 from napari_frtm.io.export import overlay as module
 from napari_frtm.io.export.movies.encodings import H264
 from napari_frtm.io.export.overlay import OverlayMovie, contact_sheet, overlay, to_uint8
+from napari_frtm.io.video.opening import open_video
+from napari_frtm.types import BYTES, Contrast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +53,7 @@ def test_grey_becomes_rgb(
     frame: NDArray[Any], contrast: tuple[float, float], expected: list[int]
 ) -> None:
     """Between the contrast limits, rounded."""
-    image = to_uint8(frame, contrast)
+    image = to_uint8(frame, Contrast(*contrast))
 
     assert image.dtype == np.uint8
     assert image.tolist() == [[[value] * 3 for value in expected]]
@@ -62,7 +64,7 @@ def test_channels_become_three(channels: int) -> None:
     """Colours keep their order, opacity is dropped."""
     frame = np.arange(2 * 2 * channels, dtype=np.uint8).reshape(2, 2, channels)
 
-    image = to_uint8(frame, (0, 255))
+    image = to_uint8(frame, BYTES)
 
     assert image.shape == (2, 2, 3)
     assert (image[..., 0] == frame[..., 0]).all()
@@ -126,6 +128,16 @@ def test_a_movie_holds_what_was_written(
     expected = [[200, 40, 40], [40, 200, 40], [40, 40, 200]]
     assert np.abs(np.subtract(middles, expected)).max() <= 6
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_movie_has_the_pixels_of_its_video(tmp_path: Path) -> None:
+    """Of a 16:9 DVD they are wider than high."""
+    path = tmp_path / "overlay.mp4"
+    with OverlayMovie(path, 25, (48, 96), pixel_aspect=64 / 45) as movie:
+        for _ in range(2):
+            movie.write(stripes((48, 96)))
+
+    assert open_video(path).pixel_aspect == pytest.approx(64 / 45)
 
 
 def test_without_h264_the_movie_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,19 @@ import logging
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.movies.index import packets
 from napari_frtm.io.video.movies.movie import Movie, open_movie
 from napari_frtm.io.video.opening import open_video
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -142,3 +145,17 @@ def test_messages_of_ffmpeg_do_not_wait_for_python(tmp_path: Path) -> None:
     )
 
     assert done.stdout == "closed\n", done.stderr[-2000:]
+
+
+def test_streams_that_begin_on_the_way_are_no_trouble() -> None:
+    """Damage may look like one; PyAV fails at the end of such a file, when all packets are read."""
+
+    def demux(stream: SimpleNamespace) -> Iterator[str]:
+        yield f"first of {stream.name}"
+        yield f"last of {stream.name}"
+        raise IndexError("list index out of range")
+
+    stream = SimpleNamespace(name="pictures", disposition=0)
+    container = SimpleNamespace(streams=SimpleNamespace(video=[stream]), demux=demux)
+
+    assert [*packets(container)] == ["first of pictures", "last of pictures"]

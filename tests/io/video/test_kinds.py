@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.images import exr
@@ -168,6 +169,7 @@ DEPTH = RANDOM.random((20, 30)).astype(np.float32)
 def write_exr(path: Path, *parts: dict[str, np.ndarray], **header: object) -> None:
     """Write an EXR file with OpenEXR."""
     library = pytest.importorskip("OpenEXR", reason="OpenEXR is not installed")
+    path.parent.mkdir(exist_ok=True)
     head = {"compression": library.ZIP_COMPRESSION, "type": library.scanlineimage, **header}
     if len(parts) == 1:
         library.File(head, parts[0]).write(str(path))
@@ -193,6 +195,18 @@ def test_layers_parts_and_depth_of_exr(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "ids.exr"), ids)
     assert np.array_equal(read_image(tmp_path / "half.exr"), COLOUR.astype(np.float16))
     assert read_image(tmp_path / "half.exr").dtype == np.float32
+
+
+def test_linear_light_is_seen_as_on_a_screen(tmp_path: Path) -> None:
+    """Floats of EXR are, with a gamma; whole numbers in EXR, and floats of TIFF, are not."""
+    for t in range(3):
+        write_exr(tmp_path / "light" / f"{t}.exr", {"RGB": COLOUR * (t + 1)})
+        write_exr(tmp_path / "ids" / f"{t}.exr", {"id": (DEPTH * 9).astype(np.uint32)})
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([DEPTH] * 3), photometric="minisblack")
+
+    assert open_video(tmp_path / "light").contrast.gamma == pytest.approx(1 / 2.2)
+    assert open_video(tmp_path / "ids").contrast.gamma == 1
+    assert open_video(tmp_path / "a.tif").contrast.gamma == 1
 
 
 def test_the_picture_of_exr_fills_the_display_window(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from napari_frtm.plugin.run.batch_process import Sent, followed, job_text
 from napari_frtm.plugin.view.workspace_view import workspace_view
 from napari_frtm.plugin.work.sending import Sending
 from napari_frtm.session.run.request import Settings
+from napari_frtm.types import BYTES, Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +191,8 @@ def test_a_job_says_what_the_form_says(tmp_path: Path) -> None:
         path = tmp_path / folder / "shot.frtm"
         path.mkdir(parents=True)
         (path / "session.json").touch()
-        sent.append(Sent(session=path, settings=settings, span=range(2, 9), contrast=(0, 99)))
+        contrast = Contrast(0, 99, 0.5)
+        sent.append(Sent(session=path, settings=settings, span=range(2, 9), contrast=contrast))
     text = job_text(sent)
     assert [clip["name"] for clip in tomllib.loads(text)["clips"]] == ["shot", "shot-2"]
     (tmp_path / "job.toml").write_text(text)
@@ -198,7 +200,7 @@ def test_a_job_says_what_the_form_says(tmp_path: Path) -> None:
     assert [clip.session for clip in clips] == [each.session for each in sent]
     for clip in clips:
         assert clip.frames == (2, 9)
-        assert clip.contrast == (0, 99)
+        assert clip.seen(BYTES) == (0, 99, 0.5)
         assert clip.settings.soft
         assert clip.settings.settings().config == config
         assert clip.settings.direction == Direction.BOTH

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -146,3 +147,30 @@ def test_planes_of_a_colour_video() -> None:
     assert one.shape == (3, 5, 6, 3)
     np.testing.assert_array_equal(one[2], data[2, 3, ..., :3])
     np.testing.assert_array_equal(most[2], data[2].max(0)[..., :3])
+
+
+@pytest.mark.parametrize("take", [2, Take.MAX, Take.COLOUR])
+def test_axes_come_back_from_a_session(take: int | Take) -> None:
+    """A projection is one again, not the text that JSON made of it."""
+    axes = VideoAxes(1, 0, take, 4)
+
+    back = VideoAxes.of_plain(json.loads(json.dumps(asdict(axes))))
+
+    assert back == axes
+    assert isinstance(back.take, Take) == isinstance(take, Take)
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {"time": 5, "ndim": 4},
+        {"time": 0, "extra": 0, "ndim": 4},
+        {"time": "t"},
+        {"take": "least"},
+        {"more": 1},
+    ],
+)
+def test_axes_that_make_no_sense_are_refused(saved: dict[str, object]) -> None:
+    """A session may come from a stranger."""
+    with pytest.raises((TypeError, ValueError)):
+        VideoAxes.of_plain(saved)

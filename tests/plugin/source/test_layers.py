@@ -124,12 +124,13 @@ def test_largest_level_of_a_pyramid_is_the_video() -> None:
 
 
 def test_contrast_is_what_the_user_sees() -> None:
-    """RGB has none: bytes are taken as they are, other types are measured later."""
-    gray = Image(np.zeros((3, 4, 5), np.uint16), contrast_limits=(10, 500))
+    """Contrast limits and gamma, which napari applies to gray and to colours."""
+    gray = Image(np.zeros((3, 4, 5), np.uint16), contrast_limits=(10, 500), gamma=0.5)
+    colours = Image(np.zeros((3, 4, 5, 3), np.float32), rgb=True, contrast_limits=(0, 9), gamma=2)
 
-    assert contrast_of(gray) == (10, 500)
-    assert contrast_of(Image(np.zeros((3, 4, 5, 3), np.uint8), rgb=True)) == (0, 255)
-    assert contrast_of(Image(np.zeros((3, 4, 5, 3), np.uint16), rgb=True)) is None
+    assert contrast_of(gray) == (10, 500, 0.5)
+    assert contrast_of(colours) == (0, 9, 2)
+    assert contrast_of(Image(np.zeros((3, 4, 5, 3), np.uint8), rgb=True)) == (0, 255, 1)
 
 
 def test_blended_channels_are_bytes() -> None:
@@ -140,7 +141,7 @@ def test_blended_channels_are_bytes() -> None:
     axes = VideoAxes(0, 1, Take.COLOUR, 4)
 
     assert video_frames(layer, axes)[1][0, 0].tolist() == [0, 128, 0]
-    assert contrast_of(layer, axes) == (0, 255)
+    assert contrast_of(layer, axes) == (0, 255, 1)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_displayed_frame_heeds_the_scale_of_time() -> None:
     assert displayed_frame(layer, (3.0, 0, 0)) == 4
     assert displayed_frame(layer, (99.0, 0, 0)) == 9
     assert displayed_frame(layer, (0.0, 3.0, 0, 0)) == 4
-    assert displayed_frame(Image(np.zeros((3, 10, 4, 5))), (2, 7, 0, 0), VideoAxes(1, 0)) == 7
+    assert displayed_frame(Image(np.zeros((3, 10, 4, 5))), (2, 7, 0, 0), VideoAxes(1, 0, 0, 4)) == 7
 
 
 @pytest.mark.parametrize(

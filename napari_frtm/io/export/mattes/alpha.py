@@ -14,6 +14,7 @@ from napari_frtm.io.export.mattes.edges import calmed, feathered, grown
 from napari_frtm.io.export.mattes.matting import estimated, foreground
 from napari_frtm.io.export.overlay import to_integers
 from napari_frtm.io.export.settings import EdgeSettings
+from napari_frtm.types import Contrast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class Mattes:
         video = self._job.source.video
         assert video is not None  # or `image` had raised
         same = depth == 16 and frame.dtype == np.uint16 and frame.ndim == 3
-        return to_integers(frame, (0, 65535) if same else video.contrast, depth)
+        return to_integers(frame, Contrast(0, 65535) if same else video.contrast, depth)
 
     def _remembered(self, index: int, object_id: int) -> NDArray[np.float32]:
         key = index, object_id

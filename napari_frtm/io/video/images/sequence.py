@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LOOKED_AT = 4
+_DISPLAY = 1 / 2.2
+"""Gamma that shows linear light as screens do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +48,12 @@ class ImageSequence:
     def names(self) -> tuple[str, ...]:
         """Stem of each image file."""
         return tuple(path.stem for path in self.paths)
+
+    @property
+    def gamma(self) -> float:
+        """How to see what is between black and white: linear light as a screen shows it."""
+        linear = self.paths[0].suffix.lower() == ".exr" and self.dtype.kind == "f"
+        return _DISPLAY if linear else 1.0
 
     def read(self, index: int) -> NDArray[np.generic]:
         """Return frame `index`, of shape (H, W) or (H, W, 3).

@@ -267,7 +267,10 @@ def video_stream(container: InputContainer) -> VideoStream:
 
 def packets(container: InputContainer) -> Iterator[Packet[VideoStream]]:
     """Yield the packets of the movie's main picture stream, and the last, empty one."""
-    return container.demux(video_stream(container))
+    try:
+        yield from container.demux(video_stream(container))
+    except IndexError:
+        return  # at its end, PyAV looks for streams that have begun on the way
 
 
 def decode(packet: Packet[VideoStream]) -> Sequence[VideoFrame] | None:

@@ -50,6 +50,21 @@ def of_tiff(tiff: tifffile.TiffFile) -> PixelSize:
     return PixelSize()
 
 
+def of_czi(xml: str) -> PixelSize:
+    """Return what the metadata of a CZI file say; they are in metres and seconds."""
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return PixelSize()
+    sizes: dict[str, tuple[Any, str]] = {}
+    for distance in root.iterfind(".//Scaling/Items/Distance"):
+        metres = _positive(distance.findtext("Value"))
+        if metres:
+            sizes[distance.get("Id", "").lower()] = (metres * 1e6, "um")
+    interval = root.findtext(".//Dimensions/T/Positions/Interval/Increment")
+    return _checked(sizes, None if interval is None else (interval, "s"))
+
+
 def of_ome_zarr(image: Mapping[str, Any]) -> PixelSize:
     """Return what the metadata of an OME-Zarr image say of its largest level."""
     axes = [axis for axis in image.get("axes", ()) if isinstance(axis, Mapping)]

@@ -1,4 +1,4 @@
-"""Stacks of images in one file, TIFF, zarr or NumPy: arrays of any number of axes, lazily."""
+"""Stacks of images in one file, TIFF, zarr, NumPy or CZI: arrays of any number of axes, lazily."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import dask.array as da
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.reading import check_extent, reading
+from napari_frtm.io.video.stacks.czi import CZI, CZI_BEGINS, open_czi
 from napari_frtm.io.video.stacks.numpy_file import NUMPY, open_numpy
 from napari_frtm.io.video.stacks.stored import StoredArray, WithoutLastAxis
 from napari_frtm.io.video.stacks.tiff import open_tiff
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_frtm.io.video.stacks.pixel_size import PixelSize
     from napari_frtm.io.video.stacks.stored import Content
 
+STACKS = (*TIFF, *NUMPY, *CZI)
 _TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _NUMPY_BEGINS = (b"\x93NUMPY", b"PK\x03\x04")
 _NAMES = {"t": "t", "z": "z", "c": "c", "s": "c", "y": "y", "x": "x"}
@@ -67,17 +69,17 @@ class Stack:
 def is_stack(path: str | Path) -> bool:
     """Whether `open_stack` is likely to open `path`, judged by its name alone."""
     path = Path(path)
-    return is_zarr(path) if path.is_dir() else path.suffix.lower() in (*TIFF, *NUMPY)
+    return is_zarr(path) if path.is_dir() else path.suffix.lower() in STACKS
 
 
 def is_stack_file(path: Path) -> bool:
-    """Whether a file begins as TIFF and NumPy files do."""
+    """Whether a file begins as TIFF, NumPy and CZI files do."""
     with reading(path), path.open("rb") as file:
-        return file.read(8).startswith((*_TIFF_BEGINS, *_NUMPY_BEGINS))
+        return file.read(16).startswith((*_TIFF_BEGINS, *_NUMPY_BEGINS, CZI_BEGINS))
 
 
 def open_stack(path: str | Path) -> Stack:
-    """Open a TIFF or NumPy file, or a zarr array or image (OME-Zarr); no pixels are read yet.
+    """Open a TIFF, NumPy or CZI file, or a zarr array or image (OME-Zarr); no pixels are read yet.
 
     Raises
     ------
@@ -104,7 +106,9 @@ def _content(path: Path) -> Content:
     if path.is_dir():
         return open_zarr(path)
     with path.open("rb") as file:
-        begin = file.read(8)
+        begin = file.read(16)
+    if begin.startswith(CZI_BEGINS) or path.suffix.lower() in CZI:
+        return open_czi(path)
     if begin.startswith(_NUMPY_BEGINS) or path.suffix.lower() in NUMPY:
         return open_numpy(path)
     return open_tiff(path)

@@ -82,6 +82,12 @@ class StackFrames:
         VideoError
             If it cannot be read.
         """
+        try:
+            return self._frame(index)
+        except VideoError as error:
+            raise VideoError(f"Frame {index}: {error}") from error
+
+    def _frame(self, index: int) -> NDArray[np.generic]:
         depth = self._layout.depth
         if depth is None:
             return self._read(index, {})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import tifffile
 
+from napari_frtm.io.video.stacks.lzw import LZW, Checked
 from napari_frtm.io.video.stacks.pixel_size import of_tiff
 from napari_frtm.io.video.stacks.stored import Content
 from napari_frtm.io.video.stacks.tiff_colour import Look, Pictures
@@ -30,7 +31,9 @@ def open_tiff(path: Path) -> Content:
     mode = "page" if series.keyframe.nbytes <= _PAGE or not look.plain else None
     levels: list[Array] = []
     for level in range(len(series.levels)):
-        stored = zarr.open_array(series.aszarr(level=level, chunkmode=mode), mode="r")
+        stored: Array = zarr.open_array(series.aszarr(level=level, chunkmode=mode), mode="r")
+        if int(series.keyframe.compression) == LZW:
+            stored = Checked(stored, series.levels[level].pages, path.name)
         levels.append(stored if look.plain else Pictures(stored, look))
     axes = series.axes
     if not look.plain:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.stacks.bounded import Bounded
 from napari_frtm.io.video.stacks.pixel_size import of_ome_zarr
 from napari_frtm.io.video.stacks.stored import Content
 
@@ -28,7 +29,7 @@ def open_zarr(path: Path) -> Content:
     Of several images, as bioformats2raw and plates have them, it is the first, with a remark; of
     a group of arrays, too.
     """
-    node = zarr.open(path, mode="r")
+    node = zarr.open(Bounded(path), mode="r")
     if isinstance(node, zarr.Array):
         return Content([node], _names(node))
     images = _images(node)

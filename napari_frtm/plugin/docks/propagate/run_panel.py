@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import psutil
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_frtm.types import BYTES
+
 if TYPE_CHECKING:
     from napari_frtm.plugin.work.running import Run
     from napari_frtm.session.run.request import Started
@@ -85,9 +87,10 @@ class RunPanel(QWidget):  # type: ignore[misc]
         kind = _KINDS[started.config.variant.refines]
         device = _DEVICES.get(started.device.split(":")[0], started.device)
         text = f"{device}, {started.settings.preset}: {kind}"
-        low, high = started.contrast
-        if (low, high) != (0, 255):
-            text += f"\nIntensities {low:g} to {high:g} are seen as black to white."
+        low, high, gamma = started.contrast
+        if started.contrast != BYTES:
+            text += f"\nIntensities {low:g} to {high:g} are seen as black to white"
+            text += "." if gamma == 1 else f", with a gamma of {gamma:.3g}."
         if len(started.objects) >= _MANY and started.config.locality is None:
             text += "\nMany alike objects? Advanced, Search: Near the last place keeps them apart."
         if not started.coverage.annotated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from napari import current_viewer
 from napari.qt.threading import create_worker
 from superqt.utils import GeneratorWorker
 
@@ -52,9 +53,24 @@ def start_worker(
     task = _Task(guarded, func)
     task.name = name
     worker: Worker = create_worker(
-        task, *args, _connect=dict(connect), _worker_class=Worker, **kwargs
+        task, *args, _connect=dict(connect), _worker_class=Worker, _start_thread=False, **kwargs
     )
+    _forget_when_finished(worker)
+    worker.start()
     return worker
+
+
+def _forget_when_finished(worker: Worker) -> None:
+    """Let napari drop its record of a thread that has ended, and with it what the thread held.
+
+    napari keeps one of each thread until its window is closed, and has no word to take it back.
+    """
+    viewer = current_viewer()
+    manager = getattr(viewer and viewer.window, "_task_status_manager", None)
+    records: dict[object, Any] = getattr(manager, "_tasks", {})
+    for key, record in list(records.items()):
+        if getattr(record, "_cancel_callback", None) == worker.quit:
+            worker.finished.connect(partial(records.pop, key, None))
 
 
 def guarded(

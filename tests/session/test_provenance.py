@@ -12,7 +12,9 @@ def test_what_is_done_again_is_kept_once() -> None:
     settings: dict[str, object] = {"form": {"objects": [1]}}
     for _ in range(500):
         settings = with_run(settings, {"scope": "range", "keyframes": (0,)})
-        settings = json.loads(json.dumps(with_run(settings, {"scope": "here", "keyframes": (0, 9)})))
+        settings = json.loads(
+            json.dumps(with_run(settings, {"scope": "here", "keyframes": (0, 9)}))
+        )
     settings = with_run(settings, {"scope": "range", "keyframes": (0,)})
 
     assert settings["form"] == {"objects": [1]}

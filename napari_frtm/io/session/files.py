@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import replacing, reporting
+from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
 from napari_frtm.io.labels import labels_suffix, read_labels, write_labels
 from napari_frtm.timeline import Timeline
 
@@ -45,6 +46,8 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     except SessionError:
         raise
     except OSError as error:
+        if is_away(error):
+            raise SessionError(f"Cannot read {path}: {DOES_NOT_ANSWER}.") from error
         raise SessionError(f"Cannot read {path}: {error.strerror or error}. {remedy}") from error
     except Exception as error:  # readers raise nearly anything for damaged files
         raise SessionError(f"{path} is damaged ({error}). {remedy}") from error
@@ -126,7 +129,7 @@ class KeyframeFiles:
         with reporting(path):
             self._folder.mkdir(exist_ok=True)
         before = self._files().get(index, [])
-        write_labels(path, labels)
+        write_labels(path, labels, lasting=True)  # by hand: nothing can compute it again
         self._remove(old for old in before if old != path)
 
     def delete(self, index: int) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,6 +73,8 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise VideoError(f"{path} is not there (any more). Check the path.") from error
     except Exception as error:
+        if is_away(error):
+            raise VideoError(f"{path} cannot be read: {DOES_NOT_ANSWER}.") from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VideoError(
             f"{path.name} cannot be read ({reason}). Is it complete, and of the kind that its "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from napari import current_viewer
 from napari.qt.threading import create_worker
 from superqt.utils import GeneratorWorker
 
@@ -21,7 +20,15 @@ R = TypeVar("R")
 
 
 class Worker(GeneratorWorker):  # type: ignore[misc]
-    """A generator's thread; leaves the display of errors to whoever started it."""
+    """A generator's thread; leaves the display of errors to whoever started it.
+
+    Attributes
+    ----------
+    has_ended : bool
+        Whether it was started and has come to its end.
+    """
+
+    has_ended = False
 
     def work(self) -> Any:
         """Run the generator to its end, or until `quit`; then let it clean up in this thread."""
@@ -29,6 +36,7 @@ class Worker(GeneratorWorker):  # type: ignore[misc]
             return super().work()
         finally:
             self._gen.close()
+            self.has_ended = True
 
 
 def start_worker(
@@ -53,24 +61,9 @@ def start_worker(
     task = _Task(guarded, func)
     task.name = name
     worker: Worker = create_worker(
-        task, *args, _connect=dict(connect), _worker_class=Worker, _start_thread=False, **kwargs
+        task, *args, _connect=dict(connect), _worker_class=Worker, **kwargs
     )
-    _forget_when_finished(worker)
-    worker.start()
     return worker
-
-
-def _forget_when_finished(worker: Worker) -> None:
-    """Let napari drop its record of a thread that has ended, and with it what the thread held.
-
-    napari keeps one of each thread until its window is closed, and has no word to take it back.
-    """
-    viewer = current_viewer()
-    manager = getattr(viewer and viewer.window, "_task_status_manager", None)
-    records: dict[object, Any] = getattr(manager, "_tasks", {})
-    for key, record in list(records.items()):
-        if getattr(record, "_cancel_callback", None) == worker.quit:
-            worker.finished.connect(partial(records.pop, key, None))
 
 
 def guarded(

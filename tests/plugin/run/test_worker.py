@@ -14,6 +14,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.run import preload
 from napari_frtm.plugin.run.progress import Progress, duration
 from napari_frtm.plugin.run.worker import guarded, start_worker
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -68,36 +69,27 @@ def test_guarded_gives_advice(error: Exception, message: str) -> None:
 def test_nothing_is_left_of_threads_that_have_ended(
     make_napari_viewer: Callable[[], Viewer], qtbot: QtBot
 ) -> None:
-    """napari keeps a record of each thread, with its worker: of a thousand after a day's work."""
+    """Of each thread, napari keeps a record and its worker: thousands after a day's work."""
     viewer, ended = make_napari_viewer(), [0]
+    workspace = workspace_view(viewer).workspace
 
     def count() -> None:
         ended[0] += 1
 
-    workers = [
-        ref(start_worker(_steps, "a thread", {"finished": count}, None)) for _ in range(3)
-    ]
+    workers = [ref(start_worker(_steps, "a thread", {"finished": count}, None)) for _ in range(3)]
+    running = start_worker(_forever, "the long work", {"yielded": id})
     qtbot.waitUntil(lambda: ended[0] == 3, timeout=20_000)
     qtbot.wait(50)  # until the workers have let go of themselves
+    workspace.run_changed.emit()  # as whenever anything begins, goes on or ends
     gc.collect()
+    (status,) = viewer.window._task_status_manager.get_status()
+    running.quit()
+    qtbot.waitUntil(lambda: not running.is_running, timeout=20_000)
 
-    assert not viewer.window._task_status_manager._tasks
+    assert len(viewer.window._task_status_manager._tasks) == 1
+    assert "the long work" in status
     assert [worker() for worker in workers] == [None, None, None]
-
-
-def test_napari_knows_of_threads_that_run(
-    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot
-) -> None:
-    """It asks before it closes, and calls them by their name."""
-    viewer = make_napari_viewer()
-    worker = start_worker(_forever, "the long work", {"yielded": id})
-
-    status = viewer.window._task_status_manager.get_status()
-    worker.quit()
-    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
-
-    assert len(status) == 1
-    assert "the long work" in status[0]
+    workspace_view(viewer).close()
 
 
 @pytest.mark.parametrize(

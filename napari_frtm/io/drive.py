@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOES_NOT_ANSWER = (
-    "its drive or network does not answer. Connect it again, and go on then: what was saved there "
-    "stays"
-)
+DOES_NOT_ANSWER = "its drive or network does not answer. Connect it again, and go on then"
 AWAY = frozenset(
     getattr(errno, name)
     for name in (
@@ -33,14 +30,17 @@ def is_away(error: BaseException) -> bool:
 def unreachable(path: Path) -> bool:
     """Whether nothing can be known of a place; False if it is there, or surely is not."""
     try:
-        path.stat()
+        if os.name == "posix":  # the system remembers for a while how things were
+            os.close(os.open(path, os.O_RDONLY))
+        else:
+            path.stat()
     except OSError as error:
         return is_away(error)
     return False
 
 
 def device(path: Path) -> int | None:
-    """Return which drive a place, or the nearest that is there above it, is on; None if silent.
+    """Return which drive a place, or the nearest above it that is there, is on; None if unknown.
 
     It changes when a drive is taken away: what is left then is the empty folder that it was
     mounted on.

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
-from napari_frtm.io.drive import device
+from napari_frtm.io.drive import device, unreachable
 from napari_frtm.io.session.array_reading import missing
 from napari_frtm.io.session.files import (
     KeyframeFiles,
@@ -279,7 +279,7 @@ class SessionFolder:
     @property
     def is_away(self) -> bool:
         """Whether the drive that the folder is on does not answer, or is not there any more."""
-        return device(self.path) != self._drive
+        return unreachable(self.path) or device(self.path) != self._drive
 
     @property
     def has_run(self) -> bool:

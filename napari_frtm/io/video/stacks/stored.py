@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+ZARR = ("zarr.json", ".zarray", ".zgroup")
+"""Files of which a folder of zarr has one."""
+
 _PIECES = 4_096  # chunks of a plane that dask can list in a moment
 
 
@@ -82,10 +85,13 @@ class StoredArray:
         chunks: tuple[int, ...] = getattr(array, "chunks", None) or _by_plane(self.shape)
         self.chunks = _coarse(chunks, self.shape)
         self._path, self._array, self._exclusive = path, array, exclusive
+        self._described = next((path / name for name in ZARR if (path / name).exists()), path)
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         with reading(self._path), self._exclusive:
-            return np.asarray(self._array[key], self.dtype)
+            values = np.asarray(self._array[key], self.dtype)
+            self._described.stat()  # without a folder, zarr says of all frames that they are empty
+            return values
 
 
 class WithoutLastAxis:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from napari_frtm.errors import OutputError
-from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
+from napari_frtm.io.drive import DOES_NOT_ANSWER, exists, is_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,7 +173,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 target.rename(old)
             temporary.rename(target)
     except BaseException:
-        if old.exists() and not target.exists():  # the second renaming failed
+        if exists(old) and not exists(target):  # the second renaming failed
             old.rename(target)
         shutil.rmtree(temporary, ignore_errors=True)
         time.sleep(_LATE)

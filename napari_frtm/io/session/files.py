@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -129,6 +130,9 @@ class KeyframeFiles:
         with reporting(path):
             self._folder.mkdir(exist_ok=True)
         before = self._files().get(index, [])
+        for old in (old for old in before if old != path):
+            with reporting(old):  # the new one is newer then, also if the clock was set back
+                os.utime(old, (0, 0))
         write_labels(path, labels, lasting=True)  # by hand: nothing can compute it again
         self._remove(old for old in before if old != path)
 

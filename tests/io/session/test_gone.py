@@ -57,6 +57,14 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def _read(path: Path, *, in_memory: bool) -> None:
+    """Read all that a session holds of a frame."""
+    with opened(path) as folder:
+        store = Store.of_folder(folder, in_memory=in_memory)
+        store.state(5)
+        store._arrays._soft_of(5)
+
+
 @pytest.mark.parametrize("in_memory", [True, False])
 @pytest.mark.parametrize("harm", [_flip, _cut])
 @pytest.mark.parametrize("kind", KINDS)
@@ -70,12 +78,8 @@ def test_a_damaged_frame_is_named(
     folder.release()
 
     for _ in range(2):
-        with (
-            opened(folder.path) as again,
-            pytest.raises(SessionError, match=r"c\.5\.0\.0 is damaged .*delete it"),
-        ):
-            store = Store.of_folder(again, in_memory=in_memory)
-            store.state(5), store.soft_masks(5), store._arrays._soft_of(5)
+        with pytest.raises(SessionError, match=r"c\.5\.0\.0 is damaged .*delete it"):
+            _read(folder.path, in_memory=in_memory)
 
     assert damaged.read_bytes() == before
     damaged.unlink()
@@ -167,5 +171,5 @@ def test_frames_of_a_lost_drive_are_not_read_as_empty(folder: SessionFolder) -> 
     folder.path.rename(folder.path.with_name("elsewhere"))
 
     for read in (store.labels, source.labels):
-        with pytest.raises(SessionError, match="not there any more. Was its drive taken away"):
+        with pytest.raises(SessionError, match=r"not there any more\. Was its drive taken away"):
             read(4)

@@ -205,11 +205,11 @@ def _place(options: argparse.Namespace) -> Path:
     """Return where the session of a video belongs."""
     if options.session is not None:
         return Path(options.session)
-    if unreachable(options.video):
-        raise FrtmError(f"{options.video} cannot be read: {DOES_NOT_ANSWER}.")
-    if not is_there(options.video):
-        raise FrtmError(f"There is no file or folder {options.video}. Check the path.")
     if options.out is None:
+        if unreachable(options.video):
+            raise FrtmError(f"{options.video} cannot be read: {DOES_NOT_ANSWER}.")
+        if not is_there(options.video):  # it may be a session
+            raise FrtmError(f"There is no file or folder {options.video}. Check the path.")
         raise FrtmError("Say where the masks go: --out DIR, or --session DIR for a session only.")
     return Path(options.out) / session_name(options.video)
 

@@ -63,6 +63,40 @@ def check_extent(shape: Sequence[int], plane: int, name: str) -> None:
         )
 
 
+class Unchanged:
+    """A file that has to stay as it was when it was opened.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before = self._now()
+
+    def check(self) -> None:
+        """Check that it is as it was.
+
+        Raises
+        ------
+        VideoError
+            If it is not: what is read now would be mixed with what was read before.
+        OSError
+            If it is not there.
+        """
+        if self._now() != self._before:
+            raise VideoError(
+                f"{self._path} has been changed since it was opened. Bring back the file of "
+                "before, or open this one anew."
+            )
+
+    def _now(self) -> tuple[int, int]:
+        state = self._path.stat()
+        return state.st_size, state.st_mtime_ns
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn whatever a library raises while reading `path` into a `VideoError`."""

@@ -211,3 +211,19 @@ def test_frames_of_a_lost_drive_are_not_black(tmp_path: Path) -> None:
     assert (first == 7).all()
     with pytest.raises(VideoError, match=r"v\.zarr is not there"):
         np.asarray(frames[1])
+
+
+def test_a_file_that_is_changed_in_mid_run_is_told(tmp_path: Path) -> None:
+    """Frames of two videos would be mixed: of the file that was opened, and of what it is now."""
+    path = tmp_path / "v.tif"
+    before = np.arange(6 * 40 * 50, dtype=np.uint16).reshape(6, 40, 50)
+    tifffile.imwrite(path, before)
+    frames = open_video(path).frames
+    first = np.asarray(frames[0])
+    tifffile.imwrite(path, before[::-1])
+
+    with pytest.raises(VideoError, match=r"v\.tif has been changed since it was opened\. Bring"):
+        np.asarray(frames[1])
+
+    np.testing.assert_array_equal(first, before[0])
+    np.testing.assert_array_equal(np.asarray(open_video(path).frames[1]), before[4])

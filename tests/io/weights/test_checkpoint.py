@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
 from weights import logits, random_network
 
 from napari_frtm.cli import main
@@ -290,3 +291,12 @@ def test_altered_embedded_weights_are_not_used(
 
     with pytest.raises(CheckpointError, match="Install napari-frtm again"):
         load_network(LITE, device="cpu")
+
+
+def test_a_newer_format_says_to_update(tmp_path: Path) -> None:
+    """It is told from a file that is no checkpoint at all."""
+    path = tmp_path / "later.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, {"format": "99", "backbone": "mobilenet_v2"})
+
+    with pytest.raises(CheckpointError, match=r"format 99.*newer napari-frtm.*Update napari-frtm"):
+        read_sealed(path)

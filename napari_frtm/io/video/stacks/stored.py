@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.reading import reading
+from napari_frtm.io.video.reading import Unchanged, reading
 from napari_frtm.io.video.stacks.pixel_size import PixelSize
 
 if TYPE_CHECKING:
@@ -85,12 +85,16 @@ class StoredArray:
         chunks: tuple[int, ...] = getattr(array, "chunks", None) or _by_plane(self.shape)
         self.chunks = _coarse(chunks, self.shape)
         self._path, self._array, self._exclusive = path, array, exclusive
-        self._described = next((path / name for name in ZARR if (path / name).exists()), path)
+        described = next((path / name for name in ZARR if (path / name).exists()), None)
+        self._described = described or path
+        self._file = None if described else Unchanged(path)
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         with reading(self._path), self._exclusive:
             values = np.asarray(self._array[key], self.dtype)
             self._described.stat()  # without a folder, zarr says of all frames that they are empty
+            if self._file is not None:
+                self._file.check()
             return values
 
 

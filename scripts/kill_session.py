@@ -1,10 +1,10 @@
 """What `kill_campaign` kills in place of napari: a video worked on, from wherever it stands.
 
-    QT_QPA_PLATFORM=offscreen python scripts/kill_session.py FOLDER/clip.tif
+    QT_QPA_PLATFORM=offscreen python scripts/kill_session.py FOLDER/clip.tif [--window]
 
 Paint the first frame, propagate, correct a frame, propagate from there. Begun again after a kill,
-it does what is missing. What the program has told as saved goes to ``journal.txt`` at once. There
-is the model of a viewer without its window, which takes seconds to make and saves nothing.
+it does what is missing. What the program has told as saved goes to ``journal.txt`` at once. Without
+``--window`` there is the model of a viewer alone, which is made sooner and saves the same.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import napari
 import numpy as np
 from in_window import wait
 from napari.components import ViewerModel
+from napari.qt import get_qapp
 from npe2 import PluginManager
 from qtpy.QtWidgets import QApplication
 
@@ -32,10 +34,15 @@ CORRECTED = 12
 class Work:
     """The work on one video, with a journal of what is saved."""
 
-    def __init__(self, movie: Path) -> None:
-        self.viewer = ViewerModel()
+    def __init__(self, movie: Path, *, window: bool) -> None:
+        self.viewer = napari.Viewer() if window else ViewerModel()
         (self.video,) = self.viewer.open(str(movie), plugin="napari-frtm")
-        self.dock = Propagate(self.viewer)
+        if window:
+            add = self.viewer.window.add_plugin_dock_widget
+            self.dock: Propagate = add("napari-frtm", "Propagate")[1]
+            add("napari-frtm", "Review")
+        else:
+            self.dock = Propagate(self.viewer)
         self.dock.form.options.masks.value = "Coarse"
         self.workspace = workspace_view(self.viewer).workspace
         wait(lambda: not self.workspace.is_opening, "earlier work")
@@ -106,12 +113,16 @@ class Work:
 
 def main() -> None:
     """Work on the video until all is done."""
-    application = QApplication([])
+    window = "--window" in sys.argv
+    application = get_qapp() if window else QApplication([])
     PluginManager.instance().discover()
-    work = Work(Path(sys.argv[1]))
+    work = Work(Path(sys.argv[1]), window=window)
     work.carry_on()
     workspace_view(work.viewer).close()
-    work.dock.deleteLater()
+    if window:
+        work.viewer.close()
+    else:
+        work.dock.deleteLater()
     application.processEvents()
 
 

@@ -198,6 +198,7 @@ class Session(Work):
     """A video worked on in napari, by `kill_session`."""
 
     name = "napari session"
+    options: tuple[str, ...] = ()
 
     def prepare(self) -> None:
         """Write a clip, from which each session begins."""
@@ -208,7 +209,7 @@ class Session(Work):
         """Return the program, after laying out the clip where none is."""
         shutil.copytree(self.folder / "clip", self.out, dirs_exist_ok=True)
         script = Path(__file__).with_name("kill_session.py")
-        return [sys.executable, str(script), str(self.out / "clip.tif")]
+        return [sys.executable, str(script), str(self.out / "clip.tif"), *self.options]
 
     def has_files(self) -> bool:
         """Whether there is a session; the clip is there before."""
@@ -236,6 +237,13 @@ class Session(Work):
         done = {frame for what, frame in saved if what == "mask"}
         masks = zarr.open_array(next(session.glob("masks-*.zarr")), mode="r") if done else None
         return problems + [f"the mask of frame {t}" for t in sorted(done) if not masks[t].any()]
+
+
+class Window(Session):
+    """The same in a real window, for which there has to be a display."""
+
+    name = "napari session in a window"
+    options = ("--window",)
 
 
 def frames(first: int, count: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:

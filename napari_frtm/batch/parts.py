@@ -19,6 +19,7 @@ from napari_frtm.batch.clip import ClipProgress, begin, concluded, exported
 from napari_frtm.batch.opening import KEY, is_done, opened
 from napari_frtm.batch.result import Effort, load_result
 from napari_frtm.config import Direction
+from napari_frtm.io.session.array_reading import read_frame
 from napari_frtm.io.session.folder import SessionFolder
 from napari_frtm.session.run.provenance import last_run, with_run
 from napari_frtm.session.run.recording import releasing
@@ -182,7 +183,9 @@ def _prediction(index: int, sources: Sequence[Store]) -> Prediction:
             if np.isfinite(store.timeline.area[i][index])
         }
     ids = tuple(sorted(confidence))
-    scores = [np.asarray(s.scores[index], np.float32) for s in sources if s.scores is not None]
+    scores = [
+        read_frame(s.scores, index).astype(np.float32) for s in sources if s.scores is not None
+    ]
     labels = [store.labels(index) for store in sources]
     empty = np.zeros((1, 1), np.uint8)
     return Prediction(

@@ -25,6 +25,7 @@ from napari_frtm.cli import (
 from napari_frtm.cli.output.progress import Interrupted
 from napari_frtm.cli.output.terminal import lasting_stderr
 from napari_frtm.errors import FrtmError
+from napari_frtm.io.atomic import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +55,11 @@ def _run(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # nobody reads on, as in "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (FrtmError, OSError) as error:
+    except FrtmError as error:
         return _failure(error, FAILED)
+    except OSError as error:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return _failure(f"{where}{reason_of(error)}", FAILED)
     finally:
         logger.removeHandler(messages)
     return 0

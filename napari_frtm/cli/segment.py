@@ -38,8 +38,9 @@ from napari_frtm.cli.source import (
 )
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
+from napari_frtm.io.drive import DOES_NOT_ANSWER, exists, unreachable
 from napari_frtm.io.session.folder import SessionFolder, is_session
-from napari_frtm.io.session.identity import session_name
+from napari_frtm.io.session.identity import is_there, session_name
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.session.drawn import absolute_span, mask_entry, read_drawn
 from napari_frtm.session.earlier import earlier_run, open_source, request_again
@@ -177,8 +178,17 @@ def _session_to_go_on_with(options: argparse.Namespace) -> Path | None:
     if options.from_here is not None and not is_session(place):
         raise FrtmError(f"--from-here goes on from a session, and {place} is none.")
     if options.resume and not is_session(place):
-        raise FrtmError(f"{place.parent} holds no run to continue. Leave out --resume.")
+        raise FrtmError(f"{place.parent} {_no_session(place)}")
     return place if options.resume or options.from_here is not None else None
+
+
+def _no_session(place: Path) -> str:
+    """Say why a session is not where it belongs."""
+    if unreachable(place):
+        return f"cannot be read: {DOES_NOT_ANSWER}."
+    if not exists(place.parent):
+        return "is not there. If it is on a drive, connect that; else leave out --resume."
+    return "holds no run to continue. Leave out --resume."
 
 
 def _never_ran(store: Store) -> bool:
@@ -192,6 +202,10 @@ def _place(options: argparse.Namespace) -> Path:
     if options.session is not None:
         return Path(options.session)
     if options.out is None:
+        if unreachable(options.video):
+            raise FrtmError(f"{options.video} cannot be read: {DOES_NOT_ANSWER}.")
+        if not is_there(options.video):  # it may be a session
+            raise FrtmError(f"There is no file or folder {options.video}. Check the path.")
         raise FrtmError("Say where the masks go: --out DIR, or --session DIR for a session only.")
     return Path(options.out) / session_name(options.video)
 

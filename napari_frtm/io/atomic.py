@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import time
 from contextlib import contextmanager, suppress
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from napari_frtm.errors import OutputError
+from napari_frtm.io.drive import DOES_NOT_ANSWER, exists, is_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_CANNOT_FORCE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # some network drives: no cut to fear
 _LATE = 0.2
 """Seconds in which threads of zarr may still write to a folder after one of them has failed."""
 REASONS = {
@@ -25,7 +28,8 @@ REASONS = {
     errno.EACCES: "permission denied. Choose another folder, or close programs that use the file.",
     errno.EPERM: "permission denied. Choose another folder, or close programs that use the file.",
     errno.EROFS: "the disk is read-only. Choose another folder.",
-    errno.ENOENT: "its folder does not exist. Create the folder or choose another one.",
+    errno.ENOENT: "its folder does not exist (any more). Create it, connect its drive, or choose "
+    "another one.",
     errno.ENOTDIR: "its folder is a file. Choose another folder.",
     errno.EISDIR: "there is a folder of this name. Choose another name.",
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one.",
@@ -33,7 +37,7 @@ REASONS = {
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, lasting: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to, which takes the place of `path` in the end.
 
     The temporary lies beside `path` and has its suffix, so that writers choose the same format;
@@ -44,6 +48,9 @@ def replacing(path: Path) -> Iterator[Path]:
     ----------
     path : Path
         The file to write; its folder must exist.
+    lasting : bool
+        Whether it must outlast a power cut from now on: it is forced to the disk, which takes
+        milliseconds.
 
     Yields
     ------
@@ -61,7 +68,11 @@ def replacing(path: Path) -> Iterator[Path]:
             target = path.resolve()
             temporary = target.with_name(f".{uuid4().hex}{target.suffix}")
             yield temporary
+            if lasting:
+                _force(temporary)
             temporary.replace(target)
+            if lasting and os.name == "posix":  # where a folder is forced like a file
+                _force(target.parent)
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -80,24 +91,42 @@ def reporting(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = REASONS.get(error.errno or 0, f"{error.strerror or error}.")
-        raise OutputError(f"Cannot write {path}: {reason}") from error
+        raise OutputError(f"Cannot write {path}: {reason_of(error)}") from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file, or nothing.
+def reason_of(error: OSError) -> str:
+    """Return what the system says, in words that tell what to do."""
+    if is_away(error):
+        return f"{error.strerror}: {DOES_NOT_ANSWER}."
+    return REASONS.get(error.errno or 0, f"{error.strerror or error}.")
+
+
+def _force(path: Path) -> None:
+    """Wait until the system has put a file, or the names in a folder, on the disk."""
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in _CANNOT_FORCE:
+            raise
+    finally:
+        os.close(opened)
+
+
+def write_bytes(path: Path, data: bytes, *, lasting: bool = False) -> None:
+    """Write a whole file, or nothing; see `replacing`.
 
     Raises
     ------
     OutputError
         If the file cannot be written; a file that was there is as before.
     """
-    with replacing(path) as temporary:
+    with replacing(path, lasting=lasting) as temporary:
         temporary.write_bytes(data)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a value as indented JSON, or nothing.
+def write_json(path: Path, value: object, *, lasting: bool = False) -> None:
+    """Write a value as indented JSON, or nothing; see `replacing`.
 
     Raises
     ------
@@ -106,7 +135,8 @@ def write_json(path: Path, value: object) -> None:
     ValueError
         If the value holds NaN or infinity, which JSON has no words for.
     """
-    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    data = (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+    write_bytes(path, data, lasting=lasting)
 
 
 @contextmanager
@@ -135,12 +165,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         with reporting(path):
             temporary.mkdir()
+            made = temporary.stat()
             yield temporary
+            if not os.path.samestat(made, temporary.stat()):  # a drive is gone: this is beneath it
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             if target.exists():
                 target.rename(old)
             temporary.rename(target)
     except BaseException:
-        if old.exists() and not target.exists():  # the second renaming failed
+        if exists(old) and not exists(target):  # the second renaming failed
             old.rename(target)
         shutil.rmtree(temporary, ignore_errors=True)
         time.sleep(_LATE)

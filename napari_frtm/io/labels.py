@@ -80,8 +80,10 @@ def read_labels(path: str | Path, threshold: float | None = None) -> NDArray[np.
         raise LabelsError(f"Cannot read the label image {path}: {error}") from error
 
 
-def write_labels(path: str | Path, labels: Labels) -> None:
+def write_labels(path: str | Path, labels: Labels, *, lasting: bool = False) -> None:
     """Write a label image: ``.png`` indexed with the DAVIS palette, or ``.tif`` with 16 bits.
+
+    If it must be `lasting`, it is forced to the disk; see `napari_frtm.io.atomic.replacing`.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def write_labels(path: str | Path, labels: Labels) -> None:
         picture.save(buffer, "PNG")
     else:
         tifffile.imwrite(buffer, ids.astype(np.uint16), compression="deflate")
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue(), lasting=lasting)
 
 
 def labels_suffix(largest_id: int) -> str:

@@ -17,6 +17,7 @@ from PIL import Image
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import replacing, reporting
 from napari_frtm.io.labels import labels_suffix, write_labels
+from napari_frtm.io.session.array_reading import read_frame
 from napari_frtm.io.session.files import remove_temporaries
 from napari_frtm.io.session.identity import native, utf8
 
@@ -107,22 +108,20 @@ class MaskFiles:
         return self.folder / f"{self.names[index]}{self.suffix}"
 
     def write(self, store: Store, index: int) -> None:
-        """Write what a store holds of one frame.
+        """Write what a store holds of one frame, to a folder that `update` has made.
 
         Raises
         ------
         OutputError
             If it cannot be written; every file is as before or as it should be then.
         """
-        with reporting(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
         if self.outputs.scores and store.scores is not None:
-            with _file(self._scores(index)) as path:
-                _write_scores(path, np.asarray(store.scores[index], np.float32))
+            with _file(self._scores(index), self.folder) as path:
+                _write_scores(path, read_frame(store.scores, index).astype(np.float32))
         if self.outputs.probabilities:
             for object_id, soft in store.soft_masks(index).items():
                 levels = cv2.resize(soft, store.size[:0:-1])
-                with _file(self._soft(object_id, index)) as path:
+                with _file(self._soft(object_id, index), self.folder) as path:
                     Image.fromarray(levels).save(path)
         write_labels(self.mask(index), store.labels(index))  # last: it tells that all is there
 
@@ -136,6 +135,8 @@ class MaskFiles:
         OutputError
             If they cannot be written.
         """
+        with reporting(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.folder, self.folder / "scores", *self.folder.glob("probabilities/*/")):
             remove_temporaries(folder)
         for index in indices:
@@ -230,10 +231,11 @@ def _holds(path: Path, labels: Labels) -> bool:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[Path]:
-    """Give a temporary for `path`, whose folder is made if need be."""
+def _file(path: Path, top: Path) -> Iterator[Path]:
+    """Give a temporary for `path`, whose folder in `top` is made if need be, but not `top`."""
     with reporting(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in reversed(path.relative_to(top).parents[:-1]):
+            (top / folder).mkdir(exist_ok=True)
     with replacing(path) as temporary:
         yield temporary
 

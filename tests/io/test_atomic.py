@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -183,3 +184,61 @@ def test_a_folder_stays_as_it_was_after_an_error(tmp_path: Path, error: BaseExce
 
     assert [entry.name for entry in path.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_beneath_a_lost_drive_is_not_taken_for_the_one_that_was_filled(
+    tmp_path: Path,
+) -> None:
+    """Libraries make folders that they miss; what comes then is not the whole."""
+    drive, away = tmp_path / "drive", tmp_path / "away"
+    drive.mkdir()
+
+    def filled() -> None:
+        with replacing_folder(drive / "masks.zarr") as temporary:
+            (temporary / "0").write_text("first half")
+            drive.rename(away)
+            temporary.mkdir(parents=True)
+            (temporary / "1").write_text("second half")
+
+    with pytest.raises(OutputError, match=r"Cannot write .*masks\.zarr.*connect its drive"):
+        filled()
+
+    assert not list(drive.iterdir())
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_what_must_outlast_a_power_cut_is_forced_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    """The file before it takes its place, then its name in the folder; nothing else."""
+    forced: list[str] = []
+
+    def fsync(opened: int) -> None:
+        forced.append("folder" if stat.S_ISDIR(os.fstat(opened).st_mode) else "file")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_json(tmp_path / "session.json", {}, lasting=lasting)
+
+    both = ["file", "folder"] if os.name == "posix" else ["file"]
+    assert forced == (both if lasting else [])
+
+
+def test_a_drive_that_cannot_force_takes_the_file_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network drives say so; one that is full says it now at the latest."""
+
+    def refuse(code: int) -> None:
+        def fsync(opened: int) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    refuse(errno.EINVAL)
+    write_bytes(tmp_path / "file", b"new", lasting=True)
+    refuse(errno.ENOSPC)
+    with pytest.raises(OutputError, match="disk is full"):
+        write_bytes(tmp_path / "file", b"newer", lasting=True)
+
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

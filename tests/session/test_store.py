@@ -231,3 +231,27 @@ def test_a_run_goes_on_over_a_full_disk(clip: Clip, small_disk: Path) -> None:
     for index in range(12):
         np.testing.assert_array_equal(again.labels(index), store.labels(index))
     again.close()
+
+
+def test_what_is_painted_and_what_it_belongs_to_is_forced_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing that a run writes frame by frame, which a run finds again."""
+    store = in_folder(tmp_path / "movie.frtm")
+    labels = prediction(0).labels
+    forced = []
+    monkeypatch.setattr("napari_frtm.io.atomic._force", lambda path: forced.append(path.suffix))
+
+    for index in range(SIZE[0]):
+        store.write(prediction(index), drawn={})
+    store.save_timeline()
+    store.saver.flush()
+    by_run = list(forced)
+    store.set_keyframe(1, labels, complete=True)
+    store.save_settings({"runs": []})
+    store.set_objects({})
+    reason = store.saver.flush()
+    store.close()
+
+    assert (by_run, reason) == ([], "")
+    assert [suffix for suffix in forced if suffix != ".frtm"] == [".png", "", ".json", ".json"]

@@ -78,6 +78,11 @@ def _kept(store: Store, done: int) -> str:
     """Return what the user has if the run ends here, in words."""
     folder = store.folder
     assert folder is not None
+    if folder.is_away:
+        return (
+            f"{folder.path} cannot be reached now. What was saved is there: bring its drive back, "
+            "and continue with --resume."
+        )
     if not folder.is_there:
         return f"{folder.path} is not there any more, so nothing of it is kept."
     if not done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_frtm.errors import FrtmError, LabelsError
+from napari_frtm.io.drive import exists
 from napari_frtm.io.export.source import MaskSource, pixel_size
 from napari_frtm.io.labels import read_labels
-from napari_frtm.io.session.files import KeyframeFiles, load_timeline, reading
+from napari_frtm.io.session.array_reading import SavedFrames, missing
+from napari_frtm.io.session.files import KeyframeFiles, load_timeline
 from napari_frtm.io.session.identity import is_session, load_header
 from napari_frtm.io.session.objects import load_objects
 from napari_frtm.io.session.section import section_of
@@ -23,6 +26,8 @@ from napari_frtm.io.video.stacks.stack_frames import StackFrames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
 
 _SOFT = re.compile(r"(\d+)-uint8\.zarr")
 _DAMAGED = "Restore it from a backup, or run the propagation again."
@@ -59,11 +64,11 @@ def _open_session(path: Path) -> MaskSource:
     keyframes, complete = KeyframeFiles(path / "keyframes").load(video.shape)
     timeline = load_timeline(path / "timeline.npz", video.shape[0])
     timeline.keyframes = set(keyframes)
-    found = [_opened(each) for each in sorted(path.glob("masks-uint*.zarr"))]
+    found = [SavedFrames(each) for each in sorted(path.glob("masks-uint*.zarr"))]
     if not found and not keyframes:
         raise LabelsError(f"{path} has no masks yet. Run the propagation first.")
     soft = {
-        int(match[1]): _opened(each)
+        int(match[1]): SavedFrames(each)
         for each in path.glob("probabilities/*.zarr")
         if (match := _SOFT.fullmatch(each.name))
     }
@@ -79,7 +84,8 @@ def _open_session(path: Path) -> MaskSource:
     )
     if tuple(source.masks.shape) != video.shape:
         raise LabelsError(f"The masks in {path} are not of its video of {video.shape}. {_DAMAGED}")
-    if video.source is not None and Path(video.source).exists():
+    _tell_missing(path, source)
+    if video.source is not None and exists(Path(video.source)):
         file = Path(video.source)
         try:
             return source.of_video(file, section_of(settings, file))
@@ -88,11 +94,15 @@ def _open_session(path: Path) -> MaskSource:
     return source
 
 
-def _opened(path: Path) -> Any:
-    import zarr
-
-    with reading(path, _DAMAGED):
-        return zarr.open_array(path, mode="r")
+def _tell_missing(path: Path, source: MaskSource) -> None:
+    if isinstance(source.masks, SavedFrames) and source.timeline is not None:
+        lost = missing(source.timeline, source.masks.written(), source.complete)
+        if lost:
+            logger.warning(
+                "%s: the masks of frame %s are not there, so they are empty. Open the session and "
+                "fill them again.",
+                *(path, ", ".join(map(str, lost))),
+            )
 
 
 class _Nothing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.session.array_reading import frames_in
 from napari_frtm.io.session.files import reading
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import DTypeLike, NDArray
 
-_CHUNK = re.compile(r"c\.(\d+)\.0\.0")
 _DAMAGED = "Restore it from a backup, or delete it and run the propagation again."
 
 
@@ -109,7 +108,9 @@ class FrameArray:
             If it cannot be written; the frame is as before.
         """
         assert self.array is not None
-        with reporting(self._folder(self.array.dtype)):
+        path = self._folder(self.array.dtype)
+        with reporting(path):
+            (path / "zarr.json").stat()  # or zarr makes the folder again, beneath a lost drive
             self.array[index] = values
 
     def clear(self, index: int) -> None:
@@ -129,7 +130,7 @@ class FrameArray:
         """Return the frames that were written and not cleared."""
         if self.array is None:
             return []
-        return _chunks(self._folder(self.array.dtype))
+        return frames_in(self._folder(self.array.dtype))
 
     def _folder(self, dtype: np.dtype[np.generic]) -> Path:
         return self._path.with_name(f"{self._path.name}-{dtype.name}.zarr")
@@ -140,6 +141,7 @@ class FrameArray:
         from zarr.codecs import ZstdCodec
 
         temporary = path.with_name(f".{uuid4().hex}.zarr")
+        path.parent.stat()
         try:
             array = zarr.create_array(
                 temporary,
@@ -147,7 +149,7 @@ class FrameArray:
                 dtype=dtype,
                 chunks=(1, *shape[1:]),
                 fill_value=self._fill,
-                compressors=ZstdCodec(level=1),
+                compressors=ZstdCodec(level=1, checksum=True),  # of 4 bytes: damage is found
                 chunk_key_encoding={"name": "default", "separator": "."},
                 dimension_names=("t", "y", "x"),
                 config={"write_empty_chunks": True},
@@ -189,14 +191,8 @@ def _opened(path: Path) -> zarr.Array:
 
 def _without_empty(path: Path) -> list[int]:
     """Remove the files of frames that hold nothing; return the frames."""
-    names = [f"c.{index}.0.0" for index in _chunks(path)]
+    names = [f"c.{index}.0.0" for index in frames_in(path)]
     empty = [path / name for name in names if not (path / name).stat().st_size]
     for chunk in empty:
         chunk.unlink()
     return [int(chunk.name.split(".")[1]) for chunk in empty]
-
-
-def _chunks(path: Path) -> list[int]:
-    """Return the frames of which there is a file."""
-    matches = (_CHUNK.fullmatch(entry.name) for entry in path.iterdir())
-    return sorted(int(match[1]) for match in matches if match)

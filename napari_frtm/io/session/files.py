@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import replacing, reporting
+from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
 from napari_frtm.io.labels import labels_suffix, read_labels, write_labels
 from napari_frtm.timeline import Timeline
 
@@ -45,6 +47,8 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     except SessionError:
         raise
     except OSError as error:
+        if is_away(error):
+            raise SessionError(f"Cannot read {path}: {DOES_NOT_ANSWER}.") from error
         raise SessionError(f"Cannot read {path}: {error.strerror or error}. {remedy}") from error
     except Exception as error:  # readers raise nearly anything for damaged files
         raise SessionError(f"{path} is damaged ({error}). {remedy}") from error
@@ -126,7 +130,10 @@ class KeyframeFiles:
         with reporting(path):
             self._folder.mkdir(exist_ok=True)
         before = self._files().get(index, [])
-        write_labels(path, labels)
+        for old in (old for old in before if old != path):
+            with reporting(old):  # the new one is newer then, also if the clock was set back
+                os.utime(old, (0, 0))
+        write_labels(path, labels, lasting=True)  # by hand: nothing can compute it again
         self._remove(old for old in before if old != path)
 
     def delete(self, index: int) -> None:

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.drive import device, unreachable
+from napari_frtm.io.session.array_reading import missing
 from napari_frtm.io.session.files import (
     KeyframeFiles,
     SessionError,
@@ -106,6 +108,7 @@ class SessionFolder:
         self.objects: dict[int, SessionObject] = {}
         self.settings: dict[str, Any] = {}
         self._lock = SessionLock(path)
+        self._drive = device(path)
         self._writing = RLock()
         self._files = KeyframeFiles(path / "keyframes")
         self._results = SessionResults(path, video.shape)
@@ -276,6 +279,11 @@ class SessionFolder:
         return is_session(self.path)
 
     @property
+    def is_away(self) -> bool:
+        """Whether the drive that the folder is on does not answer, or is not there any more."""
+        return unreachable(self.path) or device(self.path) != self._drive
+
+    @property
     def has_run(self) -> bool:
         """Whether there is an unfinished run."""
         return has_run(self.path)
@@ -303,10 +311,12 @@ class SessionFolder:
         self.keyframes, self.complete = self._files.load(self.video.shape)
         self.timeline.keyframes = set(self.keyframes)
         self.timeline.filled[self._results.written()] = True
-        if lost := self._results.lost():
+        lost = missing(self.timeline, self._results.masks_written(), self.complete)
+        if lost := sorted({*self._results.lost(), *lost}):
             self.timeline.filled[lost] = False
             logger.warning(
-                "%s: the masks of frame %s were lost, in a power cut perhaps. Fill them again.",
+                "%s: the masks of frame %s are not there, lost in a power cut perhaps. Fill them "
+                "again.",
                 *(self.path, ", ".join(map(str, lost))),
             )
 

@@ -16,6 +16,7 @@ import platformdirs
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import write_json
+from napari_frtm.io.drive import DOES_NOT_ANSWER, is_file, unreachable
 from napari_frtm.io.session.files import SessionError, reading
 from napari_frtm.io.video.images.numbering import is_pattern
 
@@ -68,7 +69,7 @@ class VideoIdentity:
 
 def is_session(folder: Path) -> bool:
     """Whether a folder is that of a session, intact or not."""
-    return (folder / _HEADER).is_file()
+    return is_file(folder / _HEADER)
 
 
 def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path:
@@ -128,7 +129,7 @@ def check_free(folder: Path) -> None:
     OutputError
         If there is anything else.
     """
-    if (folder / _HEADER).exists():
+    if is_session(folder):
         raise OutputError(
             f"{folder} holds other work already, on this or another video. Choose another folder."
         )
@@ -149,7 +150,8 @@ def save_header(folder: Path, video: VideoIdentity, settings: Mapping[str, Any])
     header = {"format": _FORMAT, "schema": _SCHEMA, "version": __version__}
     described = asdict(video) | {"source": None if video.source is None else utf8(video.source)}
     content = {**header, "video": described, "settings": settings}
-    write_json(folder / _HEADER, content | {"beside": _beside(folder, video.source)})
+    content["beside"] = _beside(folder, video.source)
+    write_json(folder / _HEADER, content, lasting=True)  # without it, all else has no owner
 
 
 def load_header(folder: Path) -> tuple[VideoIdentity, dict[str, Any]]:
@@ -163,7 +165,9 @@ def load_header(folder: Path) -> tuple[VideoIdentity, dict[str, Any]]:
         If the folder is no session, its ``session.json`` damaged, or of a newer napari-frtm.
     """
     path = folder / _HEADER
-    if not path.is_file():
+    if unreachable(path):
+        raise SessionError(f"Cannot read {folder}: {DOES_NOT_ANSWER}.")
+    if not is_file(path):
         raise SessionError(f"{folder} is no session of napari-frtm: it has no {_HEADER}.")
     with reading(path, "Restore it from a backup, or rename the folder to begin anew."):
         content = json.loads(path.read_text())

@@ -45,7 +45,7 @@ def save_objects(folder: Path, objects: Mapping[int, SessionObject]) -> None:
         str(object_id): {"name": known.name, "parent": known.parent}
         for object_id, known in sorted(objects.items())
     }
-    write_json(folder / _NAME, content)
+    write_json(folder / _NAME, content, lasting=True)
 
 
 def load_objects(folder: Path) -> dict[int, SessionObject]:

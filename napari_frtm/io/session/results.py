@@ -68,6 +68,10 @@ class SessionResults:
         """Return the frames whose masks were lost before `load`, with the power for example."""
         return self._masks.lost
 
+    def masks_written(self) -> list[int]:
+        """Return the frames of which there is a file of masks."""
+        return self._masks.written()
+
     def masks(self, dtype: DTypeLike | None = None) -> zarr.Array:
         """Return the masks: object ids of shape (T, H, W), uint8 or uint16.
 

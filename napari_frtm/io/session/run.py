@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.drive import exists
 from napari_frtm.io.session.files import reading
 from napari_frtm.io.weights.tensors import save_tensors
 
@@ -32,7 +33,7 @@ def save_run(folder: Path, description: Mapping[str, Any], state: Mapping[str, T
 
 def has_run(folder: Path) -> bool:
     """Whether there is a run."""
-    return (folder / _NAME).exists()
+    return exists(folder / _NAME)
 
 
 def load_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
@@ -44,7 +45,7 @@ def load_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         If the file is damaged.
     """
     path = folder / _NAME
-    if not path.exists():
+    if not exists(path):
         return None
     from safetensors import safe_open  # here, because it loads torch
 

@@ -17,6 +17,7 @@ from napari_frtm.io.video.images.numbering import find_images, is_pattern
 from napari_frtm.io.video.images.sequence import open_sequence
 from napari_frtm.io.video.movies.index import is_movie
 from napari_frtm.io.video.movies.movie import open_movie
+from napari_frtm.io.video.reading import reading
 from napari_frtm.io.video.stacks.stack import STACKS, is_stack_file
 from napari_frtm.io.video.stacks.stack_frames import StackFrames
 from napari_frtm.io.video.stacks.zarr_folder import is_zarr
@@ -92,7 +93,8 @@ def open_video(path: str | Path, section: Section | None = None) -> Video:
     VideoError
         If there is no video at `path`, or it has a single frame.
     """
-    source = _open_source(Path(path), section)
+    with reading(Path(path)):
+        source = _open_source(Path(path), section)
     count = source.shape[0]
     if count < 2:
         raise VideoError(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,6 +63,40 @@ def check_extent(shape: Sequence[int], plane: int, name: str) -> None:
         )
 
 
+class Unchanged:
+    """A file that has to stay as it was when it was opened.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before = self._now()
+
+    def check(self) -> None:
+        """Check that it is as it was.
+
+        Raises
+        ------
+        VideoError
+            If it is not: what is read now would be mixed with what was read before.
+        OSError
+            If it is not there.
+        """
+        if self._now() != self._before:
+            raise VideoError(
+                f"{self._path} has been changed since it was opened. Bring back the file of "
+                "before, or open this one anew."
+            )
+
+    def _now(self) -> tuple[int, int]:
+        state = self._path.stat()
+        return state.st_size, state.st_mtime_ns
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn whatever a library raises while reading `path` into a `VideoError`."""
@@ -72,6 +107,8 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise VideoError(f"{path} is not there (any more). Check the path.") from error
     except Exception as error:
+        if is_away(error):
+            raise VideoError(f"{path} cannot be read: {DOES_NOT_ANSWER}.") from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VideoError(
             f"{path.name} cannot be read ({reason}). Is it complete, and of the kind that its "

@@ -53,9 +53,7 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             facts = dict(file.metadata() or {})
             if facts.get("format") != FORMAT:
-                raise CheckpointError(
-                    f"{path.name} is not a checkpoint that this version of napari-frtm can read."
-                )
+                raise CheckpointError(f"{path.name} {_unknown(facts.get('format'))}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
@@ -67,6 +65,16 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             "(sha256 differs). Download or copy it again."
         )
     return tensors, facts
+
+
+def _unknown(form: str | None) -> str:
+    """Say why a file of another format cannot be read."""
+    if form is not None and form.isdecimal() and int(form) > int(FORMAT):
+        return (
+            f"is a checkpoint of format {form}, which a newer napari-frtm has written; this one "
+            f"reads format {FORMAT}. Update napari-frtm to use it."
+        )
+    return "is not a checkpoint that this version of napari-frtm can read."
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> str:

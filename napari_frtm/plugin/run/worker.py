@@ -20,7 +20,15 @@ R = TypeVar("R")
 
 
 class Worker(GeneratorWorker):  # type: ignore[misc]
-    """A generator's thread; leaves the display of errors to whoever started it."""
+    """A generator's thread; leaves the display of errors to whoever started it.
+
+    Attributes
+    ----------
+    has_ended : bool
+        Whether it was started and has come to its end.
+    """
+
+    has_ended = False
 
     def work(self) -> Any:
         """Run the generator to its end, or until `quit`; then let it clean up in this thread."""
@@ -28,6 +36,7 @@ class Worker(GeneratorWorker):  # type: ignore[misc]
             return super().work()
         finally:
             self._gen.close()
+            self.has_ended = True
 
 
 def start_worker(

@@ -15,6 +15,7 @@ from napari_frtm.io.session.folder import is_session
 from napari_frtm.io.session.identity import load_header
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.source.video import SESSION, folder_of, video_source
+from napari_frtm.plugin.view.ended_threads import forget_ended_threads
 from napari_frtm.plugin.view.painted_layer import LabelsInput
 from napari_frtm.plugin.view.result_layers import load_for_labels
 from napari_frtm.plugin.view.session_view import SessionView
@@ -60,6 +61,7 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         self.workspace.taken_up.connect(self._taken_up)
         self.workspace.started.connect(self._bring_back)
         self.workspace.sending.returned.connect(self._take_back)
+        self.workspace.run_changed.connect(self._forget_threads)
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.current_step.connect(self._moved)
         window = getattr(getattr(viewer, "window", None), "_qt_window", None)
@@ -126,6 +128,10 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         except FrtmError as error:
             show_error(str(error))
             return None
+
+    def _forget_threads(self) -> None:
+        if (viewer := self._viewer()) is not None:
+            forget_ended_threads(viewer)
 
     def hand_over(self, view: SessionView) -> Path:
         """Save a session and let go of it, so that other processes can work on it.

@@ -13,7 +13,7 @@ from napari_frtm.plugin.run.preload import prepare_for_torch, without_collection
 from napari_frtm.plugin.run.prepare import prepare
 from napari_frtm.plugin.run.progress import Progress
 from napari_frtm.session.run.carry_out import NetworkCache, carry_out
-from napari_frtm.session.run.provenance import is_same, provenance
+from napari_frtm.session.run.provenance import is_same, provenance, runs_with
 from napari_frtm.session.run.request import Started
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Run(QObject):  # type: ignore[misc]
             session.edits.rename(f"Propagate {frames.start}-{frames.stop - 1}")
             run, last = provenance(item), session.runs[-1] if session.runs else None
             if not (self._continues and is_same(last, run)):
-                session.runs.append(run)
+                session.runs[:] = runs_with(session.runs, run)  # layers refer to the list
             session.save_settings()
             self.writing.emit()
         elif self.progress is not None:

@@ -11,9 +11,12 @@ from napari_frtm.session.run.request import Settings
 from napari_frtm.structure import structured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_frtm.session.run.request import Started
+
+KEPT = 200
+"""Runs that a session keeps: 1.7 kB each, written with whatever else it has in that file."""
 
 _WHAT = ("config", "scope", "range", "direction", "keyframes", "objects", "soft")
 """What tells two runs on one video apart, wherever they are carried out."""
@@ -43,7 +46,17 @@ def provenance(started: Started) -> dict[str, Any]:
 
 def with_run(settings: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a session keeps, with one run more; everything else stays."""
-    return {**settings, "runs": [*settings.get("runs", ()), dict(run)]}
+    return {**settings, "runs": runs_with(settings.get("runs", ()), run)}
+
+
+def runs_with(runs: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how masks were made, with one run more, which is the last then.
+
+    What is done again and again, with the same settings on the same frames, is kept once; and of
+    all that differ the last `KEPT`.
+    """
+    others = [dict(each) for each in runs if _plain(each) != _plain(run)]
+    return [*others[1 - KEPT :], dict(run)]
 
 
 def last_run(settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -56,7 +69,7 @@ def is_same(kept: Mapping[str, Any] | None, run: Mapping[str, Any]) -> bool:
     """Whether a run that a session keeps is this one, on whatever device it goes on."""
     if kept is None:
         return False
-    before, now = (json.loads(json.dumps(each)) for each in (kept, run))
+    before, now = _plain(kept), _plain(run)
     return all(before.get(name) == now[name] for name in _WHAT)
 
 
@@ -72,3 +85,9 @@ def settings_of(run: Mapping[str, Any]) -> Settings:
     plain = {name: run[name] for name in names if name in run}
     restored: Settings = structured(Settings, {"config": run["config"], **plain})
     return restored
+
+
+def _plain(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run as JSON gives it back: with lists for tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(run))
+    return plain

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_frtm.errors import OutputError
+from napari_frtm.io.session.array_reading import read_frame
 from napari_frtm.session.store.arrays import fits_in_memory, new_array
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class ResultArrays:
         """Return a copy of the masks of a frame, of shape (H, W)."""
         if self.masks is None:
             return np.zeros(self.size[1:], np.uint8)
-        return np.array(self.masks[index])
+        return read_frame(self.masks, index)
 
     def has_room(self, largest_id: int) -> bool:
         """Whether there are masks that can hold an object id."""
@@ -82,7 +83,7 @@ class ResultArrays:
         masks = new_array(self.size, dtype)
         if self.masks is not None:
             for index in frames:
-                masks[index] = self.masks[index]
+                masks[index] = read_frame(self.masks, index)
         self.masks = masks
 
     def write(
@@ -157,7 +158,7 @@ class ResultArrays:
             return saved
         array = new_array(saved.shape, saved.dtype, fill)
         for index in frames:
-            array[index] = saved[int(index)]
+            array[index] = read_frame(saved, int(index))
         return array
 
     def _held_here(self, shape: tuple[int, ...], dtype: DTypeLike) -> bool:
@@ -186,10 +187,10 @@ class ResultArrays:
         self, index: int
     ) -> tuple[NDArray[np.float16] | None, dict[int, NDArray[np.uint8]]]:
         """Return the scores of a frame, if there are any, and its soft masks."""
-        scores = None if self.scores is None else np.asarray(self.scores[index])
+        scores = None if self.scores is None else read_frame(self.scores, index)
         if scores is not None and np.isnan(scores).all():
             scores = None
-        return scores, {i: np.asarray(each[index]) for i, each in self.probabilities.items()}
+        return scores, {i: read_frame(each, index) for i, each in self.probabilities.items()}
 
     def _look_up(self) -> None:
         """Take the arrays of the folder for those that are not held here."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_frtm.io.session.array_reading import read_frame
 from napari_frtm.session.store.frame_values import areas, largest_scores, over_others, soft_levels
 from napari_frtm.session.store.history import FrameState, Packed
 from napari_frtm.session.store.result_arrays import ResultArrays
@@ -138,7 +139,7 @@ class Store:
         """Return the soft masks of the objects that a run has followed on a frame."""
         known = {i: area for i, area in self.timeline.area.items() if np.isfinite(area[index])}
         soft = self.probabilities
-        return {i: np.asarray(soft[i][index]) for i in sorted(soft) if i in known}
+        return {i: read_frame(soft[i], index) for i in sorted(soft) if i in known}
 
     def make_room(self, largest_id: int) -> None:
         """Make masks that can hold an object id; wider ones in place of those that cannot."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from napari_frtm.errors import FrtmError
+from napari_frtm.io.session.array_reading import read_frame
 from napari_frtm.session.store.history import FrameState, Packed
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def whole_state(store: Store, index: int) -> FrameState:
     return replace(
         store.state(index),
         keyframe=None if keyframe is None else Packed.of(keyframe),
-        soft={i: Packed.of(np.asarray(soft[index])) for i, soft in store.probabilities.items()},
+        soft={i: Packed.of(read_frame(soft, index)) for i, soft in store.probabilities.items()},
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch
 import zarr
 
 from napari_frtm.errors import LabelsError, OutputError
+from napari_frtm.io.session.files import KeyframeFiles
 from napari_frtm.io.session.folder import SessionFolder, VideoIdentity, session_path
 from napari_frtm.timeline import Timeline
 
@@ -193,6 +195,25 @@ def test_the_newer_of_two_files_of_a_keyframe_counts(folder: SessionFolder) -> N
 
     assert again.keyframes[3].max() == 2
     assert again.complete == {3}
+
+
+def test_what_is_drawn_last_counts_after_the_clock_was_set_back(
+    folder: SessionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the new file and the removal of the old one leaves both."""
+    folder.save_keyframe(3, labels(1), complete=True)
+    old = folder.path / "keyframes" / "00003.complete.png"
+    tomorrow = time.time() + 86_400
+    os.utime(old, (tomorrow, tomorrow))  # as now looks, once the clock is set back by a day
+
+    with monkeypatch.context() as killed:
+        killed.setattr(KeyframeFiles, "_remove", lambda files, paths: None)
+        folder.save_keyframe(3, labels(2), complete=False)
+    again = reopened(folder)
+
+    assert old.exists()
+    np.testing.assert_array_equal(again.keyframes[3], labels(2))
+    assert again.complete == set()
 
 
 def test_a_keyframe_may_be_empty(folder: SessionFolder) -> None:

@@ -112,7 +112,7 @@ def test_what_was_saved_survives_a_kill(nursery: Nursery, tmp_path: Path) -> Non
         assert {p.name for p in path.rglob(".*")} == {".lock", ".owner.json"}
         last = folder.settings["n"]
         folder.release()
-    assert last > 30
+    assert last > 9  # what a program of 0.08 s writes at least, on a busy disk
 
 
 def check_results(folder: SessionFolder, last: int) -> None:

@@ -387,3 +387,19 @@ def test_sound_alone_is_no_movie(tmp_path: Path) -> None:
 
     with pytest.raises(VideoError, match=r"sound\.mp4 has no pictures"):
         open_movie(path)
+
+
+def test_a_movie_that_is_changed_in_mid_run_is_told(tmp_path: Path) -> None:
+    """A decoder that starts again would give pictures of the new one by the times of the old."""
+    path = write_movie(tmp_path / "movie.mp4")
+    movie = open_movie(path)
+    first = number(movie.read(0))
+    write_movie(path, times=range(0, 3 * COUNT, 3))
+
+    with pytest.raises(VideoError, match=r"movie\.mp4 has been changed since it was opened"):
+        movie.read(0)
+    path.unlink()
+    with pytest.raises(VideoError, match=r"movie\.mp4 is not there"):
+        movie.read(1)
+
+    assert first == 0

@@ -11,6 +11,7 @@ import tifffile
 import zarr
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.video.stacks.pixel_size import PixelSize
 from napari_frtm.io.video.stacks.stack import is_stack, open_stack
 
@@ -195,3 +196,34 @@ def test_planes_of_many_small_tiles_are_taken_by_more_of_them(tmp_path: Path) ->
     assert data.chunksize[0] == 1
     assert data.chunksize[1] % 16 == 0
     assert not np.asarray(data[1, 5000:5010, 7:9]).any()
+
+
+def test_frames_of_a_lost_drive_are_not_black(tmp_path: Path) -> None:
+    """Of a folder that is gone, zarr says that its files were never written."""
+    array = zarr.create_array(
+        tmp_path / "v.zarr", shape=(4, 20, 30), chunks=(1, 20, 30), dtype="u1"
+    )
+    array[:] = 7
+    frames = open_video(tmp_path / "v.zarr").frames
+    first = np.asarray(frames[0])
+    (tmp_path / "v.zarr").rename(tmp_path / "elsewhere")
+
+    assert (first == 7).all()
+    with pytest.raises(VideoError, match=r"v\.zarr is not there"):
+        np.asarray(frames[1])
+
+
+def test_a_file_that_is_changed_in_mid_run_is_told(tmp_path: Path) -> None:
+    """Frames of two videos would be mixed: of the file that was opened, and of what it is now."""
+    path = tmp_path / "v.tif"
+    before = np.arange(6 * 40 * 50, dtype=np.uint16).reshape(6, 40, 50)
+    tifffile.imwrite(path, before)
+    frames = open_video(path).frames
+    first = np.asarray(frames[0])
+    tifffile.imwrite(path, before[::-1])
+
+    with pytest.raises(VideoError, match=r"v\.tif has been changed since it was opened\. Bring"):
+        np.asarray(frames[1])
+
+    np.testing.assert_array_equal(first, before[0])
+    np.testing.assert_array_equal(np.asarray(open_video(path).frames[1]), before[4])

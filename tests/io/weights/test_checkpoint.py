@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
 from weights import logits, random_network
 
 from napari_frtm.cli import main
 from napari_frtm.config import preset
 from napari_frtm.errors import CheckpointError, OutputError
 from napari_frtm.io.labels import write_labels
-from napari_frtm.io.weights import checkpoint, library
+from napari_frtm.io.weights import library
 from napari_frtm.io.weights.checkpoint import available_variant, load_network, save_checkpoint
 from napari_frtm.io.weights.library import find_checkpoint
 from napari_frtm.io.weights.sealed import read_sealed
@@ -305,3 +306,12 @@ def test_altered_embedded_weights_are_not_used(
 
     with pytest.raises(CheckpointError, match="Install napari-frtm again"):
         load_network(preset(name), device="cpu")
+
+
+def test_a_newer_format_says_to_update(tmp_path: Path) -> None:
+    """It is told from a file that is no checkpoint at all."""
+    path = tmp_path / "later.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, {"format": "99", "backbone": "mobilenet_v2"})
+
+    with pytest.raises(CheckpointError, match=r"format 99.*newer napari-frtm.*Update napari-frtm"):
+        read_sealed(path)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from time import sleep
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import pytest
 
 from napari_frtm.errors import FrtmError
 from napari_frtm.plugin.run import preload
 from napari_frtm.plugin.run.progress import Progress, duration
-from napari_frtm.plugin.run.worker import guarded
+from napari_frtm.plugin.run.worker import guarded, start_worker
+from napari_frtm.plugin.view.workspace_view import workspace_view
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
+
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
 
 
 def _steps(error: Exception | None) -> Generator[int, None, str]:
@@ -22,6 +29,12 @@ def _steps(error: Exception | None) -> Generator[int, None, str]:
     if error:
         raise error
     return "end"
+
+
+def _forever() -> Generator[None, None, None]:
+    while True:
+        yield
+        sleep(0.01)
 
 
 def test_guarded_passes_everything_on() -> None:
@@ -51,6 +64,32 @@ def test_guarded_gives_advice(error: Exception, message: str) -> None:
 
     with pytest.raises(FrtmError, match=message):
         next(generator)
+
+
+def test_nothing_is_left_of_threads_that_have_ended(
+    make_napari_viewer: Callable[[], Viewer], qtbot: QtBot
+) -> None:
+    """Of each thread, napari keeps a record and its worker: thousands after a day's work."""
+    viewer, ended = make_napari_viewer(), [0]
+    workspace = workspace_view(viewer).workspace
+
+    def count() -> None:
+        ended[0] += 1
+
+    workers = [ref(start_worker(_steps, "a thread", {"finished": count}, None)) for _ in range(3)]
+    running = start_worker(_forever, "the long work", {"yielded": id})
+    qtbot.waitUntil(lambda: ended[0] == 3, timeout=20_000)
+    qtbot.wait(50)  # until the workers have let go of themselves
+    workspace.run_changed.emit()  # as whenever anything begins, goes on or ends
+    gc.collect()
+    (status,) = viewer.window._task_status_manager.get_status()
+    running.quit()
+    qtbot.waitUntil(lambda: not running.is_running, timeout=20_000)
+
+    assert len(viewer.window._task_status_manager._tasks) == 1
+    assert "the long work" in status
+    assert [worker() for worker in workers] == [None, None, None]
+    workspace_view(viewer).close()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from napari_frtm.errors import VideoError
 from napari_frtm.io.video.movies.cursor import Cursor
 from napari_frtm.io.video.movies.index_cache import cached_index
 from napari_frtm.io.video.picture import picture
-from napari_frtm.io.video.reading import reading
+from napari_frtm.io.video.reading import Unchanged, reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,7 @@ class Movie:
         self.names = tuple(f"{i:05d}" for i in range(len(index.times)))
         self.remarks = (_DAMAGED % path.name,) if index.damaged else ()
         self._index = index
+        self._file = Unchanged(path)
         self._lock = Lock()
         self._cursors: list[Cursor] = []
         self._cache = _FrameCache(_CACHE_BYTES)
@@ -92,6 +93,7 @@ class Movie:
             If this frame cannot be decoded.
         """
         with self._lock, reading(self.path):
+            self._file.check()
             frame = self._cache.get(index)
             if frame is None:
                 frame = self._find(index)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.reading import reading
+from napari_frtm.io.video.reading import Unchanged, reading
 from napari_frtm.io.video.stacks.pixel_size import PixelSize
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+
+ZARR = ("zarr.json", ".zarray", ".zgroup")
+"""Files of which a folder of zarr has one."""
 
 _PIECES = 4_096  # chunks of a plane that dask can list in a moment
 
@@ -82,10 +85,17 @@ class StoredArray:
         chunks: tuple[int, ...] = getattr(array, "chunks", None) or _by_plane(self.shape)
         self.chunks = _coarse(chunks, self.shape)
         self._path, self._array, self._exclusive = path, array, exclusive
+        described = next((path / name for name in ZARR if (path / name).exists()), None)
+        self._described = described or path
+        self._file = None if described else Unchanged(path)
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         with reading(self._path), self._exclusive:
-            return np.asarray(self._array[key], self.dtype)
+            values = np.asarray(self._array[key], self.dtype)
+            self._described.stat()  # without a folder, zarr says of all frames that they are empty
+            if self._file is not None:
+                self._file.check()
+            return values
 
 
 class WithoutLastAxis:

@@ -9,18 +9,16 @@ import zarr
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.stacks.bounded import Bounded
 from napari_frtm.io.video.stacks.pixel_size import of_ome_zarr
-from napari_frtm.io.video.stacks.stored import Content
+from napari_frtm.io.video.stacks.stored import ZARR, Content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_FILES = ("zarr.json", ".zarray", ".zgroup")
-
 
 def is_zarr(path: Path) -> bool:
     """Whether a folder holds a zarr array or group."""
-    return path.is_dir() and any((path / name).exists() for name in _FILES)
+    return path.is_dir() and any((path / name).exists() for name in ZARR)
 
 
 def open_zarr(path: Path) -> Content:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import nox
 
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ("lint",)
 
@@ -40,6 +40,20 @@ def tests(session: nox.Session, qt: str) -> None:
         *("python", "-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4", *which),
         *session.posargs,
         env={"QT_API": qt, "PYTEST_QT_API": qt, "QT_QPA_PLATFORM": "offscreen"},
+    )
+
+
+@nox.session(python=PYTHONS[0])
+def coverage(session: nox.Session) -> None:
+    """Run all tests, and say which lines of the package none of them reaches."""
+    _install(session, "dev")
+    session.install("pytest-cov>=6")
+    session.run(
+        *("python", "-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4"),
+        *("--cov", "napari_frtm", "--cov-report", "term-missing:skip-covered"),
+        *("--cov-fail-under", "90"),
+        *session.posargs,
+        env={"QT_API": "pyqt6", "PYTEST_QT_API": "pyqt6", "QT_QPA_PLATFORM": "offscreen"},
     )
 
 

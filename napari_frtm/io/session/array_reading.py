@@ -43,7 +43,8 @@ def read_frame(array: Any, index: int) -> NDArray[Any]:
     folder = Path(root, array.path)
     with reading(folder / f"c.{index}.0.0", _DAMAGED):
         values = np.array(array[index])
-    if not np.nan_to_num(values).any():  # as zarr says of a file, and of a folder, that is gone
+    empty = np.isnan(values).all() if values.dtype.kind == "f" else not values.any()
+    if empty:  # as zarr says of a file, and of a folder, that is gone
         _check_there(folder)
     return values
 

@@ -73,7 +73,7 @@ class Unchanged:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._before = self._now()
 
     def check(self) -> None:
@@ -86,7 +86,11 @@ class Unchanged:
         OSError
             If it is not there.
         """
-        if self._now() != self._before:
+        try:
+            same = self._now() == self._before
+        except PermissionError:  # what is open may be read on all the same
+            return
+        if not same:
             raise VideoError(
                 f"{self._path} has been changed since it was opened. Bring back the file of "
                 "before, or open this one anew."

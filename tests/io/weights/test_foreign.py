@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from napari_frtm.config import Variant, preset
 from napari_frtm.engine.networks.backbone import STRIDES, Backbone
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.weights.checkpoint import load_network
+from napari_frtm.io.weights.foreign import unpickle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,3 +124,14 @@ def test_refining_without_weights_is_refused(resnet: Path) -> None:
     """With the two ways out."""
     with pytest.raises(CheckpointError, match=r"network for resnet18 .*--checkpoint .*d-only"):
         load_network(FAST, device="cpu", backbone_weights=resnet)
+
+
+def test_an_archive_with_a_damaged_name_is_refused(tmp_path: Path) -> None:
+    """Python cannot decode it, and says so in its own way."""
+    path = tmp_path / "theirs.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data-\u00e4.pkl", b"")
+    path.write_bytes(path.read_bytes().replace(b"\xc3\xa4", b"\xff\xa4"))
+
+    with pytest.raises(CheckpointError, match=r"theirs\.pth is damaged"):
+        unpickle(path)

@@ -86,15 +86,16 @@ class StoredArray:
         self.chunks = _coarse(chunks, self.shape)
         self._path, self._array, self._exclusive = path, array, exclusive
         described = next((path / name for name in ZARR if (path / name).exists()), None)
-        self._described = described or path
+        self._described = described and described.absolute()
         self._file = None if described else Unchanged(path)
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         with reading(self._path), self._exclusive:
             values = np.asarray(self._array[key], self.dtype)
-            self._described.stat()  # without a folder, zarr says of all frames that they are empty
             if self._file is not None:
                 self._file.check()
+            if self._described is not None:
+                self._described.stat()  # of a folder that is gone, zarr reads empty frames
             return values
 
 

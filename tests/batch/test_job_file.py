@@ -105,7 +105,7 @@ WRONG = [
     pytest.param("retries = -1\n" + CLIP, "line 1: retries must not be negative", id="retries"),
     pytest.param(
         "[settings]\npreset = 'huge'\n" + CLIP,
-        "line 2: 'preset' must be 'lite' or 'fast' or 'accurate', got 'huge'",
+        "line 2: 'preset' must be 'lite' or 'cells' or 'fast' or 'accurate', got 'huge'",
         id="preset",
     ),
     pytest.param(

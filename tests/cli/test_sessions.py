@@ -302,7 +302,7 @@ MaskFiles.write = remove
     outcome = finish(process(start, prelude))
 
     assert outcome.code == 1
-    assert "it was deleted or moved meanwhile" in outcome.err
+    assert "does not exist (any more)" in outcome.err
     assert "is not there any more, so nothing of it is kept" in outcome.err
     assert "Traceback" not in outcome.err
     assert not (out / "shot.frtm").exists()

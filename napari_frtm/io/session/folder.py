@@ -24,7 +24,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from napari_frtm.errors import FrtmError, OutputError
+from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.io.drive import device, unreachable
 from napari_frtm.io.session.array_reading import missing
@@ -264,8 +264,6 @@ class SessionFolder:
     ) -> None:
         """Replace the results of a frame; see `SessionResults.write`."""
         with self._writing:
-            if not self.is_there:  # zarr would make folders of its own, without what was saved
-                raise OutputError(f"Cannot write {self.path}: it was deleted or moved meanwhile.")
             self._results.write(index, labels, scores, probabilities or {})
 
     def save_run(self, description: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:

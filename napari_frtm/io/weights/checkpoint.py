@@ -98,9 +98,10 @@ def read_network(
     """
     state: Mapping[str, Tensor] = {}
     origin = "the embedded weights"
-    path = find_checkpoint(config, checkpoint) or own_weights(config)
-    if path is not None:
+    if path := find_checkpoint(config, checkpoint):
         state, origin = _read(path, config.backbone), path.name
+    elif own := own_weights(config):
+        state = _read(own, config.backbone)
     backbone = Backbone(config.backbone, _backbone_state(config.backbone, state, backbone_weights))
     segmentation = encoder = None
     if config.variant is Variant.BASE_NET:

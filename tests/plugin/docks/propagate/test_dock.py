@@ -114,7 +114,7 @@ def test_second_run_fills_its_range_only(desk: Desk, qtbot: QtBot, clip: Clip) -
 
 
 def test_a_run_that_goes_on_is_on_record_once(desk: Desk, qtbot: QtBot) -> None:
-    """As by the command line; a run of its own with the same settings is another one."""
+    """As by the command line; so is one that is done again with the same settings."""
     desk.widget.start()
     run = desk.widget.workspace.run
     assert run is not None
@@ -125,7 +125,7 @@ def test_a_run_that_goes_on_is_on_record_once(desk: Desk, qtbot: QtBot) -> None:
         asked = run.started.settings, run.started.scope, 0
         Run(run.session, *asked, continues=continues)._receive(run.started)
 
-    assert [each["range"] for each in run.session.runs] == [[0, 11], [0, 11]]
+    assert [each["range"] for each in run.session.runs] == [[0, 11]]
 
 
 def test_single_image_annotates_the_displayed_frame(desk: Desk, qtbot: QtBot, clip: Clip) -> None:

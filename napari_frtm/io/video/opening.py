@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.drive import DOES_NOT_ANSWER, unreachable
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.video.images.image import IMAGES
 from napari_frtm.io.video.images.numbering import find_images, is_pattern
@@ -154,6 +155,8 @@ def _open_source(path: Path, section: Section | None) -> _Source:
         return StackFrames(path, section)
     if path.is_dir() or (is_pattern(path) and not path.exists()):
         return open_sequence(path)
+    if unreachable(path):  # which Path.exists tells until Python 3.13
+        raise VideoError(f"{path} cannot be read: {DOES_NOT_ANSWER}.")
     if not path.exists():
         raise VideoError(f"There is no file or folder {path}. Check the path.")
     if kind in STACKS or (kind not in MOVIES and is_stack_file(path)):

@@ -1,10 +1,11 @@
 """How well cells are followed: J, and whether each keeps its identity, beside simple methods.
 
-    python benchmarks/cells.py CELLS [--variant full] [--half second] [--frames N] [--jumps PIXELS]
+    python benchmarks/cells.py [CELLS] [--variant full] [--half second] [--frames N] [--jumps N]
 
-CELLS holds a folder for each movie, with video.tif, labels.tif and, where not all frames are
-labelled, labelled_frames.txt. Up to ten cells of the first labelled frame are followed, evenly
-spaced by their ids. Over all labelled frames that show a followed cell, the table says
+Without CELLS it is the bundled clip, all of it. CELLS holds a folder for each movie, with
+video.tif, labels.tif and, where not all frames are labelled, labelled_frames.txt. Up to ten cells
+of the first labelled frame are followed, evenly spaced by their ids. Over all labelled frames that
+show a followed cell, the table says
 
 - J: mean over cells of their mean;
 - kept: the share in which its mask overlaps it more than any other cell, with J over 0.3;
@@ -36,6 +37,7 @@ from napari_frtm.config import FrtmConfig, LocalityConfig
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.video.contrast import robust_contrast
 
+SAMPLES = Path(__file__).parents[1] / "sample_data"
 _MOST = 10
 _KEPT = 0.3
 
@@ -165,10 +167,22 @@ def measured(movie: Movie, method: Callable[[Movie], Masks]) -> tuple[float, flo
     return float(np.mean(means)), float(np.mean(kept)), len(movie.frames) / seconds
 
 
+def _movies(options: argparse.Namespace) -> Iterator[Movie]:
+    """Yield what the options name."""
+    if options.cells is None:
+        frames, truth, first = (
+            tifffile.imread(SAMPLES / f"cells{part}.tif") for part in ("", "_truth", "_mask")
+        )
+        yield Movie("bundled", frames, dict(enumerate(truth)), first)
+        return
+    for folder in sorted(options.cells.iterdir()):
+        yield Movie.read(folder, options.half, options.frames, options.jumps)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cells", type=Path)
+    parser.add_argument("cells", type=Path, nargs="?")
     parser.add_argument("--variant", nargs="*", default=["d-only", "full"])
     parser.add_argument("--half", choices=("first", "second", "whole"), default="second")
     parser.add_argument("--frames", type=int, help="of each movie, from its first labelled one on")
@@ -185,8 +199,7 @@ def main() -> None:
             config = replace(config, locality=LocalityConfig())
         methods[variant] = followed(config, options.checkpoint)
     print(f"{'movie':22} {'method':8} cells     J  kept  frames/s")
-    for folder in sorted(options.cells.iterdir()):
-        movie = Movie.read(folder, options.half, options.frames, options.jumps)
+    for movie in _movies(options):
         count = len(np.unique(movie.first)) - 1
         for name, method in methods.items():
             score, kept, speed = measured(movie, method)

@@ -97,9 +97,8 @@ def begin(
     wait(lambda: view.session.store.keyframes, "the keyframe")
     assert jaccard(view.masks.data[0] > 0, first > 0) > 0.95
     view.masks.mode = "pan_zoom"
-    if video.scale[-1] != 1:  # cells
-        propagate.form.options.search.value = "Near the last place"
-        propagate.form.options.masks.value = "Coarse"
+    if video.scale[-1] != 1:
+        assert propagate.form.options.preset.value == "cells"
     camera.take(viewer, "2_painted")
     return propagate, review
 

@@ -235,6 +235,9 @@ def _problem(clip: Clip) -> str:
     chosen = clip.settings
     if clip.session is not None and (chosen.split_at_keyframes or chosen.split_objects):
         return "'session' must not be split; only clips of a video with masks can be."
-    if chosen.split_objects and chosen.local:
-        return "'split_objects' must not stand beside local, which looks at all objects."
+    if chosen.split_objects and chosen.changed(preset(chosen.preset or PRESETS[0])).locality:
+        return (
+            "'split_objects' must not stand beside local, as of the preset cells, which looks at "
+            "all objects."
+        )
     return ""

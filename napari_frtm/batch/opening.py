@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_frtm.batch.result import key_of, load_result
-from napari_frtm.config import Direction
+from napari_frtm.config import PRESETS, Direction
 from napari_frtm.errors import FrtmError, OutputError
 from napari_frtm.io.session.folder import SessionFolder, is_session
 from napari_frtm.io.session.identity import VideoIdentity
@@ -221,7 +221,8 @@ def _settings(task: Task, video: Video, before: Settings | None, direction: Dire
     """Return the settings of a clip's run."""
     chosen = task.clip.settings
     try:
-        settings = chosen.settings(before, suited_preset(video.frames))
+        suited = PRESETS[0] if chosen.split_objects else suited_preset(video.frames)
+        settings = chosen.settings(before, suited)
     except ValueError as error:
         raise FrtmError(str(error)) from error
     soft = settings.soft or chosen.soft or task.object_id is not None

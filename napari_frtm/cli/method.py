@@ -79,9 +79,9 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--local",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         help="look for each object only near where it was last seen, with small objects enlarged: "
-        "for many objects that look alike, such as cells",
+        "for many objects that look alike, such as cells (default for the preset cells)",
     )
     add("--seed", type=_seed, metavar="N", help="of all random numbers (default: 0)")
 

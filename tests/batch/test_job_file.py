@@ -166,9 +166,10 @@ def test_a_job_in_another_encoding_is_told(tmp_path: Path) -> None:
         read_job(tmp_path / "job.toml")
 
 
-def test_objects_that_see_each_other_are_not_split(folder: Path) -> None:
+@pytest.mark.parametrize("local", ["local = true", "preset = 'cells'"])
+def test_objects_that_see_each_other_are_not_split(folder: Path, local: str) -> None:
     """The search near objects looks at all of them."""
-    path = write_job(folder, clip_table("a"), "local = true\nsplit_objects = true")
+    path = write_job(folder, clip_table("a"), f"{local}\nsplit_objects = true")
 
     with pytest.raises(JobError, match="'split_objects' must not stand beside local"):
         read_job(path)

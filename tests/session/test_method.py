@@ -40,6 +40,15 @@ def test_frames_need_not_say_their_type() -> None:
     assert suited_preset(Plain()) == "cells"
 
 
+def test_where_cells_are_looked_for_can_be_chosen() -> None:
+    """Also everywhere: no is not the same as nothing."""
+    assert Method(preset="cells", local=False).settings().config.locality is None
+    assert Method(preset="lite", local=True).settings().config.locality == LocalityConfig()
+    near = Method(preset="cells").settings()
+    assert Method(local=False).settings(near).config.locality is None
+    assert Method().settings(near).config.locality == LocalityConfig()
+
+
 def test_what_is_chosen_comes_first() -> None:
     """Then that of an earlier run, then what suits."""
     cells = Method().settings(suited="cells")

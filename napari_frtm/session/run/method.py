@@ -54,7 +54,7 @@ class Method:
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     short_side : int or None
         Working resolution, pixels of the shorter side.
-    local : bool
+    local : bool or None
         Whether each object is looked for only near where it was last seen.
     seed : int or None
         Of all random numbers, in [0, 2^63).
@@ -66,7 +66,7 @@ class Method:
     backbone_weights: Path | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] | None = None
     short_side: int | None = None
-    local: bool = False
+    local: bool | None = None
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -121,6 +121,8 @@ class Method:
             config = replace(config, variant=self.variant)
         if self.seed is not None:
             config = replace(config, seed=self.seed)
-        if self.local and config.locality is None:
+        if self.local is False:
+            config = replace(config, locality=None)
+        elif self.local and config.locality is None:
             config = replace(config, locality=LocalityConfig())
         return config if self.short_side is None else replace(config, short_side=self.short_side)

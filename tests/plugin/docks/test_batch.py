@@ -9,6 +9,7 @@ import sys
 import time
 import tomllib
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
@@ -182,10 +183,11 @@ def test_what_cannot_be_sent_is_said(
     assert not desk.batch.sending.sent
 
 
-def test_a_job_says_what_the_form_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["fast", "cells"])
+def test_a_job_says_what_the_form_says(tmp_path: Path, name: str) -> None:
     """Two sessions of one name are two clips; settings are those chosen."""
-    config = preset("fast", "d-only")
-    settings = Settings(config=config, preset="fast", direction=Direction.BOTH, soft=True)
+    config = replace(preset(name, "d-only"), locality=None)
+    settings = Settings(config=config, preset=name, direction=Direction.BOTH, soft=True)
     sent = []
     for folder in ("a", 'b"'):
         path = tmp_path / folder / "shot.frtm"

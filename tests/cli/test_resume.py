@@ -76,7 +76,7 @@ def test_interrupting_says_how_to_continue(shot: Shot, tmp_path: Path) -> None:
     assert "Traceback" not in interrupted.err
 
 
-@pytest.mark.parametrize(("direction", "masks"), [("forward", 10), ("both", 8)])
+@pytest.mark.parametrize(("direction", "masks"), [("forward", 10), ("both", 9)])
 def test_a_killed_run_goes_on(
     shot: Shot,
     command: Command,

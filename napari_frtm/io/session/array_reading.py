@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_frtm.io.compressed import grows_beyond
 from napari_frtm.io.drive import DOES_NOT_ANSWER, is_file, unreachable
 from napari_frtm.io.session.files import SessionError, reading
+from napari_frtm.io.video.reading import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,13 +37,15 @@ def read_frame(array: Any, index: int) -> NDArray[Any]:
     Raises
     ------
     SessionError
-        If its file is damaged, or the folder is not there any more.
+        If its file is damaged, or would fill memory, or the folder is not there any more.
     """
     root = getattr(getattr(array, "store", None), "root", None)
     if root is None:
         return np.array(array[index])
     folder = Path(root, array.path)
-    with reading(folder / f"c.{index}.0.0", _DAMAGED):
+    chunk = folder / f"c.{index}.0.0"
+    with reading(chunk, _DAMAGED):
+        _check_size(chunk)
         values = np.array(array[index])
     empty = np.isnan(values).all() if values.dtype.kind == "f" else not values.any()
     if empty:  # as zarr says of a file, and of a folder, that is gone
@@ -71,6 +75,20 @@ def missing(timeline: Timeline, written: Collection[int], drawn: Collection[int]
     for area in timeline.area.values():
         known |= np.nan_to_num(area) > 0
     return sorted({*np.flatnonzero(known & timeline.filled).tolist()} - {*written} - {*drawn})
+
+
+def _check_size(chunk: Path) -> None:
+    """Check how much a file becomes in memory, before it is decoded.
+
+    Raises
+    ------
+    SessionError
+        If it is more than `LARGEST` bytes.
+    """
+    if is_file(chunk) and grows_beyond(chunk.read_bytes(), LARGEST):
+        raise SessionError(
+            f"{chunk} is damaged: it would take more than {LARGEST / 2**30:g} GiB. {_DAMAGED}"
+        )
 
 
 def _check_there(folder: Path) -> None:

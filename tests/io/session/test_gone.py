@@ -90,6 +90,19 @@ def test_a_damaged_frame_is_named(
         np.testing.assert_array_equal(store.labels(4), LABELS)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frame_that_would_fill_memory_is_refused(folder: SessionFolder, kind: str) -> None:
+    """Before it is decoded: 2 GiB of zeros in 64 kB."""
+    block = ((2**17 << 3) | 2).to_bytes(3, "little") + b"\0"
+    last = ((2**17 << 3) | 3).to_bytes(3, "little") + b"\0"
+    bomb = b"\x28\xb5\x2f\xfd\x00\x58" + (2**14 - 1) * block + last
+    (folder.path / f"{kind}.zarr" / "c.5.0.0").write_bytes(bomb)
+    folder.release()
+
+    with pytest.raises(SessionError, match=r"c\.5\.0\.0 is damaged: it would take more than 1 GiB"):
+        _read(folder.path, in_memory=False)
+
+
 def test_an_export_names_a_damaged_frame(folder: SessionFolder) -> None:
     """It reads the session by itself."""
     _flip(folder.path / "masks-uint8.zarr" / "c.5.0.0")

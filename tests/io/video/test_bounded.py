@@ -15,9 +15,10 @@ import zarr
 from zarr.codecs import GzipCodec
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io import compressed
+from napari_frtm.io.compressed import grows_beyond
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.video.stacks import bounded
-from napari_frtm.io.video.stacks.bounded import grows_beyond
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def test_what_data_become_is_known_before_they_are_decoded(
     data = bytes(compress(content))
 
     assert grows_beyond(data, SIZE - 1)
-    assert not grows_beyond(data, SIZE + bounded._BLOCK)
+    assert not grows_beyond(data, SIZE + compressed._BLOCK)
     assert not grows_beyond(data[:50], SIZE)
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import platformdirs
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import write_json
+from napari_frtm.io.data_folder import data_folder
 from napari_frtm.io.drive import DOES_NOT_ANSWER, is_file, unreachable
 from napari_frtm.io.session.files import SessionError, reading
 from napari_frtm.io.video.images.numbering import is_pattern
@@ -88,7 +88,7 @@ def session_path(source: Path | None, name: str, *, beside: bool = True) -> Path
         Whether next to the video is wanted; if not, the data folder is taken.
     """
     name = re.sub(r"[^\w .-]", "_", name).strip(" .") or "video"
-    sessions = Path(platformdirs.user_data_dir("napari-frtm", appauthor=False)) / "sessions"
+    sessions = data_folder() / "sessions"
     if source is None:
         return sessions / f"{name}{_SUFFIX}"
     source = Path(source).absolute()

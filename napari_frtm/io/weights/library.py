@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from napari_frtm.config import PRESETS, Variant, preset
 from napari_frtm.errors import CheckpointError
 from napari_frtm.io.atomic import reporting
+from napari_frtm.io.data_folder import data_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +71,7 @@ class Listed:
 
 def folder() -> Path:
     """Return the folder of imported weights; it may not exist yet."""
-    from platformdirs import user_data_dir
-
-    return Path(os.environ.get(FOLDER) or Path(user_data_dir("napari-frtm", False)) / "weights")
+    return Path(os.environ.get(FOLDER) or data_folder() / "weights")
 
 
 def embedded(name: str) -> Path:

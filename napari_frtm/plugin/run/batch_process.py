@@ -11,18 +11,17 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting, write_bytes
+from napari_frtm.io.data_folder import data_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from datetime import datetime
+    from pathlib import Path
     from typing import TextIO
 
     from napari_frtm.session.run.request import Settings
@@ -112,7 +111,7 @@ def batch_folder(now: datetime) -> Path:
     now : datetime
         When it begins, which is its name.
     """
-    batches = Path(platformdirs.user_data_dir("napari-frtm", appauthor=False)) / "batches"
+    batches = data_folder() / "batches"
     name = f"{now:%Y-%m-%d %H.%M.%S}"
     folders = (batches / (f"{name} {n}" if n > 1 else name) for n in count(1))
     return next(folder for folder in folders if not folder.exists())

@@ -104,9 +104,19 @@ class Box(NamedTuple):
         return self.bottom - self.top, self.right - self.left
 
     @property
+    def area(self) -> int:
+        """How many pixels it has."""
+        height, width = self.size
+        return height * width
+
+    @property
     def slices(self) -> tuple[slice, slice]:
         """What cuts it out of an array of shape (H, W)."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def shifted(self, rows: int, columns: int) -> Box:
+        """Return the box moved down and to the right."""
+        return Box(self.top + rows, self.left + columns, self.bottom + rows, self.right + columns)
 
     def within(self, outer: Box) -> tuple[slice, slice]:
         """Return what cuts it out of an array that covers another box around it."""

@@ -67,7 +67,7 @@ class Location:
         box = bounding_box(hard, 0)
         part = hard[box.slices].copy()
         size = float(np.count_nonzero(part)) ** 0.5
-        return cls(_shifted(box, *origin), part, index, size, _apart(part), stage)
+        return cls(box.shifted(*origin), part, index, size, _apart(part), stage)
 
     def moved(
         self,
@@ -82,7 +82,7 @@ class Location:
             return self
         box = bounding_box(found, 0)
         part = found[box.slices].copy()
-        return replace(self, box=_shifted(box, *origin), mask=part, index=index, stage=stage)
+        return replace(self, box=box.shifted(*origin), mask=part, index=index, stage=stage)
 
     def carried(self, stage: tuple[float, float]) -> Location:
         """Return this location where the stage has carried it.
@@ -91,7 +91,7 @@ class Location:
         masks of cells worse, which turn and stop.
         """
         down, right = stage[0] - self.stage[0], stage[1] - self.stage[1]
-        return replace(self, box=_shifted(self.box, round(down), round(right)))
+        return replace(self, box=self.box.shifted(round(down), round(right)))
 
     def reach(self, index: int, config: LocalityConfig) -> float:
         """Return how far from the last mask the object can be in another frame, pixels."""
@@ -122,7 +122,7 @@ class Location:
         if not found.any():
             return
         part = bounding_box(soft > 0, 1).intersection(Box(0, 0, *soft.shape))
-        where = _shifted(part, *origin)
+        where = part.shifted(*origin)
         found = found[part.slices]
         piece = _nearest_piece(found)
         own = np.unique(piece[self._cover(where) & found])
@@ -170,7 +170,7 @@ class Location:
             return False
         size = max(self.size, float(np.count_nonzero(self.mask)) ** 0.5)
         reach = max(leap, self.apart) * size * abs(index - self.index)
-        near = np.isin(np.arange(count), piece[self._near(_shifted(part, *origin), reach)])
+        near = np.isin(np.arange(count), piece[self._near(part.shifted(*origin), reach)])
         near[0] = False
         area = np.bincount(piece.ravel())
         stay = near | (area >= area[near].sum())
@@ -199,7 +199,7 @@ class Location:
         count, piece = cv2.connectedComponents(own.view(np.uint8), connectivity=8)
         if count <= 2:
             return
-        mask = self._cover(_shifted(part, *origin))
+        mask = self._cover(part.shifted(*origin))
         size = np.bincount(piece[mask & own], minlength=count)
         if not size.any():
             size = np.bincount(piece[own], minlength=count)
@@ -258,10 +258,6 @@ def bounding_box(mask: NDArray[np.bool_], margin: int) -> Box:
 def grown(box: Box, margin: int) -> Box:
     """Return a box with a margin, which may stick out of the frame."""
     return Box(box.top - margin, box.left - margin, box.bottom + margin, box.right + margin)
-
-
-def _shifted(box: Box, top: int, left: int) -> Box:
-    return Box(box.top + top, box.left + left, box.bottom + top, box.right + left)
 
 
 def _apart(mask: NDArray[np.bool_]) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.location import bounding_box, grown
@@ -31,7 +32,7 @@ _SUSPECTED = 0.25
 _MARGIN = 48
 """Pixels around what is suspected."""
 
-_LEAST = 320
+LEAST = 320
 """Pixels that S sees at least, if the frame has them; it was trained on crops of 352."""
 
 
@@ -66,13 +67,40 @@ def score_frames(objects: Sequence[TrackedObject], deep: Tensor) -> list[Scored]
     return [Scored(whole, list(p), s) for p, s in zip(projected, scores, strict=True)]
 
 
-def score_windows(objects: Sequence[TrackedObject], deep: Tensor, region: SearchRegions) -> Scored:
-    """Score N objects in their windows of one frame, from features (1, C, h, w) at stride 16."""
+def score_part(
+    objects: Sequence[TrackedObject], deep: Tensor, part: Box, frame: tuple[int, int]
+) -> Scored:
+    """Score N objects in a part of one frame of padded size (H, W), from features of the part.
+
+    Beside it scores are 0, which is what is right there, and nothing is learned.
+    """
+    (scored,) = score_frames(objects, deep)
+    top, left, bottom, right = (side // TARGET_STRIDE for side in part)
+    h, w = (side // TARGET_STRIDE for side in frame)
+    around = (left, w - right, top, h - bottom)
+    if not any(around):
+        return scored
+    projected = list(pad(torch.stack(scored.projected), around))
+    return Scored([Box(0, 0, *frame)] * len(objects), projected, pad(scored.scores, around))
+
+
+def score_windows(
+    objects: Sequence[TrackedObject],
+    deep: Tensor,
+    region: SearchRegions,
+    part: Box,
+    frame: tuple[int, int],
+) -> Scored:
+    """Score N objects in their windows of one frame of padded size (H, W).
+
+    From features (1, C, h, w) at stride 16 of a part of it, which holds all windows.
+    """
     windows = region.windows
-    scores = deep.new_zeros(len(objects), *deep.shape[-2:])
+    scores = deep.new_zeros(len(objects), *(side // TARGET_STRIDE for side in frame))
     projected: dict[int, Tensor] = {}
     for numbers in groups(window.size for window in windows):
-        features = crop(deep, [windows[i] for i in numbers], TARGET_STRIDE)
+        inside = [windows[i].shifted(-part.top, -part.left) for i in numbers]
+        features = crop(deep, inside, TARGET_STRIDE)
         m, _, h, w = features.shape
         projections = torch.stack([objects[i].model.projection for i in numbers])
         mapped = (projections @ features.flatten(2)).view(m, 1, -1, h, w)
@@ -85,7 +113,7 @@ def score_windows(objects: Sequence[TrackedObject], deep: Tensor, region: Search
 
 
 def suspected_windows(
-    objects: Sequence[TrackedObject], scores: Tensor, index: int, leap: float | None
+    objects: Sequence[TrackedObject], scores: Tensor, index: int, leap: float | None, part: Box
 ) -> list[Box]:
     """Return the windows in which S has to look: around scores and last masks, with a margin.
 
@@ -100,25 +128,46 @@ def suspected_windows(
     leap : float or None
         How far an object can move with each frame, in its sizes: what is suspected farther away
         counts only if nothing is nearer. None for any distance.
+    part : Box
+        The part of the frame that can be looked at.
     """
-    h, w = scores.shape[-2:]
-    padded = (TARGET_STRIDE * h, TARGET_STRIDE * w)
-    windows = []
-    for known, suspected in zip(objects, (scores > _SUSPECTED).cpu().numpy(), strict=True):
-        last = known.location(index) if known.locations else None
-        box = last.box if last else Box(0, 0, MULTIPLE, MULTIPLE)
-        found = _near(suspected, last, index, leap) if last and leap else suspected
-        if found.any():
-            part = Box(*(TARGET_STRIDE * side for side in bounding_box(found, 0)))
-            box = box.union(part) if last else part
-        windows.append(window_around(_with_surroundings(box), padded))
-    return windows
+    lasts = [known.location(index) if known.locations else None for known in objects]
+    each = zip(scores.cpu().numpy(), lasts, strict=True)
+    return [suspected_window(one, last, index, leap, part) for one, last in each]
 
 
-def _with_surroundings(box: Box) -> Box:
-    """Return a box with what S needs to see around it: small objects are lost without."""
-    rows, columns = (max(_MARGIN, (_LEAST - side) // 2) for side in box.size)
-    return Box(box.top - rows, box.left - columns, box.bottom + rows, box.right + columns)
+def suspected_window(
+    scores: NDArray[np.float32],
+    last: Location | None,
+    index: int,
+    leap: float | None,
+    part: Box,
+    margin: int = _MARGIN,
+    least: int = LEAST,
+) -> Box:
+    """Return the window for one object, from its scores (h, w) and where it was seen last.
+
+    Parameters
+    ----------
+    scores, index, leap, part
+        As above.
+    last : Location or None
+        None if it was not seen yet.
+    margin : int
+        Pixels around what is suspected that S needs to see.
+    least : int
+        Pixels of a side at least: small objects are lost without.
+    """
+    suspected = scores > _SUSPECTED
+    box = last.box if last else Box(0, 0, MULTIPLE, MULTIPLE)
+    found = _near(suspected, last, index, leap) if last and leap else suspected
+    if found.any():
+        there = Box(*(TARGET_STRIDE * side for side in bounding_box(found, 0)))
+        box = box.union(there) if last else there
+    rows, columns = (max(margin, (least - side) // 2) for side in box.size)
+    top, left = part[:2]
+    area = Box(box.top - rows, box.left - columns, box.bottom + rows, box.right + columns)
+    return window_around(area.shifted(-top, -left), part.size).shifted(top, left)
 
 
 def _near(

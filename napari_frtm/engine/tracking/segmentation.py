@@ -122,7 +122,11 @@ class SegmentedFrame:
 
 
 def refine_windows(
-    network: FrtmNetwork, scores: Tensor, features: Features, windows: Sequence[Box]
+    network: FrtmNetwork,
+    scores: Tensor,
+    features: Features,
+    windows: Sequence[Box],
+    origin: tuple[int, int] = (0, 0),
 ) -> list[Tensor]:
     """Return soft masks of N objects in their windows of one frame, by S.
 
@@ -136,12 +140,16 @@ def refine_windows(
         Of the frame, a batch of one.
     windows : sequence of Box
         One for each object.
+    origin : tuple of int
+        First row and column that the features cover, pixels.
     """
+    top, left = origin
     masks: dict[int, Tensor] = {}
     for numbers in groups(window.size for window in windows):
         for together in _portions(numbers, windows[numbers[0]]):
             boxes = [windows[i] for i in together]
-            crops = {stride: crop(level, boxes, stride) for stride, level in features.items()}
+            inside = [box.shifted(-top, -left) for box in boxes]
+            crops = {stride: crop(level, inside, stride) for stride, level in features.items()}
             coarse = [crop(scores[None, i : i + 1], [windows[i]], TARGET_STRIDE) for i in together]
             logits = network.refine(torch.cat(coarse), crops)
             masks |= zip(together, torch.sigmoid(logits[:, 0]), strict=True)
@@ -158,6 +166,7 @@ def frame_of_windows(
     *,
     refine: bool,
     regions: SearchRegions | None,
+    origin: tuple[int, int] = (0, 0),
 ) -> SegmentedFrame:
     """Return the masks of N objects in one frame, each in its window.
 
@@ -179,9 +188,11 @@ def frame_of_windows(
         Otherwise the scores are the masks.
     regions : SearchRegions or None
         Where the objects are looked for; None for everywhere.
+    origin : tuple of int
+        First row and column that the features cover, pixels.
     """
     if refine:
-        masks = refine_windows(network, scored.scores, features, windows)
+        masks = refine_windows(network, scored.scores, features, windows, origin)
     else:
         up = interpolate(
             scored.scores[None], geometry.padded, mode="bilinear", align_corners=False
@@ -222,18 +233,6 @@ def whole_frames(
         SegmentedFrame(index, one, Partition.merged(boxes, list(parts), geometry.working), None)
         for index, one, parts in zip(indices, scored, masks.cpu().numpy(), strict=True)
     ]
-
-
-def split(
-    indices: Sequence[int], features: Features, count: int
-) -> Iterator[tuple[Sequence[int], Features]]:
-    """Yield `count` frames after the other: their indices, and their features."""
-    if count >= len(indices):
-        yield indices, features
-        return
-    for first in range(0, len(indices), count):
-        part = slice(first, first + count)
-        yield indices[part], {stride: level[part] for stride, level in features.items()}
 
 
 def _portions(numbers: list[int], window: Box) -> Iterator[list[int]]:

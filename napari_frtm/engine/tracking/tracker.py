@@ -12,22 +12,32 @@ from torch import Tensor
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
 from napari_frtm.engine.extensions.motion import Stage
+from napari_frtm.engine.extensions.parts import (
+    features_of_part,
+    part_around,
+    part_within_reach,
+)
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.frames.images import Geometry, flaw, to_images
 from napari_frtm.engine.frames.labels import DrawnMask, to_masks
 from napari_frtm.engine.tracking.annotation import AnnotatedFrame
 from napari_frtm.engine.tracking.objects import objects_from_state, update_objects
-from napari_frtm.engine.tracking.scoring import score_frames, score_windows, suspected_windows
+from napari_frtm.engine.tracking.scoring import (
+    LEAST,
+    score_frames,
+    score_part,
+    score_windows,
+    suspected_windows,
+)
 from napari_frtm.engine.tracking.segmentation import (
     SegmentedFrame,
     frame_of_windows,
-    split,
     whole_frames,
 )
-from napari_frtm.types import BYTES
+from napari_frtm.types import BYTES, Box
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
@@ -134,7 +144,11 @@ class Tracker:
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
-        (segmented,) = self._segmented([index], features, geometry, self._stage.position)
+        if self._windowed:
+            regions, whole = self._regions(index, geometry), Box(0, 0, *geometry.padded)
+            segmented = self._in_windows(index, features, whole, geometry, regions)
+        else:
+            (segmented,) = self._whole([index], features, geometry)
         segmented.replace(given, self.object_ids)
         segmented.drop_far(self._objects, self._leap)
         prediction = segmented.prediction(self.confidence_estimators, geometry)
@@ -175,16 +189,11 @@ class Tracker:
         for first in range(0, len(frames), size):
             batch = slice(first, first + size)
             images = self._images(indices[batch], frames[batch], geometry)
-            features = self.network.features(images, refine=self.config.variant.refines)
-            at_once = 1 if self._windowed else size  # a frame says where to look in the next
-            parts = split(indices[batch], features, at_once)
-            for (together, these), image in zip(parts, images, strict=False):
-                stage = self._follow_stage(image, geometry)
-                for segmented in self._segmented(together, these, geometry, stage):
-                    segmented.drop_far(self._objects, self._leap)
-                    predictions.append(segmented.prediction(self.confidence_estimators, geometry))
-                    if self.config.variant.updates:
-                        self._remember(segmented, geometry)
+            for segmented in self._segmented(indices[batch], images, geometry):
+                segmented.drop_far(self._objects, self._leap)
+                predictions.append(segmented.prediction(self.confidence_estimators, geometry))
+                if self.config.variant.updates:
+                    self._remember(segmented, geometry)
         self._advance(len(frames))
         return predictions
 
@@ -233,42 +242,81 @@ class Tracker:
         return self._stage.follow(geometry.crop(image))
 
     def _segmented(
-        self,
-        indices: Sequence[int],
-        features: Features,
-        geometry: Geometry,
-        stage: tuple[float, float],
-    ) -> list[SegmentedFrame]:
-        """Scores and masks of B frames."""
-        objects = list(self._objects.values())
-        deep = features[TARGET_STRIDE].float()
-        refine = self.config.variant.refines
+        self, indices: Sequence[int], images: Tensor, geometry: Geometry
+    ) -> Iterator[SegmentedFrame]:
+        """Yield scores and masks of B frames, each before the next one is looked at."""
+        refine, together = self.config.variant.refines, len(images) > 1
+        if together or not self._windowed:
+            features = self.network.features(images, refine=refine)
         if not self._windowed:
-            scored = score_frames(objects, deep)
-            return whole_frames(self.network, indices, scored, features, geometry, refine=refine)
-        (index,) = indices
-        regions = None
-        if self.config.locality:
-            locations = [known.location(index) for known in objects]
-            sizes = geometry.working, geometry.padded
-            regions = SearchRegions(locations, index, self.config.locality, *sizes, stage)
-            scores = score_windows(objects, deep, regions)
+            yield from self._whole(indices, features, geometry)
+            return
+        for number, index in enumerate(indices):
+            self._follow_stage(images[number], geometry)
+            regions, one = self._regions(index, geometry), slice(number, number + 1)
+            part = Box(0, 0, *geometry.padded)
+            if together:
+                seen = {stride: level[one] for stride, level in features.items()}
+            else:
+                part = self._part(index, regions, geometry.padded)
+                seen, part = features_of_part(self.network, images[one], part, refine=refine)
+            yield self._in_windows(index, seen, part, geometry, regions)
+
+    def _whole(
+        self, indices: Sequence[int], features: Features, geometry: Geometry
+    ) -> list[SegmentedFrame]:
+        """Return scores and masks of B whole frames."""
+        scored = score_frames(list(self._objects.values()), features[TARGET_STRIDE].float())
+        refine = self.config.variant.refines
+        return whole_frames(self.network, indices, scored, features, geometry, refine=refine)
+
+    def _in_windows(
+        self,
+        index: int,
+        features: Features,
+        part: Box,
+        geometry: Geometry,
+        regions: SearchRegions | None,
+    ) -> SegmentedFrame:
+        """Return scores and masks of one frame, with features of a part of it."""
+        objects, frame = list(self._objects.values()), geometry.padded
+        deep = features[TARGET_STRIDE].float()
+        if regions:
+            scored = score_windows(objects, deep, regions, part, frame)
             windows = regions.wide
         else:
-            (scores,) = score_frames(objects, deep)
-            windows = suspected_windows(objects, scores.scores, index, self._leap)
-        return [
-            frame_of_windows(
-                self.network,
-                index,
-                scores,
-                features,
-                windows,
-                geometry,
-                refine=refine,
-                regions=regions,
-            )
-        ]
+            scored = score_part(objects, deep, part, frame)
+            windows = suspected_windows(objects, scored.scores, index, self._leap, part)
+        return frame_of_windows(
+            self.network,
+            index,
+            scored,
+            features,
+            windows,
+            geometry,
+            refine=self.config.variant.refines,
+            regions=regions,
+            origin=part[:2],
+        )
+
+    def _regions(self, index: int, geometry: Geometry) -> SearchRegions | None:
+        """Return where objects are looked for in a frame; None for everywhere."""
+        locality = self.config.locality
+        if locality is None:
+            return None
+        locations = [known.location(index) for known in self._objects.values()]
+        sizes, stage = (geometry.working, geometry.padded), self._stage.position
+        return SearchRegions(locations, index, locality, *sizes, stage)
+
+    def _part(self, index: int, regions: SearchRegions | None, frame: tuple[int, int]) -> Box:
+        """Return the part of a frame of padded size (H, W) that F is to see."""
+        if regions:
+            return part_around(regions.wide, frame)
+        if self._leap is None:
+            return Box(0, 0, *frame)
+        objects = self._objects.values()
+        lasts = [known.location(index) if known.locations else None for known in objects]
+        return part_within_reach(lasts, index, self._leap, LEAST, frame)
 
     def _remember(self, segmented: SegmentedFrame, geometry: Geometry) -> None:
         """Extend every object's memory by a frame.

@@ -64,6 +64,27 @@ class JointConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsConfig:
+    """Training in windows of a crop, as the network is used (`FrtmConfig.windows`).
+
+    Attributes
+    ----------
+    margin : tuple of int
+        Pixels around what the target model suspects, between these.
+    least : tuple of int
+        Pixels of a window's side at least, between these.
+    """
+
+    margin: tuple[int, int] = (32, 64)
+    least: tuple[int, int] = (96, 320)
+
+    def __post_init__(self) -> None:
+        for name in ("margin", "least"):
+            low, high = getattr(self, name)
+            check(0 <= low <= high, name, "from low to high", (low, high))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
     """What the network is measured on while it learns; never trained on.
 
@@ -101,6 +122,8 @@ class TrainConfig:
         Train Base net of section 4.1: S with a target encoder in place of target models.
     joint : JointConfig or None
         How the backbone is trained as well; None leaves it frozen, as in the paper.
+    windows : WindowsConfig or None
+        How S learns in windows; None for whole crops. Its batch norms then keep their statistics.
     steps : int
         Optimiser steps; not looked at where a time budget is given.
     batch : int
@@ -130,6 +153,7 @@ class TrainConfig:
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     base_net: bool = False
     joint: JointConfig | None = None
+    windows: WindowsConfig | None = None
     steps: int = 100_000
     batch: int = 8
     accumulate: int = 1
@@ -145,6 +169,10 @@ class TrainConfig:
         check(bool(self.datasets), "datasets", "one or more", "none")
         if self.base_net and self.joint is not None:
             raise ValueError("joint needs target models, which base_net has not; leave one out.")
+        if self.windows is not None and (self.base_net or self.joint is not None):
+            raise ValueError("windows need target models and a frozen backbone; leave them out.")
+        if self.windows is None and any(dataset.teacher for dataset in self.datasets):
+            raise ValueError("teacher needs windows; add a table [windows] to the recipe.")
         for name in ("steps", "batch", "accumulate", "workers", "checkpoint_interval"):
             check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 

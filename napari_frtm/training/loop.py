@@ -23,6 +23,7 @@ from napari_frtm.training.prepare import Preparing, prepare
 from napari_frtm.training.state import Log, TrainState, TrainStep, learning_rate
 from napari_frtm.training.validation import save_sheet, validate
 from napari_frtm.training.weights import for_inference, initial_network, save_weights
+from napari_frtm.training.windows import windows_loss
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -182,9 +183,14 @@ def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     features = without_some(features, config.crop.dropped, batch.number)
     assert network.segmentation is not None
     with half:
-        logits = network.segmentation(coarse[:, None], network.segmentation.prepare(features))
-    masks = batch.masks.to(device).float()
-    loss = mask_loss(logits[:, 0].float(), masks, config.dice, config.outline)
+        if state.teacher is not None:
+            loss = windows_loss(
+                network.segmentation, state.teacher, coarse, features, batch, config
+            )
+        else:
+            logits = network.segmentation(coarse[:, None], network.segmentation.prepare(features))
+            masks = batch.masks.to(device).float()
+            loss = mask_loss(logits[:, 0].float(), masks, config.dice, config.outline)
     loss = loss / config.accumulate
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.item()

@@ -17,8 +17,8 @@ def mask_loss(logits: Tensor, masks: Tensor, dice: float, outline: float = 0.0) 
     ----------
     logits : Tensor of shape (N, H, W)
         Of the network.
-    masks : Tensor of shape (N, H, W), in {0, 1}
-        The truth.
+    masks : Tensor of shape (N, H, W), in [0, 1]
+        What is right; of another network's answers, how sure it is.
     dice : float
         Weight of 1 - 2 |P M| / (|P| + |M|), the mean over the N crops; the paper has none of it.
     outline : float

@@ -50,6 +50,9 @@ class DatasetConfig:
     intruders : float
         Share of the clips made of images in which another object comes by, before the target or
         behind it.
+    teacher : float
+        How much of what is to be learned is what the first weights answer to the whole crop; the
+        rest is the true mask. Needs `TrainConfig.windows`.
     """
 
     kind: Literal["videos", "images", "stacks"]
@@ -65,12 +68,14 @@ class DatasetConfig:
     smallest: float = 0.0005
     sizes: tuple[float, ...] = ()
     intruders: float = 0.5
+    teacher: float = 0.0
 
     def __post_init__(self) -> None:
         check(self.weight > 0, "weight", "positive", self.weight)
         check(self.references >= 1, "references", "at least 1", self.references)
         check(self.objects >= 1, "objects", "at least 1", self.objects)
         check(0 <= self.intruders <= 1, "intruders", "in [0, 1]", self.intruders)
+        check(0 <= self.teacher <= 1, "teacher", "in [0, 1]", self.teacher)
         low, high = self.sizes or (1, 1)
         check(0 < low <= high, "sizes", "empty or an increasing range", self.sizes)
 

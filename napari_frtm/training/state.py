@@ -16,6 +16,7 @@ from torch import nn
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import replacing, reporting, write_bytes
+from napari_frtm.training.weights import for_inference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,8 @@ class TrainState:
         With the running mean of the weights.
     fitted : FrtmNetwork
         With the backbone that target models are fitted on.
+    teacher : FrtmNetwork or None
+        With the first weights, whose answers to whole crops are learned in windows of them.
     """
 
     def __init__(self, network: FrtmNetwork, config: TrainConfig) -> None:
@@ -81,7 +84,9 @@ class TrainState:
         self.network = network.eval().requires_grad_(False)
         self.mean = deepcopy(network)
         self.fitted = FrtmNetwork(self.mean.backbone)
-        _learned(network).train().requires_grad_(True)
+        windowed = config.windows is not None
+        self.teacher = for_inference(network, refine=True) if windowed else None
+        _learned(network).train(not windowed).requires_grad_(True)
         if config.joint is not None:
             self.fitted = FrtmNetwork(deepcopy(network.backbone))
             network.backbone.requires_grad_(True)

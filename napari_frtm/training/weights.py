@@ -57,9 +57,14 @@ def initial_network(config: TrainConfig, init: str | None, device: str) -> FrtmN
     return network.to(device).to(memory_format=torch.channels_last)
 
 
-def for_inference(network: FrtmNetwork) -> FrtmNetwork:
-    """Return a copy of the backbone as it runs in inference, which fits the target models."""
-    return FrtmNetwork(deepcopy(network.backbone)).for_inference(str(network.device))
+def for_inference(network: FrtmNetwork, *, refine: bool = False) -> FrtmNetwork:
+    """Return a copy of the backbone as it runs in inference, with its S if it is to `refine`.
+
+    The backbone fits the target models.
+    """
+    segmentation = deepcopy(network.segmentation) if refine else None
+    copy = FrtmNetwork(deepcopy(network.backbone), segmentation)
+    return copy.for_inference(str(network.device))
 
 
 def save_weights(path: Path, config: TrainConfig, network: FrtmNetwork) -> None:

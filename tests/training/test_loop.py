@@ -16,7 +16,7 @@ from napari_frtm.engine.tracking.baseline import BaselineTracker
 from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.errors import CheckpointError, FrtmError
 from napari_frtm.io.weights.checkpoint import load_network
-from napari_frtm.training.config import JointConfig
+from napari_frtm.training.config import JointConfig, WindowsConfig
 from napari_frtm.training.data.sources import DataError
 from napari_frtm.training.loop import BEST, JOINT, LAST, LOG, SHEET, Training, train
 from napari_frtm.training.prepare import Preparing
@@ -73,8 +73,8 @@ def test_the_loss_falls_and_files_are_written(training: Training, clip: Clip) ->
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"joint": JointConfig(refit=3)}, {"base_net": True}],
-    ids=["frozen", "joint", "base-net"],
+    [{}, {"joint": JointConfig(refit=3)}, {"base_net": True}, {"windows": WindowsConfig()}],
+    ids=["frozen", "joint", "base-net", "windows"],
 )
 def test_a_killed_training_goes_on_as_if_it_had_not_been(
     training: Training, tmp_path: Path, changes: dict[str, Any]

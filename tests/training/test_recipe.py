@@ -26,6 +26,13 @@ WRONG = [
     pytest.param(
         DATASET.replace("videos", "film"), r"'datasets\[0\].kind' must be 'videos' or", id="kind"
     ),
+    pytest.param(DATASET + "teacher = 0.5\n", "teacher needs windows", id="teacher"),
+    pytest.param(
+        "base_net = true\n[windows]\n" + DATASET, "windows need target models", id="windows"
+    ),
+    pytest.param(
+        "[windows]\nleast = [96, 64]\n" + DATASET, "windows.least must be from low", id="least"
+    ),
     pytest.param(
         DATASET + '[validation]\ndataset = { kind = "images", path = "x" }',
         "validation.kind must be videos or stacks",

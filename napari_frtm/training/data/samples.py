@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.training.config import TrainConfig
     from napari_frtm.training.data.targets import Target, TargetCache
+    from napari_frtm.training.mixture import DatasetConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Batch:
         Of the batch.
     regions : bool Tensor of shape (N, h, w), or None
         Which scores count, where objects are looked for near their last place.
+    teacher : Tensor of shape (N,), in [0, 1], or None
+        How much the first weights' answers count beside the masks; see `DatasetConfig.teacher`.
     references : pair of Tensor, or None
         For Base net: the same part of the reference frames as of the others, and its mask; in
         shape and type as `images` and `masks`.
@@ -58,6 +61,7 @@ class Batch:
     seeds: tuple[int | None, ...]
     number: int
     regions: Tensor | None = None
+    teacher: Tensor | None = None
     references: tuple[Tensor, Tensor] | None = None
 
 
@@ -89,15 +93,16 @@ class Samples:
     def batch(self, number: int) -> Batch:
         """Return a batch by its number."""
         crops: list[_Crop] = []
-        filters, seeds = [], []
+        filters, seeds, teacher = [], [], []
         for i in range(self.config.batch):
             rng = np.random.default_rng((self.config.seed, number, i))
-            target = self._target(rng)
+            target, dataset = self._target(rng)
             kind = POOR if rng.random() < self.config.crop.poor else FITTED
             taps = None if self.config.base_net else self.cache.filter(target, kind)
             for crop in self._crops(target, rng):
                 worse = rng.random() < self.config.crop.disturbed
                 crops.append(crop)
+                teacher.append(dataset.teacher)
                 filters += [] if taps is None else [taps]
                 seeds.append(int(rng.integers(2**31)) if worse else None)
         references = [crop.reference for crop in crops if crop.reference is not None]
@@ -108,6 +113,7 @@ class Samples:
             tuple(seeds),
             number,
             torch.stack(regions) if regions else None,
+            None if self.config.windows is None else torch.tensor(teacher),
             _stacked(references) if references else None,
         )
 
@@ -124,9 +130,10 @@ class Samples:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _target(self, rng: np.random.Generator) -> Target:
-        of_dataset = self.targets[int(rng.choice(len(self.targets), p=self._shares))]
-        return of_dataset[int(rng.integers(len(of_dataset)))]
+    def _target(self, rng: np.random.Generator) -> tuple[Target, DatasetConfig]:
+        number = int(rng.choice(len(self.targets), p=self._shares))
+        of_dataset = self.targets[number]
+        return of_dataset[int(rng.integers(len(of_dataset)))], self.config.datasets[number]
 
     def _crops(self, target: Target, rng: np.random.Generator) -> Iterator[_Crop]:
         crop, locality = self.config.crop, self.config.method.locality

@@ -118,6 +118,11 @@ class Box(NamedTuple):
         """Return the box moved down and to the right."""
         return Box(self.top + rows, self.left + columns, self.bottom + rows, self.right + columns)
 
+    def without_rim(self, rim: int, whole: Box) -> Box:
+        """Return the box without a rim along its sides, but for those it shares with `whole`."""
+        sides = zip(self, whole, (1, 1, -1, -1), strict=True)
+        return Box(*(at if at == edge else at + sign * rim for at, edge, sign in sides))
+
     def within(self, outer: Box) -> tuple[slice, slice]:
         """Return what cuts it out of an array that covers another box around it."""
         rows = slice(self.top - outer.top, self.bottom - outer.top)

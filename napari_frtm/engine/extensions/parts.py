@@ -23,9 +23,12 @@ WHOLE_EVERY = 8
 _LARGE = 0.7
 """Of the frame: a larger part costs nearly as much."""
 
+_LEAST = 320
+"""Pixels around an object, from edge to edge: in smaller parts, small objects are lost."""
+
 
 def part_within_reach(
-    lasts: Sequence[Location | None], index: int, leap: float, least: int, frame: tuple[int, int]
+    lasts: Sequence[Location | None], index: int, leap: float, frame: tuple[int, int]
 ) -> Box:
     """Return the part of a frame in which objects can be that were seen in the one before.
 
@@ -39,8 +42,6 @@ def part_within_reach(
         The frame.
     leap : float
         How far from its last mask an object may be, in its sizes.
-    least : int
-        Pixels around an object that are needed at least, from edge to edge.
     frame : tuple of int
         Padded size (H, W), pixels.
     """
@@ -49,7 +50,7 @@ def part_within_reach(
         if last is None or abs(index - last.index) != 1 or index % WHOLE_EVERY == 0:
             return Box(0, 0, *frame)
         reach = int(max(leap, last.apart) * max(last.size, *last.box.size)) + MULTIPLE
-        rows, columns = (max(reach, (least - side) // 2) for side in last.box.size)
+        rows, columns = (max(reach, (_LEAST - side) // 2) for side in last.box.size)
         top, left, bottom, right = last.box
         boxes.append(Box(top - rows, left - columns, bottom + rows, right + columns))
     return part_around(boxes, frame)
@@ -76,14 +77,8 @@ def features_of_part(
     """
     rows, columns = part.slices
     features = network.features(images[..., rows, columns], refine=refine)
-    inside = without_rim(part, (images.shape[-2], images.shape[-1]))
+    inside = part.without_rim(MULTIPLE, Box(0, 0, *images.shape[-2:]))
     if inside == part:
         return features, part
     box = inside.shifted(-part.top, -part.left)
     return {stride: crop(level, [box], stride) for stride, level in features.items()}, inside
-
-
-def without_rim(part: Box, frame: tuple[int, int]) -> Box:
-    """Return a part of a frame without the 32 pixels along its sides, but for the frame's own."""
-    sides = zip(part, Box(0, 0, *frame), (1, 1, -1, -1), strict=True)
-    return Box(*(at if at == edge else at + sign * MULTIPLE for at, edge, sign in sides))

@@ -23,7 +23,7 @@ from napari_frtm.engine.sketch.evidence import (
     without_unmarked,
 )
 from napari_frtm.engine.sketch.prompts import NOT_IT, Prompts, ids_of
-from napari_frtm.engine.target.model import TargetModel, fit_models
+from napari_frtm.engine.target.model import Samples, TargetModel, fit_models
 from napari_frtm.engine.target.stencil import quadratic, stacked
 from napari_frtm.engine.tracking.segmentation import refine_windows
 from napari_frtm.types import BYTES, Box
@@ -194,7 +194,8 @@ class Sketch:
             first = self._initial
             models.append(TargetModel(first.projection, first.taps, first.config))
         features = self._deep[None].expand(len(models), -1, -1, -1, -1)
-        fit_models(models, features, stacked(losses), features.new_ones(len(models), 1))
+        weights = features.new_ones(len(models), 1)
+        fit_models(models, [Samples(features, stacked(losses), weights)])
         return torch.cat([model.scores(model.project(self._deep)) for model in models])
 
     def _refined(self, scores: Tensor, evidence: Sequence[Evidence]) -> list[NDArray[np.float32]]:

@@ -7,6 +7,7 @@ taps, whatever the number of channels c between the layers, and no automatic dif
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,6 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_frtm.config import TargetConfig
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Samples that N models learn from, K each.
+
+    Attributes
+    ----------
+    features : Tensor of shape (N, K, C, h, w)
+        Feature maps.
+    loss : Quadratic
+        Labels and pixel weights of these N x K samples.
+    weights : Tensor of shape (N, K)
+        Sample weights gamma.
+    """
+
+    features: Tensor
+    loss: Quadratic
+    weights: Tensor
+
+    def __getitem__(self, models: slice) -> Samples:
+        return Samples(self.features[models], self.loss[models], self.weights[models])
 
 
 class TargetModel:
@@ -74,7 +97,7 @@ class TargetModel:
             Sample weights gamma, summing to one.
         """
         one = Quadratic(loss.stencil[None], loss.target[None])
-        fit_models([self], features[None], one, weights[None])
+        fit_models([self], [Samples(features[None], one, weights[None])])
 
     def update(
         self,
@@ -110,42 +133,43 @@ class TargetModel:
         return precond**2, precond
 
 
-def fit_models(
-    models: Sequence[TargetModel], features: Tensor, loss: Quadratic, weights: Tensor
-) -> None:
+def fit_models(models: Sequence[TargetModel], samples: Sequence[Samples]) -> None:
     """Fit N models of one configuration at once; see `TargetModel.fit`.
 
     Parameters
     ----------
     models : sequence of TargetModel
         Changed in place.
-    features : Tensor of shape (N, K, C, h, w)
-        Feature maps of the samples of each.
-    loss : Quadratic
-        Of these N x K samples.
-    weights : Tensor of shape (N, K)
-        Sample weights.
+    samples : sequence of Samples
+        For all of them; some may be larger than others.
     """
     config = models[0].config
     w1 = torch.stack([model.projection for model in models])
     w2 = torch.stack([model.taps for model in models])
     split = models[0].projection.numel()
     ridge, precond = models[0]._diagonals()
-    gamma = weights[..., None, None]
 
     for steps in config.cg_steps:
 
-        def transpose(residuals: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
-            gradient = _correlate(residuals, features)
+        def transpose(residuals: list[Tensor], w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
+            parts = zip(samples, residuals, strict=True)
+            gradient = sum(
+                (_correlate(of.weights[..., None, None] * part, of.features) for of, part in parts),
+                start=torch.zeros((), device=w1.device, dtype=w1.dtype),
+            )
             return torch.cat([(w2.mT @ gradient).flatten(1), (gradient @ w1.mT).flatten(1)], 1)
 
         def normal(v: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
             change = w2 @ v[:, :split].reshape(w1.shape) + v[:, split:].reshape(w2.shape) @ w1
-            moved = loss.product(filter_scores(change, features))
-            return transpose(gamma * moved, w1, w2) + ridge * v
+            moved = [of.loss.product(filter_scores(change, of.features)) for of in samples]
+            return transpose(moved, w1, w2) + ridge * v
 
-        residuals = loss.target - loss.product(filter_scores(w2 @ w1, features))
-        rhs = transpose(gamma * residuals) - ridge * torch.cat([w1.flatten(1), w2.flatten(1)], 1)
+        answers = [filter_scores(w2 @ w1, of.features) for of in samples]
+        residuals = [
+            of.loss.target - of.loss.product(answer)
+            for of, answer in zip(samples, answers, strict=True)
+        ]
+        rhs = transpose(residuals) - ridge * torch.cat([w1.flatten(1), w2.flatten(1)], 1)
         step = conjugate_gradient(normal, rhs, steps, lambda residual: residual / precond)
         w1 = w1 + step[:, :split].reshape(w1.shape)
         w2 = w2 + step[:, split:].reshape(w2.shape)
@@ -169,7 +193,7 @@ def update_models(
     projected : Tensor of shape (N, K, c, h, w)
         Projected feature maps of the samples of each.
     loss, weights
-        As for `fit_models`; samples without weight do not count.
+        As of `Samples`; samples without weight do not count.
     moments : Tensor of shape (N, c, c), optional
         For whitening.
     """

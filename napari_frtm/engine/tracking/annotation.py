@@ -11,8 +11,9 @@ import torch
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.location import Location, grown
 from napari_frtm.engine.extensions.search_region import SearchRegions
-from napari_frtm.engine.extensions.windows import crop, groups, window_around
+from napari_frtm.engine.extensions.windows import crop, groups
 from napari_frtm.engine.target.loss import losses_in_boxes, region_losses
+from napari_frtm.engine.target.merging import FirstSamples
 from napari_frtm.engine.tracking.objects import start_objects, update_objects
 from napari_frtm.engine.tracking.samples import AlteredCopies, features_of
 from napari_frtm.types import Box
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_frtm.config import FrtmConfig, LocalityConfig
+    from napari_frtm.config import AugmentationConfig, FrtmConfig, LocalityConfig
     from napari_frtm.engine.frames.images import Geometry
     from napari_frtm.engine.frames.labels import DrawnMask
     from napari_frtm.engine.networks.network import FrtmNetwork
@@ -36,8 +37,8 @@ _AT_ONCE = 2**27
 _MANY = 32
 """Objects in windows that are learned together."""
 
-_CONTEXT = 64
-"""Pixels around what is altered that F sees as well."""
+_FILLED = 64
+"""Pixels around what moves in altered copies: what fills its old place is taken from there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,14 +75,14 @@ class AnnotatedFrame:
         started: dict[int, TrackedObject] = {}
         for ids in self._together(object_ids, config):
             copies = [self._altered_copies(i, config) for i in ids]
-            altered = features_of(network, copies)
-            for numbers in groups((one.window.size, len(one.masks)) for one in copies):
-                alike = [ids[n] for n in numbers]
-                features = [self._features(copies[n], altered[n], config) for n in numbers]
+            altered = features_of(network, self.image, copies)
+            each = zip(ids, copies, altered, strict=True)
+            samples = [self._first_samples(*one, config) for one in each]
+            for numbers in groups((s.frame.shape, s.altered.shape) for s in samples):
                 losses = [self._first_losses(ids[n], copies[n], config) for n in numbers]
-                drawn = [self.masks[i].soft for i in alike]
-                new = start_objects(torch.stack(features), losses, drawn, config)
-                started |= zip(alike, new, strict=True)
+                drawn = [self.masks[ids[n]].soft for n in numbers]
+                new = start_objects([samples[n] for n in numbers], losses, drawn, config)
+                started |= zip([ids[n] for n in numbers], new, strict=True)
         for object_id, known in started.items():
             self._note(object_id, known)
         return started
@@ -113,36 +114,41 @@ class AnnotatedFrame:
             yield object_ids[first : first + count]
 
     def _altered_copies(self, object_id: int, config: FrtmConfig) -> AlteredCopies:
-        mask = self.masks[object_id]
-        window = self._window(mask, config)
-        box = window.intersection(Box(0, 0, *self.geometry.working))
+        mask, how = self.masks[object_id], config.augmentation
+        window, frame = self._window(object_id, config), Box(0, 0, *self.geometry.working)
+        anywhere = config.windows and not config.locality
+        box = (self._reach(mask, how) if anywhere else window).intersection(frame)
         rng = np.random.default_rng((config.seed, object_id, self.index))
         span = None if config.locality else self.geometry.working
-        how = config.augmentation
-        return AlteredCopies.of(self.image, mask.within(box), window, box, how, rng, span)
+        part = None if anywhere else window
+        return AlteredCopies.of(self.image, mask.within(box), box, how, rng, span, part)
 
-    def _window(self, mask: DrawnMask, config: FrtmConfig) -> Box:
-        """Return the part of the frame in which an object is altered."""
-        if config.locality:
-            drawn = Location.from_annotation(mask.soft, self.index, mask.box[:2], self.stage)
-            return self._regions(drawn, config.locality).windows[0]
-        if not config.windows:
+    def _window(self, object_id: int, config: FrtmConfig) -> Box:
+        """Return the part of the frame that the target model of an object learns from."""
+        if not config.locality:
             return Box(0, 0, *self.geometry.padded)
-        how = config.augmentation
+        mask = self.masks[object_id]
+        drawn = Location.from_annotation(mask.soft, self.index, mask.box[:2], self.stage)
+        return self._regions(drawn, config.locality).windows[0]
+
+    def _reach(self, mask: DrawnMask, how: AugmentationConfig) -> Box:
+        """Return where an object can be in altered copies; it may stick out of the frame."""
         larger = how.scale[1] * (1 + how.shear) * 2**0.5  # than it is, turned by 45 degrees
         shift = how.shift * max(self.geometry.working)
-        margin = shift + (larger - 1) * max(mask.box.size) / 2 + _CONTEXT
-        return window_around(grown(mask.box, int(margin)), self.geometry.padded)
+        margin = shift + (larger - 1) * max(mask.box.size) / 2
+        return grown(mask.box, int(margin) + _FILLED)
 
-    def _features(self, copies: AlteredCopies, altered: Tensor, config: FrtmConfig) -> Tensor:
-        """Return the features of the samples, (K, C, h, w): of the frame, then of its copies."""
-        if config.locality:
-            own = crop(self.deep, [copies.window], TARGET_STRIDE)
-            return torch.cat([own, altered]) if copies.images else own
-        features = self.deep.repeat(len(copies.masks), 1, 1, 1)
-        if copies.images:
-            copies.paste(features[1:], altered)
-        return features
+    def _first_samples(
+        self, object_id: int, copies: AlteredCopies, altered: Tensor, config: FrtmConfig
+    ) -> FirstSamples:
+        """Return the features of the frame, and of what is altered in its copies."""
+        window = self._window(object_id, config)
+        frame = crop(self.deep, [window], TARGET_STRIDE)[0]
+        if not copies.images:
+            return FirstSamples(frame, altered, [])
+        parts = [part.shifted(-window.top, -window.left) for part in copies.parts]
+        in_scores = [Box(*(side // TARGET_STRIDE for side in part)) for part in parts]
+        return FirstSamples.pasted(frame, altered, in_scores)
 
     def _first_losses(self, object_id: int, copies: AlteredCopies, config: FrtmConfig) -> Quadratic:
         if not config.locality:
@@ -152,7 +158,7 @@ class AnnotatedFrame:
             Location.from_annotation(mask, self.index).window(self.index, config.locality, whole)
             for mask in copies.masks
         ]
-        height, width = copies.window.size
+        height, width = self._window(object_id, config).size
         size = (height // TARGET_STRIDE, width // TARGET_STRIDE)
         return self._region_losses(object_id, copies.masks, copies.box, weights, size, config)
 

@@ -10,8 +10,8 @@ from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
 from napari_frtm.engine.extensions.location import Location, locations_from_state, locations_state
 from napari_frtm.engine.extensions.windows import groups
 from napari_frtm.engine.target.memory import SampleMemory, initial_weights, stacked_samples
+from napari_frtm.engine.target.merging import merged
 from napari_frtm.engine.target.model import TargetModel, fit_models, update_models
-from napari_frtm.engine.target.stencil import stacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.target.merging import FirstSamples
     from napari_frtm.engine.target.stencil import Quadratic
 
 _AT_ONCE = 2**25
@@ -101,7 +102,7 @@ class TrackedObject:
 
 
 def start_objects(
-    features: Tensor,
+    samples: Sequence[FirstSamples],
     losses: Sequence[Quadratic],
     masks: Sequence[NDArray[np.float32]],
     config: FrtmConfig,
@@ -110,27 +111,28 @@ def start_objects(
 
     Parameters
     ----------
-    features : Tensor of shape (N, K, C, h, w)
-        Of the annotated frame, then of its altered copies.
+    samples : sequence of FirstSamples
+        The annotated frame, and its K - 1 altered copies, by object.
     losses : sequence of Quadratic
-        Of these samples, by object.
+        Of these K samples.
     masks : sequence of arrays of shape (H, W), in [0, 1]
         What the user drew.
     config : FrtmConfig
         The method's numbers.
     """
     generator = torch.Generator().manual_seed(config.seed)
-    initial = TargetModel.initial(features.shape[2], config.learning, generator)
-    models = [initial.to(features.device) for _ in losses]
-    weights = initial_weights(features.shape[1]).to(features).expand(len(models), -1)
-    most = len(models) if features.is_cuda else _IN_CACHE
+    frame = samples[0].frame
+    initial = TargetModel.initial(len(frame), config.learning, generator)
+    models = [initial.to(frame.device) for _ in losses]
+    weights = initial_weights(1 + len(samples[0].parts)).to(frame)
+    most = len(models) if frame.is_cuda else _IN_CACHE
     for first in range(0, len(models), most):
         some = slice(first, first + most)
-        fit_models(models[some], features[some], stacked(losses[some]), weights[some])
+        fit_models(models[some], merged(samples[some], losses[some], weights))
     started = []
-    for model, samples, loss, mask in zip(models, features, losses, masks, strict=True):
+    for model, each, loss, mask in zip(models, samples, losses, masks, strict=True):
         whitening = model.config.whitening
-        memory = SampleMemory(model.project(samples), loss, config.memory, whitening=whitening)
+        memory = SampleMemory(each.projected(model), loss, config.memory, whitening=whitening)
         estimator = ConfidenceEstimator(config.variant.refines)
         estimator.observe_annotation(mask)
         started.append(TrackedObject(model, memory, estimator))

@@ -32,7 +32,7 @@ _SUSPECTED = 0.25
 _MARGIN = 48
 """Pixels around what is suspected."""
 
-LEAST = 320
+_LEAST = 320
 """Pixels that S sees at least, if the frame has them; it was trained on crops of 352."""
 
 
@@ -143,7 +143,7 @@ def suspected_window(
     leap: float | None,
     part: Box,
     margin: int = _MARGIN,
-    least: int = LEAST,
+    least: int = _LEAST,
 ) -> Box:
     """Return the window for one object, from its scores (h, w) and where it was seen last.
 

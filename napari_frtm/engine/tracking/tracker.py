@@ -23,7 +23,6 @@ from napari_frtm.engine.frames.labels import DrawnMask, to_masks
 from napari_frtm.engine.tracking.annotation import AnnotatedFrame
 from napari_frtm.engine.tracking.objects import objects_from_state, update_objects
 from napari_frtm.engine.tracking.scoring import (
-    LEAST,
     score_frames,
     score_part,
     score_windows,
@@ -316,7 +315,7 @@ class Tracker:
             return Box(0, 0, *frame)
         objects = self._objects.values()
         lasts = [known.location(index) if known.locations else None for known in objects]
-        return part_within_reach(lasts, index, self._leap, LEAST, frame)
+        return part_within_reach(lasts, index, self._leap, frame)
 
     def _remember(self, segmented: SegmentedFrame, geometry: Geometry) -> None:
         """Extend every object's memory by a frame.

@@ -17,7 +17,6 @@ from napari_frtm.engine.extensions.parts import (
     features_of_part,
     part_around,
     part_within_reach,
-    without_rim,
 )
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.tracking.propagate import propagate
@@ -48,9 +47,9 @@ def test_a_part_holds_all_that_can_be_reached() -> None:
     """Half a size in each direction, and the pixels that F needs around; on multiples of 32."""
     last = _seen(Box(300, 500, 400, 600), 2)
 
-    part = part_within_reach([last], 3, 0.5, 64, FRAME)
+    part = part_within_reach([last], 3, 0.5, FRAME)
 
-    reached = without_rim(part, FRAME)
+    reached = part.without_rim(32, WHOLE)
     assert reached.union(Box(250, 450, 450, 650)) == reached
     assert part.area < 0.3 * WHOLE.area
     assert all(side % 32 == 0 for side in part)
@@ -70,7 +69,7 @@ def test_a_part_holds_all_that_can_be_reached() -> None:
 )
 def test_all_of_a_frame_is_seen(lasts: list[Location | None], index: int) -> None:
     """Where an object may be anywhere, and where a part would not be much less."""
-    assert part_within_reach(lasts, index, 0.5, 64, FRAME) == WHOLE
+    assert part_within_reach(lasts, index, 0.5, FRAME) == WHOLE
 
 
 def test_features_of_a_part_are_those_of_the_frame(lite_network: FrtmNetwork) -> None:

@@ -12,7 +12,7 @@ from oracle import LiteralTarget, literal_pixel_weights
 from napari_frtm.config import MemoryConfig, TargetConfig
 from napari_frtm.engine.target.loss import losses_in_boxes, pixel_weights, sample_loss
 from napari_frtm.engine.target.memory import SampleMemory, initial_weights, stacked_samples
-from napari_frtm.engine.target.model import TargetModel, fit_models, update_models
+from napari_frtm.engine.target.model import Samples, TargetModel, fit_models, update_models
 from napari_frtm.engine.target.stencil import stacked
 from napari_frtm.types import Box
 
@@ -188,7 +188,7 @@ def test_models_learn_together_what_they_learn_alone(whitening: bool) -> None:
     alone, together = fresh(), fresh()
     for model, each, loss in zip(alone, features, losses, strict=True):
         model.fit(each, loss, weights)
-    fit_models(together, features, stacked(losses), weights.expand(3, 4))
+    fit_models(together, [Samples(features, stacked(losses), weights.expand(3, 4))])
     for model, memory in zip(alone, memories(alone), strict=True):
         model.update(*memory.samples, memory.moments if whitening else None)
     held = memories(together)

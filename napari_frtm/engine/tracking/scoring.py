@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 _SUSPECTED = 0.25
 """Score from which S has a look."""
 
-_MARGIN = 48
+_MARGIN = 32
 """Pixels around what is suspected."""
 
-_LEAST = 320
-"""Pixels that S sees at least, if the frame has them; it was trained on crops of 352."""
+_LEAST = 192
+"""Pixels that S sees at least, if the frame has them: in smaller windows it loses small objects."""
 
 
 @dataclass(frozen=True, slots=True)

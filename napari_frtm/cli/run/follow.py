@@ -12,6 +12,7 @@ from napari_frtm.cli.run.protection import new_folder
 from napari_frtm.config import Direction
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.export.overlay import OverlayMovie, overlay, to_uint8
+from napari_frtm.session.edits.division_search import denied_divisions, possible_divisions
 from napari_frtm.session.mask_files import KEY
 from napari_frtm.session.run.carry_out import NetworkCache, carry_out
 from napari_frtm.session.run.recording import enter_keyframes, nothing_to_follow, record
@@ -63,6 +64,8 @@ def _report(job: Job, new: str) -> None:
     if job.masks is not None:
         print(f"Session, to review in napari or to go on with: {job.session}")
     print(_doubts(store))
+    if job.request.settings.preset == "cells":
+        print(_divisions(store))
     if job.overlay is not None:
         write_overlay(job, frames)
         print(f"Overlay movie: {job.overlay}")
@@ -148,6 +151,20 @@ def _doubts(store: Store) -> str:
     stretches = np.split(low, np.flatnonzero(np.diff(low) > 1) + 1)
     names = [f"{s[0]}" if len(s) == 1 else f"{s[0]}-{s[-1]}" for s in stretches]
     return f"{mean}; below {DOUBTFUL}, worth a look: {_some(names, f'{low.size} frames in all')}."
+
+
+def _divisions(store: Store) -> str:
+    """Return which objects may have divided, and where; they are left as they are."""
+    denied = denied_divisions({} if store.folder is None else store.folder.settings)
+    frames = np.flatnonzero(store.timeline.filled).tolist()
+    steps = possible_divisions(store.labels, frames, denied)
+    bar = tqdm(steps, total=len(frames), desc="divisions", unit="frame", leave=False)
+    found = [each for _, new in bar for each in new]
+    if not found:
+        return "Divisions: none was found in these masks."
+    names = [f"object {each.object_id} at frame {each.frame}" for each in found]
+    listed = _some(names, f"{len(found)} in all")
+    return f"May have divided, to be looked at in napari (Review, Divisions): {listed}."
 
 
 def _some(names: list[str], all_of_them: str) -> str:

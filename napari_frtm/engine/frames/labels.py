@@ -48,7 +48,7 @@ def to_masks(labels: Labels, object_ids: Sequence[int], geometry: Geometry) -> d
     Scaled by area; an object too thin to cover half a pixel anywhere is raised so that its
     strongest pixel is one, and no object is lost.
     """
-    boxes = _boxes(labels)
+    boxes = object_boxes(labels)
     empty = DrawnMask(Box(0, 0, 0, 0), np.zeros((0, 0), np.float32))
     return {
         i: _scaled(labels[boxes[i].slices] == i, boxes[i], geometry) if i in boxes else empty
@@ -122,8 +122,8 @@ def _interpolation(
     return (whole, (inside - whole).astype(np.float32)), first, last
 
 
-def _boxes(labels: Labels) -> dict[int, Box]:
-    """Return the boxes around all objects, in one pass."""
+def object_boxes(labels: Labels) -> dict[int, Box]:
+    """Return the boxes around all objects of labels of shape (H, W), by id, in one pass."""
     rows, columns = np.nonzero(labels)
     owner = labels[rows, columns]
     order = np.argsort(owner, kind="stable")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_frtm.plugin.run.divisions import DivisionSearch
 from napari_frtm.plugin.work.edits import Edits
 from napari_frtm.plugin.work.keyframes import Keyframes
+from napari_frtm.session.edits.division_search import DENIED, denied_divisions
 from napari_frtm.session.run.request import Request
 from napari_frtm.timeline import DOUBTFUL
 from napari_frtm.types import Contrast
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_frtm.plugin.source.video import VideoSource
+    from napari_frtm.session.edits.division_search import PossibleDivision
     from napari_frtm.session.run.coverage import Scope
     from napari_frtm.session.run.request import Settings
     from napari_frtm.session.store.history import History
@@ -51,6 +54,8 @@ class Session(QObject):  # type: ignore[misc]
         Changes that can be undone.
     keyframes : Keyframes
         What the user has drawn.
+    divisions : DivisionSearch
+        Where objects may have divided, for the user to say.
     changed : Signal
         Something that docks show has changed; at most ten times a second.
     redrawn : Signal
@@ -73,6 +78,7 @@ class Session(QObject):  # type: ignore[misc]
         self.runs: list[dict[str, Any]] = []
         self.edits = Edits(store)
         self.keyframes = Keyframes(self.edits)
+        self.divisions = DivisionSearch(store)
         self._stale: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -122,6 +128,7 @@ class Session(QObject):  # type: ignore[misc]
         chosen = self.form.get("range")
         self.span = range(*chosen) if chosen else range(self.source.size[0])
         self.keyframes.forget()
+        self.divisions.use(store, denied_divisions(settings))
         self._stale.update(np.flatnonzero(self.timeline.filled).tolist())
         self.announce()
 
@@ -156,16 +163,24 @@ class Session(QObject):  # type: ignore[misc]
         if not self._timer.isActive() and not self._closed:  # its folder may be another's by then
             self._timer.start(_ANNOUNCE)
 
+    def deny_division(self, possible: PossibleDivision) -> None:
+        """Do not offer a division any more, another time neither."""
+        self.divisions.deny(possible)
+        self.save_settings()
+
     def save_settings(self) -> None:
         """Save what the form says, and how the masks were made."""
         kept = {} if self.store.folder is None else self.store.folder.settings
-        axes = asdict(self.source.axes)
-        self.store.save_settings(kept | {"form": self.form, "runs": list(self.runs), "axes": axes})
+        now = {"form": self.form, "runs": list(self.runs), "axes": asdict(self.source.axes)}
+        if self.divisions.denied:
+            now[DENIED] = sorted(map(astuple, self.divisions.denied))
+        self.store.save_settings(kept | now)
 
     def close(self) -> None:
         """Save what is left to save, and let go of the folder."""
         self._closed = True
         self._timer.stop()
+        self.divisions.cancel()
         self.store.close()
 
     def _edited(self, frames: tuple[int, ...]) -> None:

@@ -112,6 +112,7 @@ class Workspace(QObject):  # type: ignore[misc]
         """Return a new session of a video, which is not announced before `session` asks for it."""
         session = Session(source, Store(source.size))
         session.edits.failed.connect(self.trouble)
+        session.divisions.failed.connect(self.trouble)
         session.unsaved.connect(self._say_unsaved)
         session.changed.connect(self.session_changed)
         self.sessions.append(session)
@@ -237,6 +238,7 @@ class Workspace(QObject):  # type: ignore[misc]
         under_way = self.run, self.changing, self.exporting
         running = self._opening or any(work is not None for work in under_way)
         running = running or self.sketching.is_working or self.sending.is_running
+        running = running or any(session.divisions.is_searching for session in self.sessions)
         self.sending.close()
         self.sketching.forget()
         if self.exporting is not None:
@@ -304,6 +306,8 @@ class Workspace(QObject):  # type: ignore[misc]
             if run.stopping:
                 end_run(run.session.store)
             run.session.announce()
+            if run.started is not None and run.started.settings.preset == "cells":
+                run.session.divisions.start()
         self.run_changed.emit()
         self.ended.emit(run.outcome)
 

@@ -1,1 +1,1 @@
-"""What changes masks without a run: clean-up, changes of objects, divisions."""
+"""What changes masks without a run: clean-up, changes of objects, divisions, and their search."""

@@ -22,6 +22,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.objects import SessionObject
 from napari_frtm.plugin import commands, keys
 from napari_frtm.plugin.docks.review.clean_up import CleanUpBox
+from napari_frtm.plugin.docks.review.divisions import DivisionsBox
 from napari_frtm.plugin.docks.review.object_table import ObjectTable, object_colours
 from napari_frtm.plugin.docks.review.objects import ObjectsBox
 from napari_frtm.plugin.docks.review.timeline import TimeStrip
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.plugin.view.session_view import SessionView
     from napari_frtm.plugin.work.session import Session
+    from napari_frtm.session.edits.division_search import PossibleDivision
 
 _EMPTY = "Nothing to review yet: open a video and propagate masks (dock Propagate)."
 
@@ -74,6 +76,8 @@ class Review(QWidget):  # type: ignore[misc]
         self.table = ObjectTable()
         self.objects = ObjectsBox(self.workspace)
         self.objects_fold = QCollapsible("Objects", expandedIcon="▾", collapsedIcon="▸")
+        self.divisions = DivisionsBox()
+        self.divisions_fold = QCollapsible("Divisions", expandedIcon="▾", collapsedIcon="▸")
         self.clean_up = CleanUpBox(self.workspace)
         self.clean_up_fold = QCollapsible("Clean up", expandedIcon="▾", collapsedIcon="▸")
         self._lay_out()
@@ -91,7 +95,7 @@ class Review(QWidget):  # type: ignore[misc]
         """Show everything as it is now."""
         view = self.session_view
         self.note.setVisible(view is None)
-        folds = self.objects_fold, self.clean_up_fold
+        folds = self.objects_fold, self.divisions_fold, self.clean_up_fold
         for widget in (self.strip, self.table, self._buttons, *folds):
             widget.setVisible(view is not None)
         colours = {} if view is None else object_colours(view)
@@ -100,6 +104,7 @@ class Review(QWidget):  # type: ignore[misc]
         self.strip.show_timeline(timeline, session.span if session else range(0), colours)
         self.table.show_session(view, colours)
         self.objects.set_view(view)
+        self.divisions.set_view(view)
         self.clean_up.set_view(view)
         self.clean_up.show_running()
         self._look_at_frame()
@@ -197,6 +202,10 @@ class Review(QWidget):  # type: ignore[misc]
             self._look_at_frame()
         self.objects.choose(object_id)
 
+    def _look_at_division(self, possible: PossibleDivision) -> None:
+        self._pick(possible.frame)
+        self._select(possible.object_id)
+
     def _name(self, object_id: int, name: str) -> None:
         if self._session is None:
             return
@@ -236,13 +245,13 @@ class Review(QWidget):  # type: ignore[misc]
         third = (self.undo_button, self.redo_button, self.look_box)
         for place, widget in enumerate(first + second + third):
             grid.addWidget(widget, place // 3, place % 3)
-        folds = ((self.objects_fold, self.objects), (self.clean_up_fold, self.clean_up))
-        for fold, box in folds:
+        folds = (self.objects_fold, self.divisions_fold, self.clean_up_fold)
+        for fold, box in zip(folds, (self.objects, self.divisions, self.clean_up), strict=True):
             fold.addWidget(box)
             fold.layout().setContentsMargins(0, 0, 0, 0)
         layout = scrollable(self)
         shown = (self.video, self.note, self.strip, self._buttons, self.table)
-        for widget in (*shown, self.objects_fold, self.clean_up_fold):
+        for widget in (*shown, *folds):
             layout.addWidget(widget, int(widget is self.table))
         layout.addStretch()
         self.note.setWordWrap(True)
@@ -292,6 +301,9 @@ class Review(QWidget):  # type: ignore[misc]
         self.table.chosen.connect(self._select)
         self.table.frame_wanted.connect(self._pick)
         self.table.named.connect(self._name)
+        self.divisions.titled.connect(self.divisions_fold.setText)
+        self.divisions.picked.connect(self._look_at_division)
+        self.divisions.wanted.connect(self.objects.divide)
         self._follow(True)
 
     def _follow(self, follows: bool) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.plugin.view.session_view import SessionView
     from napari_frtm.plugin.work.workspace import Workspace
+    from napari_frtm.session.edits.division_search import PossibleDivision
 
 _PARENT, _DIVIDE = "Parent", "Divide"
 _ONWARD, _RANGE, _HERE = "From here on", "In to Out", "This frame"
@@ -105,6 +106,20 @@ class ObjectsBox(QWidget):  # type: ignore[misc]
                 self._begin(dividing(self._view.session, self._division(self._view)))
             else:
                 self._change(self._view, self._edit())
+        except FrtmError as error:
+            show_warning(str(error))
+
+    def divide(self, possible: PossibleDivision) -> None:
+        """Divide an object where it may have divided, into objects with free numbers."""
+        if self._view is None:
+            return
+        session = self._view.session
+        first = free_id(session.store)
+        daughters = first, first + 1
+        object_id, frame = possible.object_id, possible.frame
+        try:
+            division = Division(object_id=object_id, frame=frame, daughters=daughters)
+            self._begin(dividing(session, division))
         except FrtmError as error:
             show_warning(str(error))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_frtm.session.edits.division_search import (
+    DENIED,
     PossibleDivision,
     denied_divisions,
     possible_divisions,
@@ -139,3 +140,12 @@ def test_what_was_denied_is_kept_as_plain_values() -> None:
     """As JSON has them; a session that keeps nothing of the kind denies nothing."""
     assert denied_divisions({"no_divisions": [[3, 57]]}) == {PossibleDivision(3, 57)}
     assert denied_divisions({}) == set()
+
+
+@pytest.mark.parametrize(
+    "kept", [None, 3, "no", {"a": 1}, [3], [[1]], [[1, "x"]], [[1, 2, 3]], [[True, 2]]], ids=repr
+)
+def test_damaged_denials_are_passed_over(kept: object) -> None:
+    """A session that was edited by hand opens all the same."""
+    assert denied_divisions({DENIED: kept}) == set()
+    assert denied_divisions({DENIED: [[4, 7]]}) == {PossibleDivision(4, 7)}

@@ -50,8 +50,15 @@ class PossibleDivision:
 
 
 def denied_divisions(settings: Mapping[str, Any]) -> set[PossibleDivision]:
-    """Return what the user has said to be no division, from what a session keeps."""
-    return {PossibleDivision(*map(int, each)) for each in settings.get(DENIED, ())}
+    """Return what the user has said to be no division, from what a session keeps.
+
+    What is no pair of whole numbers is passed over: it costs an offer more, and no session.
+    """
+    kept = settings.get(DENIED)
+    pairs = [each for each in kept if isinstance(each, list)] if isinstance(kept, list) else []
+    return {
+        PossibleDivision(*each) for each in pairs if [type(value) for value in each] == [int, int]
+    }
 
 
 def possible_divisions(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_frtm.engine.extensions.windows import MULTIPLE, crop
 from napari_frtm.types import Box
 
@@ -23,6 +25,9 @@ WHOLE_EVERY = 8
 _LARGE = 0.7
 """Of the frame: a larger part costs nearly as much."""
 
+_SHRUNK = 1 / 3
+"""Of the area that the user drew: of an object that has less, it may be something else."""
+
 _LEAST = 320
 """Pixels around an object, from edge to edge: in smaller parts, small objects are lost."""
 
@@ -32,7 +37,8 @@ def part_within_reach(
 ) -> Box:
     """Return the part of a frame in which objects can be that were seen in the one before.
 
-    It is the whole frame at intervals, and where an object was not found in the frame before.
+    It is the whole frame at intervals, and where an object was not found in the frame before, or
+    little of it, for it may have come to light elsewhere.
 
     Parameters
     ----------
@@ -48,6 +54,8 @@ def part_within_reach(
     boxes = []
     for last in lasts:
         if last is None or abs(index - last.index) != 1 or index % WHOLE_EVERY == 0:
+            return Box(0, 0, *frame)
+        if np.count_nonzero(last.mask) < _SHRUNK * last.size**2:
             return Box(0, 0, *frame)
         reach = int(max(leap, last.apart) * max(last.size, *last.box.size)) + MULTIPLE
         rows, columns = (max(reach, (_LEAST - side) // 2) for side in last.box.size)

@@ -132,3 +132,12 @@ def test_a_part_is_around_all_boxes() -> None:
     part = part_around([Box(100, 100, 150, 150), Box(140, 300, 200, 350)], FRAME)
 
     assert part == Box(64, 64, 256, 384)
+
+
+def test_all_of_a_frame_is_seen_where_little_of_an_object_is_left() -> None:
+    """It may be something else; the object itself may come to light anywhere."""
+    last = _seen(Box(300, 500, 400, 600), 2)
+    left = last.moved(np.pad(np.ones((50, 50), np.float32), ((320, 0), (520, 0))), 3)
+
+    assert part_within_reach([left], 4, 0.5, FRAME) == WHOLE
+    assert part_within_reach([last], 3, 0.5, FRAME) != WHOLE

@@ -182,15 +182,16 @@ def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     coarse = _coarse_scores(network, frozen, batch, features[TARGET_STRIDE].float())
     features = without_some(features, config.crop.dropped, batch.number)
     assert network.segmentation is not None
-    with half:
-        if state.teacher is not None:
+    if state.teacher is not None:
+        with half:
             loss = windows_loss(
                 network.segmentation, state.teacher, coarse, features, batch, config
             )
-        else:
+    else:
+        with half:
             logits = network.segmentation(coarse[:, None], network.segmentation.prepare(features))
-            masks = batch.masks.to(device).float()
-            loss = mask_loss(logits[:, 0].float(), masks, config.dice, config.outline)
+        masks = batch.masks.to(device).float()
+        loss = mask_loss(logits[:, 0].float(), masks, config.dice, config.outline)
     loss = loss / config.accumulate
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.item()

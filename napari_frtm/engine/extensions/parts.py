@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_frtm.engine.extensions.windows import MULTIPLE, crop
+from napari_frtm.engine.extensions.location import grown
+from napari_frtm.engine.extensions.windows import MULTIPLE, aligned, crop
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:
@@ -66,13 +67,8 @@ def part_within_reach(
 
 def part_around(boxes: Sequence[Box], frame: tuple[int, int]) -> Box:
     """Return the part of a frame that F has to see for its features in all of some boxes."""
-    top, left, bottom, right = reduce(Box.union, boxes)
-    top, left = ((max(0, at - MULTIPLE)) // MULTIPLE * MULTIPLE for at in (top, left))
-    bottom, right = (
-        min(size, -(-(at + MULTIPLE) // MULTIPLE) * MULTIPLE)
-        for at, size in zip((bottom, right), frame, strict=True)
-    )
-    whole, part = Box(0, 0, *frame), Box(top, left, bottom, right)
+    whole = Box(0, 0, *frame)
+    part = aligned(grown(reduce(Box.union, boxes), MULTIPLE)).intersection(whole)
     return part if part.area <= _LARGE * whole.area else whole
 
 

@@ -30,6 +30,13 @@ def window_around(box: Box, frame: tuple[int, int]) -> Box:
     return Box(top, left, bottom, right)
 
 
+def aligned(box: Box) -> Box:
+    """Return the smallest box on multiples of 32 pixels around a box."""
+    top, left = (side // MULTIPLE * MULTIPLE for side in box[:2])
+    bottom, right = (-(-side // MULTIPLE) * MULTIPLE for side in box[2:])
+    return Box(top, left, bottom, right)
+
+
 def groups(sizes: Iterable[Size]) -> list[list[int]]:
     """Return the numbers of those that are alike, group by group."""
     alike: dict[Size, list[int]] = {}

@@ -12,7 +12,7 @@ import torch
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.location import bounding_box
-from napari_frtm.engine.extensions.windows import MULTIPLE, groups
+from napari_frtm.engine.extensions.windows import aligned, groups
 from napari_frtm.engine.target.augmentation import altered_copies
 from napari_frtm.types import Box
 
@@ -120,17 +120,10 @@ def features_of(
 def _parts(boxes: Sequence[Box], frame: tuple[int, int]) -> list[Box]:
     """Return parts of one size, on multiples of 32 pixels, around boxes in a padded frame."""
     edges = Box(0, 0, *frame)
-    aligned = [_aligned(box.intersection(edges)) for box in boxes]
-    height, width = (max(box.size[axis] for box in aligned) for axis in (0, 1))
+    least = [aligned(box.intersection(edges)) for box in boxes]
+    height, width = (max(box.size[axis] for box in least) for axis in (0, 1))
     found = []
-    for box in aligned:
+    for box in least:
         top, left = min(box.top, frame[0] - height), min(box.left, frame[1] - width)
         found.append(Box(top, left, top + height, left + width))
     return found
-
-
-def _aligned(box: Box) -> Box:
-    """Return the smallest box on multiples of 32 pixels around a box."""
-    top, left = (side // MULTIPLE * MULTIPLE for side in box[:2])
-    bottom, right = (-(-side // MULTIPLE) * MULTIPLE for side in box[2:])
-    return Box(top, left, bottom, right)

@@ -3,13 +3,16 @@
     xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/soak.py [--minutes 60]
 
 A round is: propagate, correct a frame, propagate from there, undo both, and export. After each,
-memory (RSS), threads, open files and warnings are printed; in the end, whether they grow: the
-slope of a straight line through all rounds but the first fifth, in which caches fill.
+memory (RSS), what of it is allocated, threads, open files and warnings are printed; in the end,
+whether they grow: the slope of a straight line through all rounds but the first fifth, in which
+caches fill. Allocated is what programs and libraries hold of C's heap (glibc); what RSS has beside
+that are pieces given back, which the heap keeps between others, and code.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import logging
 import shutil
@@ -19,6 +22,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import napari
 import numpy as np
@@ -37,7 +41,14 @@ if TYPE_CHECKING:
 
 CORRECTED = 12
 FORMATS = ("png", "tiff", "overlay")
-GROWS = {"rss": 0.05, "threads": 0.01, "files": 0.01, "warnings": 0.01, "objects": 20.0}
+GROWS = {
+    "rss": 0.05,
+    "allocated": 0.01,
+    "threads": 0.01,
+    "files": 0.01,
+    "warnings": 0.01,
+    "objects": 20.0,
+}
 """What a round may add, MB or pieces, before it is said to grow."""
 
 
@@ -51,6 +62,8 @@ class Sample:
         Since the first round began.
     rss : float
         Memory, MB.
+    allocated : float
+        What is held of C's heap, MB; 0 where there is no glibc.
     threads, files, warnings, objects : int
         Threads, open file handles, warnings and errors so far, objects that Python's collector
         knows.
@@ -58,6 +71,7 @@ class Sample:
 
     seconds: float
     rss: float
+    allocated: float
     threads: int
     files: int
     warnings: int
@@ -152,6 +166,22 @@ class Soak:
         assert (place / name).exists(), self.export.status.text()
 
 
+def allocated() -> float:
+    """Return what is held of C's heap, MB, as glibc says it of all of its arenas."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "malloc_info"):
+        return 0.0
+    libc.fopen.restype = ctypes.c_void_p
+    with tempfile.NamedTemporaryFile() as told:
+        file = ctypes.c_void_p(libc.fopen(told.name.encode(), b"w"))
+        libc.malloc_info(0, file)
+        libc.fclose(file)
+        root = ElementTree.fromstring(Path(told.name).read_text())
+    sizes = {total.get("type"): int(total.get("size", 0)) for total in root.findall("total")}
+    taken = int(root.find("system[@type='current']").get("size"))  # type: ignore[union-attr, arg-type]
+    return (taken + sizes["mmap"] - sizes["fast"] - sizes["rest"]) / 2**20
+
+
 def growth(samples: list[Sample], name: str) -> tuple[float, float, float]:
     """Return what a round adds, first and last value, of all rounds but the first fifth."""
     later = samples[max(1, len(samples) // 5) :]
@@ -169,13 +199,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         soak = Soak(Path(folder))
         began = time.monotonic()
-        print("round      s   RSS MB  threads  files  warnings  objects")
+        print("round      s   RSS MB  alloc MB  threads  files  warnings  objects")
         while time.monotonic() - began < 60 * options.minutes:
             soak.round(len(samples))
             gc.collect()
             sample = Sample(
                 time.monotonic() - began,
                 process.memory_info().rss / 2**20,
+                allocated(),
                 process.num_threads(),
                 process.num_fds(),
                 len(heard.texts),
@@ -183,8 +214,9 @@ def main() -> None:
             )
             samples.append(sample)
             print(
-                f"{len(samples):5d} {sample.seconds:6.0f} {sample.rss:8.1f} {sample.threads:8d} "
-                f"{sample.files:6d} {sample.warnings:9d} {sample.objects:8d}",
+                f"{len(samples):5d} {sample.seconds:6.0f} {sample.rss:8.1f} "
+                f"{sample.allocated:9.2f} {sample.threads:8d} {sample.files:6d} "
+                f"{sample.warnings:9d} {sample.objects:8d}",
                 flush=True,
             )
         soak.viewer.close()
@@ -192,7 +224,7 @@ def main() -> None:
     for name, limit in GROWS.items():
         slope, first, last = growth(samples, name)
         verdict = "GROWS" if slope > limit else "steady"
-        print(f"{name:9s} {first:10.1f} to {last:10.1f}, {slope:+.3f} a round: {verdict}")
+        print(f"{name:9s} {first:10.2f} to {last:10.2f}, {slope:+.3f} a round: {verdict}")
     for text in sorted(set(heard.texts)):
         print(f"warned {heard.texts.count(text)} times: {text[:300]}")
 

@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 import torch
 import zarr
+from nd2_writer import write_nd2
 from PIL import Image
 from weights import random_network
 
@@ -108,6 +109,7 @@ def stacks(folder: Path) -> None:
     axes = [{"name": axis} for axis in "tyx"]
     group.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}]}]
     czi(folder)
+    write_nd2(folder / "a.nd2", STACK[:, None, None])
 
 
 def czi(folder: Path) -> None:

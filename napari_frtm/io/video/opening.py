@@ -37,7 +37,7 @@ MOVIES = (
     *(".wmv", ".asf", ".flv", ".f4v", ".3gp", ".mxf", ".ogv", ".ogg", ".vob", ".gif", ".nut"),
     *(".dv", ".y4m", ".h264", ".264", ".hevc", ".265", ".m2v", ".mjpeg", ".mjpg", ".ivf"),
 )
-_MICROSCOPES = (".lif", ".nd2", ".oir", ".oib", ".oif", ".vsi", ".ims", ".sld", ".lof", ".xlef")
+_MICROSCOPES = (".lif", ".oir", ".oib", ".oif", ".vsi", ".ims", ".sld", ".lof", ".xlef")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +75,7 @@ class Video:
 
 
 def open_video(path: str | Path, section: Section | None = None) -> Video:
-    """Open a movie, an image folder or numbered pattern, or a TIFF, zarr, NumPy or CZI stack.
+    """Open a movie, an image folder or numbered pattern, or a TIFF, zarr, NumPy, CZI or ND2 stack.
 
     Parameters
     ----------

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from itertools import product
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.reading import check_extent, check_size
 from napari_frtm.io.video.stacks.pixel_size import of_czi
+from napari_frtm.io.video.stacks.planes import Planes
 from napari_frtm.io.video.stacks.stored import Content
 
 if TYPE_CHECKING:
@@ -50,51 +49,33 @@ def open_czi(path: Path) -> Content:
     from pylibCZIrw.czi import CziReader
 
     reader = CziReader(str(path))
-    planes = _Planes(reader, path.name)
-    axes = [*planes.axes, "Y", "X", *"S" * planes.colour]
-    return Content(
-        [planes], axes, of_czi(reader.raw_metadata), Lock(), _left_out(reader, path.name)
-    )
+    kind = _kind(reader, path.name)
+    bounds, scenes = reader.total_bounding_box, reader.scenes_bounding_rectangle
+    scene = min(scenes) if scenes else None
+    size = (scenes[scene].h, scenes[scene].w) if scenes else None
+    size = size or (_length(bounds, "Y"), _length(bounds, "X"))
+    colour = kind.startswith("Bgr")
+    lengths = {axis: _length(bounds, axis) for axis in _AXES if axis in bounds}
+
+    def read(plane: dict[str, int]) -> NDArray[Any]:
+        image = reader.read(plane=plane, scene=scene, pixel_type=kind)
+        return np.asarray(image[..., ::-1] if colour else image[..., 0])
+
+    dtype: np.dtype[Any] = np.dtype(_KINDS[kind])
+    planes = Planes(lengths, (*size, *[3] * colour), dtype, read, path.name)
+    size_of_pixels = of_czi(reader.raw_metadata)
+    return Content([planes], planes.axes, size_of_pixels, Lock(), _left_out(reader, path.name))
 
 
-class _Planes:
-    """The planes of the first scene, as one array; one thread at a time may read."""
-
-    def __init__(self, reader: Any, name: str) -> None:
-        self._reader = reader
-        kinds = {str(kind) for kind in reader.pixel_types.values()}
-        if len(kinds) != 1 or not kinds <= _KINDS.keys():
-            raise VideoError(
-                f"{name} holds pixels of the types {', '.join(sorted(kinds))}. Channels of one "
-                f"type are read, which is one of {', '.join(_KINDS)}. Export it as OME-TIFF."
-            )
-        (self._kind,) = kinds
-        self.colour = self._kind.startswith("Bgr")
-        bounds = reader.total_bounding_box
-        self.axes = [axis for axis in _AXES if axis in bounds]
-        scenes = reader.scenes_bounding_rectangle
-        self._scene = min(scenes) if scenes else None
-        leading = tuple(_length(bounds, axis) for axis in self.axes)
-        size = (scenes[self._scene].h, scenes[self._scene].w) if scenes else None
-        size = size or (_length(bounds, "Y"), _length(bounds, "X"))
-        self.shape = (*leading, *size, *[3] * self.colour)
-        self.dtype: np.dtype[Any] = np.dtype(_KINDS[self._kind])
-        check_extent(self.shape, 2 + self.colour, name)
-        check_size(self.shape[len(leading) :], self.dtype.itemsize, name)
-
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        count = len(self.axes)
-        key = (*key, *[slice(None)] * (len(self.shape) - len(key)))
-        ranges = [np.arange(n)[part] for n, part in zip(self.shape, key[:count], strict=False)]
-        places = product(*(np.atleast_1d(each) for each in ranges))
-        planes = [self._plane([int(i) for i in place])[key[count:]] for place in places]
-        several = [len(each) for each in ranges if each.ndim]
-        return np.stack(planes).reshape(*several, *planes[0].shape)
-
-    def _plane(self, place: list[int]) -> NDArray[Any]:
-        plane = dict(zip(self.axes, place, strict=True))
-        image = self._reader.read(plane=plane, scene=self._scene, pixel_type=self._kind)
-        return np.asarray(image[..., ::-1] if self.colour else image[..., 0])
+def _kind(reader: Any, name: str) -> str:
+    """Return the one type of pixels that all channels have."""
+    kinds = {str(kind) for kind in reader.pixel_types.values()}
+    if len(kinds) != 1 or not kinds <= _KINDS.keys():
+        raise VideoError(
+            f"{name} holds pixels of the types {', '.join(sorted(kinds))}. Channels of one "
+            f"type are read, which is one of {', '.join(_KINDS)}. Export it as OME-TIFF."
+        )
+    return kinds.pop()
 
 
 def _left_out(reader: Any, name: str) -> tuple[str, ...]:

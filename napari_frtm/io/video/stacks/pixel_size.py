@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -63,6 +64,16 @@ def of_czi(xml: str) -> PixelSize:
             sizes[distance.get("Id", "").lower()] = (metres * 1e6, "um")
     interval = root.findtext(".//Dimensions/T/Positions/Interval/Increment")
     return _checked(sizes, None if interval is None else (interval, "s"))
+
+
+def of_nd2(file: Any) -> PixelSize:
+    """Return what an `nd2.ND2File` says; it is in micrometres and milliseconds."""
+    sizes = {}
+    with suppress(Exception):  # the library raises anything where it finds what it has not seen
+        voxel = file.voxel_size()
+        sizes = {axis: (getattr(voxel, axis), "um") for axis in "xyz"}
+    loop = next((loop for loop in file.experiment if loop.type == "TimeLoop"), None)
+    return _checked(sizes, None if loop is None else (loop.parameters.periodMs, "ms"))
 
 
 def of_ome_zarr(image: Mapping[str, Any]) -> PixelSize:

@@ -1,4 +1,4 @@
-"""Stacks of images in one file, TIFF, zarr, NumPy or CZI: arrays of any number of axes, lazily."""
+"""Stacks of images in one file, TIFF, zarr, NumPy, CZI or ND2: arrays of any axes, lazily."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import dask.array as da
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.reading import check_extent, reading
 from napari_frtm.io.video.stacks.czi import CZI, CZI_BEGINS, open_czi
+from napari_frtm.io.video.stacks.nd2_file import ND2, ND2_BEGINS, open_nd2
 from napari_frtm.io.video.stacks.numpy_file import NUMPY, open_numpy
 from napari_frtm.io.video.stacks.stored import StoredArray, WithoutLastAxis
 from napari_frtm.io.video.stacks.tiff import open_tiff
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from napari_frtm.io.video.stacks.pixel_size import PixelSize
     from napari_frtm.io.video.stacks.stored import Content
 
-STACKS = (*TIFF, *NUMPY, *CZI)
+STACKS = (*TIFF, *NUMPY, *CZI, *ND2)
 _TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _NUMPY_BEGINS = (b"\x93NUMPY", b"PK\x03\x04")
+_BEGINS = (*_TIFF_BEGINS, *_NUMPY_BEGINS, CZI_BEGINS, ND2_BEGINS)
 _NAMES = {"t": "t", "z": "z", "c": "c", "s": "c", "y": "y", "x": "x"}
 
 
@@ -73,13 +75,13 @@ def is_stack(path: str | Path) -> bool:
 
 
 def is_stack_file(path: Path) -> bool:
-    """Whether a file begins as TIFF, NumPy and CZI files do."""
+    """Whether a file begins as TIFF, NumPy, CZI and ND2 files do."""
     with reading(path), path.open("rb") as file:
-        return file.read(16).startswith((*_TIFF_BEGINS, *_NUMPY_BEGINS, CZI_BEGINS))
+        return file.read(16).startswith(_BEGINS)
 
 
 def open_stack(path: str | Path) -> Stack:
-    """Open a TIFF, NumPy or CZI file, or a zarr array or image (OME-Zarr); no pixels are read yet.
+    """Open a TIFF, NumPy, CZI or ND2 file, or a zarr array or image; no pixels are read yet.
 
     Raises
     ------
@@ -109,6 +111,8 @@ def _content(path: Path) -> Content:
         begin = file.read(16)
     if begin.startswith(CZI_BEGINS) or path.suffix.lower() in CZI:
         return open_czi(path)
+    if begin.startswith(ND2_BEGINS) or path.suffix.lower() in ND2:
+        return open_nd2(path)
     if begin.startswith(_NUMPY_BEGINS) or path.suffix.lower() in NUMPY:
         return open_numpy(path)
     return open_tiff(path)

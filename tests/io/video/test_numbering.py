@@ -129,12 +129,14 @@ def test_images_without_numbers_are_said(tmp_path: Path) -> None:
         ("shot.*.png", "shot.0001 shot.0002 shot.7 shot.10000"),
         ("shot.000?.png", "shot.0001 shot.0002"),
         ("[x].##.png", "[x].01 [x].02"),
+        ("shot.*", "shot.0001 shot.0002 shot.7 shot.10000"),
+        ("*", "[x].01 [x].02 shot.0001 shot.0002 shot.7 shot.10000 x.01"),
     ],
 )
 def test_patterns(tmp_path: Path, pattern: str, expected: str) -> None:
     """Of ffmpeg, Nuke and the shell; all else in a name means itself."""
     names = ["shot.0001", "shot.0002", "shot.7", "shot.10000", "[x].01", "[x].02", "x.01"]
-    touch(tmp_path, [f"{name}.png" for name in names])
+    touch(tmp_path, [*(f"{name}.png" for name in names), "notes.txt"])
 
     assert is_pattern(tmp_path / pattern)
     assert found(tmp_path / pattern) == expected
@@ -144,3 +146,4 @@ def test_a_file_is_no_pattern(tmp_path: Path) -> None:
     """Nor are movies."""
     assert not is_pattern(tmp_path / "shot.0001.png")
     assert not is_pattern(tmp_path / "take#1.mp4")
+    assert not is_pattern(tmp_path / "take_1")

@@ -38,8 +38,9 @@ class Numbered:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether `path` is a pattern of image files: ``a.%04d.png``, ``a.####.png`` or ``*.png``."""
-    return bool(_PLACE.search(path.stem)) and path.suffix.lower() in IMAGES
+    """Whether `path` is a pattern of image files: ``a.%04d.png``, ``a.####.png`` or ``a*``."""
+    of_any_kind = path.name.endswith("*")
+    return of_any_kind or (bool(_PLACE.search(path.stem)) and path.suffix.lower() in IMAGES)
 
 
 def find_images(path: Path) -> list[Path]:

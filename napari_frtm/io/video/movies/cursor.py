@@ -79,7 +79,8 @@ class Cursor:
             if self._container is not None:
                 self._container.close()
             last_resort = key is None and self._index.seekable
-            self._container = open_container(self._path, self._index.damaged or last_resort)
+            damaged = self._index.damaged or last_resort
+            self._container = open_container(self._path, damaged, strict=not damaged)
         if key is not None:
             try:
                 self._container.seek(key.seek, stream=video_stream(self._container))

@@ -33,6 +33,7 @@ _SEEK_BY_PTS = ("mov", "matroska")
 
 _RAW = ("h264", "hevc", "m4v", "mpegvideo", "mjpeg")  # no times: FFmpeg says 25 of them
 _OTHER_RATE = 0.1
+_PATCH_UP = ("mjpeg", "hevc")  # the decoders that do not mark pictures in which they met errors
 _FORMATS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "asf"),
     *("flv", "mxf", "ogg", "nut", "dv", "yuv4mpegpipe", "h264", "hevc", "m4v", "mpegvideo"),
@@ -229,11 +230,12 @@ def is_movie(path: Path) -> bool:
         return False
 
 
-def open_container(path: Path, damaged: bool = False) -> InputContainer:
+def open_container(path: Path, damaged: bool = False, strict: bool = False) -> InputContainer:
     """Open a movie and set it up for decoding on all cores.
 
     If it is damaged, on one: several lose good frames next to bad ones, and what they make up of
-    the bad ones is chance.
+    the bad ones is chance. If `strict`, decoders that patch pictures up without a word give none
+    instead.
     """
     silence()
     # a plain path would be taken for a URL if it has a colon
@@ -244,6 +246,8 @@ def open_container(path: Path, damaged: bool = False) -> InputContainer:
     stream = video_stream(container)
     stream.thread_type = "SLICE" if damaged else "AUTO"
     stream.codec_context.thread_count = 1 if damaged else 0
+    if strict and stream.codec_context.name in _PATCH_UP:
+        stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
     return container
 
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from napari_frtm.errors import OutputError
 from napari_frtm.io.drive import DOES_NOT_ANSWER, exists, is_away
+from napari_frtm.io.silent_drive import told_if_silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,8 @@ def reporting(path: Path) -> Iterator[None]:
         What could not be written, why, and what to do.
     """
     try:
-        yield
+        with told_if_silent(path):
+            yield
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {reason_of(error)}") from error
 

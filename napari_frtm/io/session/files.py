@@ -13,6 +13,7 @@ from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import replacing, reporting
 from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
 from napari_frtm.io.labels import labels_suffix, read_labels, write_labels
+from napari_frtm.io.silent_drive import told_if_silent
 from napari_frtm.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
         What the user can do if it cannot be read.
     """
     try:
-        yield
+        with told_if_silent(path):
+            yield
     except SessionError:
         raise
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
+from napari_frtm.io.silent_drive import told_if_silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +106,8 @@ class Unchanged:
 def reading(path: Path) -> Iterator[None]:
     """Turn whatever a library raises while reading `path` into a `VideoError`."""
     try:
-        yield
+        with told_if_silent(path):
+            yield
     except VideoError:
         raise
     except FileNotFoundError as error:

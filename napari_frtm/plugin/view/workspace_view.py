@@ -13,6 +13,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.session.folder import is_session
 from napari_frtm.io.session.identity import load_header
+from napari_frtm.plugin.drive_warnings import show_silent_drives
 from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.source.video import SESSION, folder_of, video_source
 from napari_frtm.plugin.view.ended_threads import forget_ended_threads
@@ -71,6 +72,7 @@ class WorkspaceView(QObject):  # type: ignore[misc]
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
+        show_silent_drives()
         Thread(target=load_for_labels, name="frtm-labels", daemon=True).start()
 
     @property

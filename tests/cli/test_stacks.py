@@ -14,7 +14,10 @@ from console import FAST, Outcome, Shot
 from napari_frtm.cli import main
 from napari_frtm.io.export.opening import open_masks
 from napari_frtm.io.labels import read_labels
+from napari_frtm.io.session.files import SessionError
 from napari_frtm.io.session.identity import load_header
+from napari_frtm.io.session.section import section_of
+from napari_frtm.io.video.opening import open_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +101,33 @@ def test_a_session_with_a_damaged_channel_says_so(
 
     assert refused.code == 1
     assert "channels or planes of cells.tif is damaged" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("takes", "seen"),
+    [
+        ({"1": 2, "2": 1}, lambda pixels: pixels[:, 2, 1]),
+        ({"1": "maximum projection", "2": 0}, lambda pixels: pixels[:, :, 0].max(1)),
+    ],
+)
+def test_a_session_from_napari_knows_its_plane_and_its_channel(
+    stack: Path, takes: dict[str, object], seen: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """Whatever axes the file says: the layer's count."""
+    section = section_of({"axes": {"time": 0, "takes": takes, "ndim": 5}}, stack)
+
+    frames = open_video(stack, section).frames
+
+    assert np.array_equal(frames.compute(), seen(tifffile.imread(stack)))
+
+
+@pytest.mark.parametrize("takes", [{"1": "mean", "2": 0}, {"1": 0, "2": "blend as RGB"}])
+def test_what_only_napari_makes_of_a_stack_is_refused(
+    stack: Path, takes: dict[str, object]
+) -> None:
+    """It says so."""
+    with pytest.raises(SessionError, match="Go on with it in napari"):
+        section_of({"axes": {"time": 0, "takes": takes, "ndim": 5}}, stack)
 
 
 def test_the_session_knows_its_gamma(shot: Shot, tmp_path: Path, command: Command) -> None:

@@ -240,7 +240,7 @@ def test_a_channel_begun_in_napari_goes_on_without_it(
     tifffile.imwrite(stack, pixels, imagej=True, metadata={"axes": "TCYX"})
     viewer = make_napari_viewer()
     (video,) = viewer.open(str(stack), plugin="napari-frtm")
-    view = workspace_view(viewer).open(video, VideoAxes(0, 1, 1, 4))
+    view = workspace_view(viewer).open(video, VideoAxes(0, {1: 1}, 4))
     workspace_view(viewer).workspace.save(view.session)
     qtbot.waitUntil(lambda: view.session.store.folder is not None, timeout=5000)
     labels = np.zeros((64, 96), np.uint8)

@@ -54,18 +54,34 @@ def section_of(settings: Mapping[str, Any], source: Path) -> Section | None:
 
 
 def _of_layer(axes: Mapping[str, Any], source: Path) -> Section | None:
-    if axes.get("extra") is None or not is_stack(source):
+    takes = {int(axis): take for axis, take in axes.get("takes", {}).items()}
+    if axes.get("extra") is not None:  # of a session from when there could be one alone
+        takes = {axes["extra"]: axes["take"]}
+    if not takes or not is_stack(source):
         return None
-    time, extra, take = axes["time"], axes["extra"], axes["take"]
-    take = _PROJECTED.get(take, take)
-    if take != "max" and not isinstance(take, int):
+    takes = {axis: _PROJECTED.get(take, take) for axis, take in takes.items()}
+    if not all(take == "max" or isinstance(take, int) for take in takes.values()):
+        told = " and ".join(map(str, takes.values()))
         raise SessionError(
-            f"The session is about channels or planes of {source.name} seen as one ({take}). Go "
+            f"The session is about channels or planes of {source.name} seen as one ({told}). Go "
             "on with it in napari."
         )
+    # which of them are the planes, nobody knows: those that are put together, else the first
+    depth = next((axis for axis, take in takes.items() if take == "max"), None)
+    depth = min(takes) if depth is None and len(takes) > 1 else depth
+    channels = [axis for axis in takes if axis != depth]
+    if len(channels) > 1 or any(takes[axis] == "max" for axis in channels):
+        raise SessionError(
+            f"The session is about one of several axes of {source.name} that are neither channels "
+            "nor planes. Go on with it in napari."
+        )
     names = list(_OTHERS[: len(open_stack(source).axes) - 2])
-    names[time], names[extra] = "t", "z" if take == "max" else "c"
-    letters = "".join(names) + "yx"
-    if take == "max":
-        return Section(axes=letters, plane=take)
-    return Section(axes=letters, channel=take)
+    names[axes["time"]] = "t"
+    for axis, letter in ((depth, "z"), *((axis, "c") for axis in channels)):
+        if axis is not None:
+            names[axis] = letter
+    return Section(
+        axes="".join(names) + "yx",
+        channel=takes[channels[0]] if channels else None,
+        plane=None if depth is None else takes[depth],
+    )

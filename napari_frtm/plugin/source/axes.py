@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping  # noqa: TC003 - for those who read the types of fields
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +13,12 @@ from napari_frtm.plugin.source.compute import computed
 from napari_frtm.structure import structured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+MOST = 3
+"""Axes of channels, planes and the like, besides time, height and width."""
 
 _TIME = frozenset({"t", "time", "frame", "frames"})
 _CHANNEL = frozenset({"c", "ch", "channel", "channels"})
@@ -34,30 +38,34 @@ class Take(StrEnum):
 class VideoAxes:
     """How a layer of `ndim` axes is a video; its last two axes are height and width.
 
-    Axes that are neither time nor `extra` have one position.
-
     Attributes
     ----------
     time : int
         Axis of the frames.
-    extra : int or None
-        Axis of the channels or planes, if there are several.
-    take : int or Take
-        The channel or plane to follow, or what to make of all of them.
+    takes : mapping of int to (int or Take)
+        Of each axis of channels or planes: the one to follow, or what to make of all of them. Axes
+        that are neither here nor time have one position.
     ndim : int
         Number of axes of the layer; RGB is not counted.
     """
 
     time: int = 0
-    extra: int | None = None
-    take: int | Take = 0
+    takes: Mapping[int, int | Take] = field(default_factory=dict)
     ndim: int = 3
 
     def __post_init__(self) -> None:
-        extra = self.time if self.extra is None else self.extra
-        others = range(self.ndim - 2)
-        if self.time not in others or extra not in others or self.extra == self.time:
-            raise ValueError(f"{self.ndim} axes have no time {self.time} with {self.extra} beside.")
+        known = {self.time, *self.takes} <= set(range(self.ndim - 2))
+        if not known or self.time in self.takes:
+            raise ValueError(
+                f"{self.ndim} axes have no time {self.time} with {sorted(self.takes)} beside."
+            )
+        if list(self.takes.values()).count(Take.COLOUR) > 1:
+            raise ValueError("Channels along one axis alone can be blended as RGB.")
+
+    @property
+    def blends(self) -> bool:
+        """Whether channels are blended as RGB."""
+        return Take.COLOUR in self.takes.values()
 
     @classmethod
     def of_plain(cls, saved: Mapping[str, Any]) -> VideoAxes:
@@ -68,9 +76,15 @@ class VideoAxes:
         ValueError, TypeError
             If they are not such values.
         """
-        axes: VideoAxes = structured(cls, {**saved, "take": 0})
-        take = saved.get("take", 0)
-        return replace(axes, take=take if type(take) is int else Take(take))
+        saved = dict(saved)
+        takes = saved.pop("takes", {})
+        extra, take = saved.pop("extra", None), saved.pop("take", 0)  # until there could be several
+        takes = {extra: take} if extra is not None else takes
+        axes: VideoAxes = structured(cls, saved)
+        known = {
+            int(axis): take if type(take) is int else Take(take) for axis, take in takes.items()
+        }
+        return replace(axes, takes=known)
 
     def frame_index(self, frame: int) -> tuple[int, ...]:
         """Return the index of a frame in an array of the shape `results_shape`."""
@@ -102,25 +116,24 @@ def guess_axes(shape: Sequence[int], axis_labels: Sequence[str] = ()) -> Guess |
     Returns
     -------
     Guess or None
-        None if there is no time axis, or more than one axis besides time, height and width.
+        None if there is no time axis, or more than `MOST` others.
     """
     names = [label.strip().lower() for label in axis_labels] or [""] * len(shape)
     ndim = len(shape)
     candidates = [i for i in range(ndim - 2) if shape[i] > 1 or names[i] in _TIME] or [0]
-    if ndim < 3 or len(candidates) > 2:
+    if ndim < 3 or len(candidates) > 1 + MOST:
         return None
-    if len(candidates) == 1:
-        return Guess(VideoAxes(candidates[0], ndim=ndim), True)
-    time, is_clear = _time_of_two(candidates, shape, names)
-    (extra,) = (axis for axis in candidates if axis != time)
-    return Guess(VideoAxes(time, extra, Take.MAX if names[extra] in _PLANE else 0, ndim), is_clear)
+    time, is_clear = _time_of(candidates, shape, names)
+    takes = {i: Take.MAX if names[i] in _PLANE else 0 for i in candidates if i != time}
+    return Guess(VideoAxes(time, takes, ndim), is_clear)
 
 
-def swapped(axes: VideoAxes) -> VideoAxes:
-    """Return the axes with time and the channels or planes exchanged."""
-    if axes.extra is None:
-        raise ValueError(f"{axes} has no axis to exchange with time.")
-    return VideoAxes(axes.extra, axes.time, 0, axes.ndim)
+def with_time(axes: VideoAxes, time: int) -> VideoAxes:
+    """Return axes of which another one, of the channels or planes, is time."""
+    if time == axes.time:
+        return axes
+    takes = {i: 0 if i == axes.time else take for i, take in axes.takes.items() if i != time}
+    return VideoAxes(time, dict(sorted((takes | {axes.time: 0}).items())), axes.ndim)
 
 
 def kind_of_axis(label: str, length: int) -> str:
@@ -130,17 +143,18 @@ def kind_of_axis(label: str, length: int) -> str:
     return "Plane" if name in _PLANE or (name not in _CHANNEL and not few) else "Channel"
 
 
-def _time_of_two(
+def _time_of(
     candidates: Sequence[int], shape: Sequence[int], names: Sequence[str]
 ) -> tuple[int, bool]:
-    """Return which of two axes is time, and whether it is clear."""
-    for known in (_TIME, _CHANNEL, _PLANE):
-        named = [names[axis] in known for axis in candidates]
-        if named[0] != named[1]:
-            time = candidates[named.index(known is _TIME)]
-            return time, names[time] not in _PLANE
-    few = [shape[axis] <= _FEW for axis in candidates]
-    return candidates[few == [True, False]], few[0] != few[1]
+    """Return which of some axes is time, and whether it is clear."""
+    named = [axis for axis in candidates if names[axis] in _TIME]
+    left = named if len(named) == 1 else candidates
+    for others in (_CHANNEL, _PLANE):
+        left = [axis for axis in left if names[axis] not in others] or left
+    if len(left) == 1:
+        return left[0], len(candidates) == 1 or names[left[0]] not in _PLANE
+    many = [axis for axis in left if shape[axis] > _FEW]
+    return (many or left)[0], len(many) == 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +188,7 @@ class LayerFrames:
     def shape(self) -> tuple[int, ...]:
         """Shape (T, H, W) or (T, H, W, 3)."""
         layer = self.layer_shape
-        colour = self.rgb or self.axes.take is Take.COLOUR
+        colour = self.rgb or self.axes.blends
         return (layer[self.axes.time], *layer[-2:], *((3,) if colour else ()))
 
     @property
@@ -185,23 +199,26 @@ class LayerFrames:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels."""
-        types: dict[int | Take, type] = {Take.MEAN: np.float32, Take.COLOUR: np.uint8}
-        dtype: np.dtype[Any] = np.dtype(types.get(self.axes.take, self.data.dtype))
+        mean = Take.MEAN in self.axes.takes.values()
+        kind = np.uint8 if self.axes.blends else np.float32 if mean else self.data.dtype
+        dtype: np.dtype[Any] = np.dtype(kind)
         return dtype
 
     def __getitem__(self, index: int, /) -> NDArray[Any]:
         axes = self.axes
         selection: list[int | slice] = [*axes.frame_index(index), slice(None), slice(None)]
-        if axes.extra is not None:
-            selection[axes.extra] = slice(None) if isinstance(axes.take, Take) else axes.take
+        for axis, take in axes.takes.items():
+            selection[axis] = slice(None) if isinstance(take, Take) else take
         if self.rgb:
             selection.append(slice(3))
         pixels = computed(self.data[tuple(selection)])
-        if axes.take is Take.MAX:
-            return np.asarray(np.fmax.reduce(pixels, axis=0))
-        if axes.take is Take.MEAN:
-            return np.asarray(pixels.mean(axis=0, dtype=np.float32))
-        return self._blend(pixels) if axes.take is Take.COLOUR else pixels
+        together = [take for _, take in sorted(axes.takes.items()) if isinstance(take, Take)]
+        for position, take in reversed([*enumerate(together)]):
+            if take is Take.MAX:
+                pixels = np.asarray(np.fmax.reduce(pixels, axis=position))
+            if take is Take.MEAN:
+                pixels = np.asarray(pixels.mean(axis=position, dtype=np.float32))
+        return self._blend(pixels) if axes.blends else pixels
 
     def results_shape(self, height: int, width: int) -> tuple[int, ...]:
         """Return the shape of results with frames of this size."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_frtm.errors import FrtmError, LabelsError
 from napari_frtm.io.labels import check_labels
+from napari_frtm.plugin.source.axes import MOST, VideoAxes, guess_axes
 from napari_frtm.plugin.source.axes import LayerFrames as LayerFrames
-from napari_frtm.plugin.source.axes import Take, VideoAxes, guess_axes
 from napari_frtm.plugin.source.compute import computed
 from napari_frtm.types import BYTES, Contrast
 
@@ -52,8 +52,7 @@ def video_frames(layer: Image, axes: VideoAxes | None = None) -> LayerFrames:
     if shape[axes.time] < 2:
         raise FrtmError(f"'{layer.name}' has one frame; nothing to follow. Choose a video.")
     _check_take(layer, axes, shape)
-    blend = axes.take is Take.COLOUR
-    low, high = layer.contrast_limits if blend else (0, 255)
+    low, high = layer.contrast_limits if axes.blends else (0, 255)
     return LayerFrames(data, axes, bool(layer.rgb), (float(low), float(high)))
 
 
@@ -65,7 +64,7 @@ def layer_shape(layer: Layer) -> tuple[int, ...]:
 
 def contrast_of(layer: Image, axes: VideoAxes | None = None) -> Contrast:
     """Return how the layer shows intensities: its contrast limits and gamma."""
-    if axes is not None and axes.take is Take.COLOUR:  # the limits are in the blend
+    if axes is not None and axes.blends:  # the limits are in the blend
         return BYTES.but(gamma=layer.gamma)
     low, high = layer.contrast_limits
     return Contrast(float(low), float(high), float(layer.gamma))
@@ -142,13 +141,14 @@ def placement(layer: Layer, axes: VideoAxes | None = None) -> dict[str, Any]:
         Of the video; without them, the results have the layer's shape.
     """
     scale, translate = np.array(layer.scale), np.array(layer.translate)
-    if axes is not None and axes.extra is not None:
+    if axes is not None and axes.takes:
         from napari.utils.transforms import Affine
 
-        count = layer_shape(layer)[axes.extra]
         linear = Affine(scale=scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
-        translate = translate + linear[:, axes.extra] * (count - 1) / 2
-        scale[axes.extra] *= count
+        for axis in axes.takes:
+            count = layer_shape(layer)[axis]
+            translate = translate + linear[:, axis] * (count - 1) / 2
+            scale[axis] *= count
     return {
         "scale": scale,
         "translate": translate,
@@ -185,10 +185,10 @@ def _frames_per_chunk(data: Any, time: int) -> int:
 
 def _check_take(layer: Image, axes: VideoAxes, shape: tuple[int, ...]) -> None:
     """Check that there is the channel or plane, or that there are channels to blend."""
-    count = 1 if axes.extra is None else shape[axes.extra]
-    if isinstance(axes.take, int) and axes.take >= count:
-        raise FrtmError(f"'{layer.name}' has no channel or plane {axes.take}, only {count}.")
-    if axes.take is Take.COLOUR and layer.rgb:
+    for axis, take in axes.takes.items():
+        if isinstance(take, int) and take >= shape[axis]:
+            raise FrtmError(f"'{layer.name}' has no channel or plane {take}, only {shape[axis]}.")
+    if axes.blends and layer.rgb:
         raise FrtmError(f"'{layer.name}' is in colour already. Choose one plane or a projection.")
 
 
@@ -200,5 +200,6 @@ def _no_video(name: str, shape: tuple[int, ...]) -> str:
         )
     return (
         f"'{name}' has the shape {shape}: too many axes. A video has time, height and width, and "
-        "channels or planes besides. Split it: right-click the layer, Split Stack."
+        f"at most {MOST} others, such as channels and planes. Split it: right-click the layer, "
+        "Split Stack."
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_frtm.io.session.folder import is_session, session_path
 from napari_frtm.io.session.identity import load_header
 from napari_frtm.plugin.preferences import Place, preferences
+from napari_frtm.plugin.source.axes import VideoAxes
 from napari_frtm.plugin.source.layers import contrast_of, video_frames
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_frtm.plugin.source.axes import LayerFrames, VideoAxes
+    from napari_frtm.plugin.source.axes import LayerFrames
     from napari_frtm.types import Contrast
 
 SESSION = "napari-frtm session"
@@ -106,13 +107,13 @@ def folder_of(layer: Image, axes: VideoAxes) -> Path | None:
 
 def _for_channel(folder: Path, axes: VideoAxes) -> Path:
     """Return the folder, or one beside it if that is of another channel or plane."""
-    if axes.extra is None or not is_session(folder):
+    if not axes.takes or not is_session(folder):
         return folder
     try:
         saved = load_header(folder)[1].get("axes")
+        if saved is None or VideoAxes.of_plain(saved) == axes:
+            return folder
     except Exception:  # noqa: BLE001 - said when it is opened
         return folder
-    if saved is None or saved == asdict(axes):
-        return folder
-    take = str(axes.take).replace(" ", "-")
-    return folder.with_name(f"{folder.stem}.{take}{folder.suffix}")
+    takes = ".".join(str(take).replace(" ", "-") for _, take in sorted(axes.takes.items()))
+    return folder.with_name(f"{folder.stem}.{takes}{folder.suffix}")

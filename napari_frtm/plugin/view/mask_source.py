@@ -141,7 +141,7 @@ def _axes(shape: Sequence[int], name: str) -> VideoAxes:
     if len(shape) < 3:
         return VideoAxes()
     guess = guess_axes(tuple(shape))
-    if guess is None or guess.axes.extra is not None:
+    if guess is None or guess.axes.takes:
         raise LabelsError(
             f"'{name}' has the shape {tuple(shape)}; label images have time, height and width. "
             "Split it: right-click the layer, Split Stack."

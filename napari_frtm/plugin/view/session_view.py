@@ -11,7 +11,6 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_frtm.plugin.source.array_view import with_axes
-from napari_frtm.plugin.source.axes import Take
 from napari_frtm.plugin.source.layers import contrast_of, displayed_frame, video_frames
 from napari_frtm.plugin.source.video import video_source
 from napari_frtm.plugin.view.painting import Painting
@@ -119,7 +118,7 @@ class SessionView(QObject):  # type: ignore[misc]
         """Show the video's intensities as its last run saw them."""
         contrast = self.session.last_contrast
         if contrast is not None:
-            if self.session.source.axes.take is not Take.COLOUR:
+            if not self.session.source.axes.blends:
                 self.video.contrast_limits = contrast[:2]
             self.video.gamma = contrast.gamma
 
@@ -295,8 +294,7 @@ class SessionView(QObject):  # type: ignore[misc]
     def _follow_look(self, event: Event) -> None:
         """See intensities as the video shows them from now on."""
         source, axes = self.session.source, self.session.source.axes
-        blends = axes.take is Take.COLOUR  # by the limits
-        frames = video_frames(self.video, axes) if blends else source.frames
+        frames = video_frames(self.video, axes) if axes.blends else source.frames  # by the limits
         contrast = contrast_of(self.video, axes)
         self.session.source = replace(source, frames=frames, contrast=contrast)
 

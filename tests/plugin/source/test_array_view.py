@@ -28,7 +28,7 @@ _KEYS = [
 def _pair(tmp_path: Path) -> tuple[Any, Any]:
     values = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
     saved = zarr.create_array(store=tmp_path / "a.zarr", data=values, chunks=(1, 5, 6))
-    axes = VideoAxes(0, 1, 0, 4)
+    axes = VideoAxes(0, {1: 0}, 4)
     return with_axes(values.copy(), axes), with_axes(saved, axes)
 
 
@@ -58,7 +58,7 @@ def test_the_time_axis_may_be_behind_the_channels(tmp_path: Path) -> None:
     saved = zarr.create_array(
         store=tmp_path / "a.zarr", shape=(4, 5, 6), dtype="u1", chunks=(1, 5, 6)
     )
-    view = with_axes(saved, VideoAxes(1, 0, 0, 4))
+    view = with_axes(saved, VideoAxes(1, {0: 0}, 4))
 
     view[0, 3] = 9
 

@@ -103,8 +103,8 @@ def test_video_frames(shape: tuple[int, ...], rgb: bool, expected: tuple[int, ..
     [
         pytest.param((32, 40), False, "single image", id="2d"),
         pytest.param((32, 40, 3), True, "single image", id="2d-rgb"),
-        pytest.param((5, 2, 3, 32, 40), False, "too many axes", id="5d"),
-        pytest.param((5, 2, 3, 32, 40, 3), True, "too many axes", id="5d-rgb"),
+        pytest.param((5, 2, 3, 4, 6, 32, 40), False, "too many axes", id="7d"),
+        pytest.param((5, 2, 3, 4, 6, 32, 40, 3), True, "too many axes", id="7d-rgb"),
         pytest.param((5, 32, 40, 3), False, "colours as an axis of length 3", id="colour-axis"),
         pytest.param((1, 32, 40), False, "one frame", id="one-frame"),
         pytest.param((1, 1, 32, 40), False, "one frame", id="one-frame-4d"),
@@ -138,7 +138,7 @@ def test_blended_channels_are_bytes() -> None:
     data = np.zeros((5, 2, 3, 4), np.uint16)
     data[1, 1] = 350
     layer = Image(data, contrast_limits=(100, 600), rgb=False)
-    axes = VideoAxes(0, 1, Take.COLOUR, 4)
+    axes = VideoAxes(0, {1: Take.COLOUR}, 4)
 
     assert video_frames(layer, axes)[1][0, 0].tolist() == [0, 128, 0]
     assert contrast_of(layer, axes) == (0, 255, 1)
@@ -148,11 +148,14 @@ def test_blended_channels_are_bytes() -> None:
     ("layer", "axes", "message"),
     [
         pytest.param(
-            Image(np.zeros((5, 2, 4, 6))), VideoAxes(0, 1, 2, 4), "no channel or plane 2", id="take"
+            Image(np.zeros((5, 2, 4, 6))),
+            VideoAxes(0, {1: 2}, 4),
+            "no channel or plane 2",
+            id="take",
         ),
         pytest.param(
             Image(np.zeros((5, 2, 4, 6, 3), np.uint8), rgb=True),
-            VideoAxes(0, 1, Take.COLOUR, 4),
+            VideoAxes(0, {1: Take.COLOUR}, 4),
             "in colour already",
             id="blend-rgb",
         ),
@@ -174,7 +177,7 @@ def test_what_cannot_be_used_says_why(layer: Image, axes: VideoAxes | None, mess
 
 def test_axes_of_an_earlier_shape_are_forgotten() -> None:
     """When the layer's data was replaced."""
-    assert video_frames(Image(np.zeros((3, 4, 5))), VideoAxes(0, 1, 0, 4)).shape == (3, 4, 5)
+    assert video_frames(Image(np.zeros((3, 4, 5))), VideoAxes(0, {1: 0}, 4)).shape == (3, 4, 5)
 
 
 @pytest.mark.parametrize("shape", [(6, 32, 40), (32, 40), (6, 2, 32, 40), (6, 1, 32, 40)], ids=str)
@@ -197,7 +200,7 @@ def test_labels_painted_on_any_channel_count(kind: str, time: int) -> None:
     if kind != "numpy":
         data = {"dask": da.from_array, "zarr": zarr.array}[kind](data, chunks=(2, 2, 4, 5))
 
-    painted = painted_frames(data, range(7), "mine", VideoAxes(time, 1 - time, 0, 4))
+    painted = painted_frames(data, range(7), "mine", VideoAxes(time, {1 - time: 0}, 4))
 
     assert {t: frame.max() for t, frame in painted.items()} == {2: 2, 5: 3}
     assert painted[5].shape == (4, 5)
@@ -221,7 +224,9 @@ def test_displayed_frame_heeds_the_scale_of_time() -> None:
     assert displayed_frame(layer, (3.0, 0, 0)) == 4
     assert displayed_frame(layer, (99.0, 0, 0)) == 9
     assert displayed_frame(layer, (0.0, 3.0, 0, 0)) == 4
-    assert displayed_frame(Image(np.zeros((3, 10, 4, 5))), (2, 7, 0, 0), VideoAxes(1, 0, 0, 4)) == 7
+    assert (
+        displayed_frame(Image(np.zeros((3, 10, 4, 5))), (2, 7, 0, 0), VideoAxes(1, {0: 0}, 4)) == 7
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +241,7 @@ def test_results_lie_over_every_channel(
     make_napari_viewer: Callable[[], Viewer], count: int, time: int, place: dict[str, Any]
 ) -> None:
     """Value, painting and frame are right at each position of the sliders."""
-    axes = VideoAxes(time, 1 - time, 0, 4)
+    axes = VideoAxes(time, {1 - time: 0}, 4)
     viewer = make_napari_viewer()
     video = viewer.add_image(np.zeros((*np.roll((6, count), time), 8, 9)), **place)
     results = np.zeros(axes.results_shape(6, 8, 9), np.uint8)
@@ -261,7 +266,7 @@ def test_results_lie_over_every_channel(
 
 def test_results_lie_over_a_turned_video() -> None:
     """Their one position is in the middle of the video's channels."""
-    axes = VideoAxes(0, 1, 0, 4)
+    axes = VideoAxes(0, {1: 0}, 4)
     place = {"scale": (1, 2, 3, 4), "rotate": 30, "shear": [0.1, 0, 0.2, 0, 0, 0.3]}
     video = Image(np.zeros((6, 4, 8, 9)), translate=(1, 2, 3, 4), **place)
     masks = Labels(np.zeros(axes.results_shape(6, 8, 9), np.uint8), **placement(video, axes))

@@ -37,7 +37,7 @@ def _prediction(index: int, size: tuple[int, int], working: tuple[int, int]) -> 
 def _session(shape: tuple[int, ...] = (3, 64, 96), **place: Any) -> SessionView:
     viewer = ViewerModel()
     video = viewer.add_image(np.zeros(shape, np.uint8), name="clip", **place)
-    axes = VideoAxes() if len(shape) == 3 else VideoAxes(0, 1, Take.MAX, 4)
+    axes = VideoAxes() if len(shape) == 3 else VideoAxes(0, {1: Take.MAX}, 4)
     view = workspace_view(viewer).open(video, axes)
     view.show_scores(True)
     _KEPT.append(viewer)

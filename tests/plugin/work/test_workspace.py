@@ -181,7 +181,7 @@ def test_a_second_channel_has_a_session_of_its_own(
     views = []
     for channel in (0, 1):
         axes = workspace_view(viewer).open(video).session.source.axes
-        view = workspace_view(viewer).open(video, type(axes)(axes.time, axes.extra, channel, 4))
+        view = workspace_view(viewer).open(video, type(axes)(axes.time, {1: channel}, 4))
         view.new_masks()
         workspace_view(viewer).workspace.save(view.session)
         view.masks.data_setitem(

@@ -189,7 +189,7 @@ def test_tracks_of_a_layer_with_channels(desk: Desk) -> None:
     )
     table = {"object": [1, 1], "frame": [0, 1], "centroid_y_px": [5, 6], "centroid_x_px": [7, 8]}
 
-    layer = tracks_layer(table, labels, VideoAxes(time=0, extra=1, ndim=4))
+    layer = tracks_layer(table, labels, VideoAxes(time=0, takes={1: 0}, ndim=4))
 
     np.testing.assert_array_equal(layer.data, [[1, 0, 0, 5, 7], [1, 1, 0, 6, 8]])
     world = labels.data_to_world((1, 0, 6, 8))

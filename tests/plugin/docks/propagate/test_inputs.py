@@ -59,7 +59,7 @@ def test_a_plain_video_needs_no_choice(axes_box: AxesBox) -> None:
     assert axes_box.axes == VideoAxes()
 
 
-@pytest.mark.parametrize("shape", [(4, 5), (9, 8, 7, 4, 5)], ids=str)
+@pytest.mark.parametrize("shape", [(4, 5), (9, 8, 7, 6, 5, 4, 5)], ids=str)
 def test_what_is_no_video_has_no_axes(axes_box: AxesBox, shape: tuple[int, ...]) -> None:
     """The reason is said elsewhere."""
     axes_box.set_layer(_layer(*shape))
@@ -74,23 +74,42 @@ def test_channels_are_offered_by_number_and_together(axes_box: AxesBox) -> None:
 
     assert not axes_box.isHidden()
     assert axes_box.time.isHidden()
-    assert axes_box._take_label.text() == "Channel"
-    assert _items(axes_box.take) == ["0", "1", "Maximum", "Mean", "Blend as RGB"]
+    assert axes_box.takes[0].label.text() == "Channel"
+    assert _items(axes_box.takes[0]) == ["0", "1", "Maximum", "Mean", "Blend as RGB"]
     chosen = []
     for index in range(5):
-        axes_box.take.setCurrentIndex(index)
+        axes_box.takes[0].setCurrentIndex(index)
         chosen.append(axes_box.axes)
     takes = (0, 1, Take.MAX, Take.MEAN, Take.COLOUR)
-    assert chosen == [VideoAxes(0, 1, take, 4) for take in takes]
+    assert chosen == [VideoAxes(0, {1: take}, 4) for take in takes]
 
 
 def test_planes_start_with_their_maximum(axes_box: AxesBox) -> None:
     """They are no colours."""
     axes_box.set_layer(_layer(9, 30, 4, 5, axis_labels=("t", "z", "y", "x")))
 
-    assert axes_box._take_label.text() == "Plane"
-    assert axes_box.take.currentText() == "Maximum"
-    assert _items(axes_box.take)[-3:] == ["29", "Maximum", "Mean"]
+    assert axes_box.takes[0].label.text() == "Plane"
+    assert axes_box.takes[0].currentText() == "Maximum"
+    assert _items(axes_box.takes[0])[-3:] == ["29", "Maximum", "Mean"]
+
+
+def test_planes_and_channels_are_chosen_each(axes_box: AxesBox, qtbot: QtBot) -> None:
+    """Where a file has both."""
+    axes_box.set_layer(_layer(9, 6, 2, 4, 5, axis_labels=("t", "z", "c", "y", "x")))
+    planes, channels, other = axes_box.takes
+    assert [box.label.text() for box in (planes, channels)] == ["Plane", "Channel"]
+    assert other.isHidden()
+    assert axes_box.axes == VideoAxes(0, {1: Take.MAX, 2: 0}, 5)
+    assert _items(channels)[-1] == "Blend as RGB"
+
+    planes.setCurrentText("4")
+    with qtbot.waitSignal(axes_box.changed):
+        channels.setCurrentText("1")
+    assert axes_box.axes == VideoAxes(0, {1: 4, 2: 1}, 5)
+
+    axes_box.set_layer(_layer(9, 2, 4, 5))
+    assert channels.isHidden()
+    assert axes_box.axes == VideoAxes(0, {1: 0}, 4)
 
 
 def test_time_is_asked_for_where_it_is_not_clear(axes_box: AxesBox, qtbot: QtBot) -> None:
@@ -98,29 +117,29 @@ def test_time_is_asked_for_where_it_is_not_clear(axes_box: AxesBox, qtbot: QtBot
     axes_box.set_layer(_layer(9, 30, 4, 5))
     assert not axes_box.time.isHidden()
     assert _items(axes_box.time) == ["axis 0 (9)", "axis 1 (30)"]
-    assert axes_box.axes == VideoAxes(0, 1, 0, 4)
+    assert axes_box.axes == VideoAxes(0, {1: 0}, 4)
 
     with qtbot.waitSignal(axes_box.changed):
         axes_box.time.setCurrentIndex(1)
 
-    assert axes_box.axes == VideoAxes(1, 0, 0, 4)
-    assert _items(axes_box.take)[:9] == [str(plane) for plane in range(9)]
+    assert axes_box.axes == VideoAxes(1, {0: 0}, 4)
+    assert _items(axes_box.takes[0])[:9] == [str(plane) for plane in range(9)]
 
 
 def test_colour_is_not_blended_again(axes_box: AxesBox) -> None:
     """Planes of an RGB video."""
     axes_box.set_layer(_layer(65, 2, 4, 5, 3, rgb=True))
 
-    assert _items(axes_box.take) == ["0", "1", "Maximum", "Mean"]
+    assert _items(axes_box.takes[0]) == ["0", "1", "Maximum", "Mean"]
 
 
 def test_choice_stays_until_it_makes_no_sense(axes_box: AxesBox, qtbot: QtBot) -> None:
     """Other data in the layer, then of another shape."""
     layer = _layer(9, 30, 4, 5)
     axes_box.set_layer(layer)
-    chosen = VideoAxes(1, 0, Take.MEAN, 4)
+    chosen = VideoAxes(1, {0: Take.MEAN}, 4)
     axes_box.axes = chosen
-    assert (axes_box.time.currentIndex(), axes_box.take.currentText()) == (1, "Mean")
+    assert (axes_box.time.currentIndex(), axes_box.takes[0].currentText()) == (1, "Mean")
 
     with qtbot.waitSignal(axes_box.changed):
         layer.data = np.zeros((9, 31, 4, 5), np.uint8)

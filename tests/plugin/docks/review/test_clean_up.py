@@ -46,7 +46,7 @@ def desk(qtbot: QtBot) -> Iterator[Desk]:
     viewer = ViewerModel()
     place = {"scale": (2, 1, 0.5, 0.25), "translate": (0, 0, 3, 4)}
     video = viewer.add_image(np.zeros((T, C, H, W), np.uint8), name="cells", **place)
-    view = workspace_view(viewer).open(video, VideoAxes(time=0, extra=1, take=1, ndim=4))
+    view = workspace_view(viewer).open(video, VideoAxes(time=0, takes={1: 1}, ndim=4))
     for frame in range(T):
         view.session.store.put(frame, _labels())
         view.session.timeline.record(frame, {1: 0.9, 2: 0.8}, {1: 101, 2: 100})

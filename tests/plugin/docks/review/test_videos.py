@@ -94,7 +94,7 @@ def test_channels_of_a_video_are_videos_of_their_own(window_desk: Desk) -> None:
     desk = window_desk
     viewer, review = desk.viewer, desk.review
     video = viewer.add_image(np.zeros((FRAMES, 2, *SIZE), np.uint8), name="two", scale=(1,) * 4)
-    axes = VideoAxes(time=0, extra=1, take=1, ndim=4)
+    axes = VideoAxes(time=0, takes={1: 1}, ndim=4)
     second = workspace_view(viewer).open(video, axes)
     second.session.store.put(0, masks())
     second.session.timeline.record(0, {1: 0.9}, {1: 101})
@@ -110,9 +110,9 @@ def test_channels_of_a_video_are_videos_of_their_own(window_desk: Desk) -> None:
     assert len(propagate.workspace.sessions) == 2
 
     propagate.form.options.objects.value = "1"
-    propagate.form.axes.take.setCurrentText("0")
-    assert propagate.workspace.current.source.axes.take == 0
-    propagate.form.axes.take.setCurrentText("1")
+    propagate.form.axes.takes[0].setCurrentText("0")
+    assert propagate.workspace.current.source.axes.takes == {1: 0}
+    propagate.form.axes.takes[0].setCurrentText("1")
     assert propagate.workspace.current is second.session
 
 

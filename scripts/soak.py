@@ -5,8 +5,9 @@
 A round is: propagate, correct a frame, propagate from there, undo both, and export. After each,
 memory (RSS), what of it is allocated, threads, open files and warnings are printed; in the end,
 whether they grow: the median slope (Theil and Sen) of all rounds but the first fifth, in which
-caches fill; one step, such as a movie that is opened a second time, moves it little. Allocated is what programs and libraries hold of C's heap (glibc); what RSS has beside
-that are pieces given back, which the heap keeps between others, and code.
+caches fill; one step, such as a further thread of a pool, moves it little. Allocated is
+what programs and libraries hold of C's heap (glibc); what RSS has beside that are pieces given
+back, which the heap keeps between others, and code.
 """
 
 from __future__ import annotations

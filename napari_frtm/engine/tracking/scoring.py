@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 _SUSPECTED = 0.25
 """Score from which S has a look."""
 
-_MARGIN = 32
+_MARGIN = 48
 """Pixels around what is suspected."""
 
-_LEAST = 192
+_LEAST = 224
 """Pixels that S sees at least, if the frame has them: in smaller windows it loses small objects."""
 
 
@@ -164,10 +164,9 @@ def suspected_window(
     if found.any():
         there = Box(*(TARGET_STRIDE * side for side in bounding_box(found, 0)))
         box = box.union(there) if last else there
-    rows, columns = (max(margin, (least - side) // 2) for side in box.size)
     top, left = part[:2]
-    area = Box(box.top - rows, box.left - columns, box.bottom + rows, box.right + columns)
-    return window_around(area.shifted(-top, -left), part.size).shifted(top, left)
+    area = grown(box, margin).shifted(-top, -left)
+    return window_around(area, part.size, least).shifted(top, left)
 
 
 def _near(

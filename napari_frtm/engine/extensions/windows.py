@@ -50,10 +50,8 @@ def crop(features: Tensor, windows: Sequence[Box], stride: int) -> Tensor:
     """Cut windows of one size out of feature maps, (1, C, h, w) -> (M, C, h', w')."""
     if len(windows) == 1 and windows[0].size == tuple(s * stride for s in features.shape[-2:]):
         return features
-    parts = [
-        features[0, :, w.top // stride : w.bottom // stride, w.left // stride : w.right // stride]
-        for w in windows
-    ]
+    places = [window.at_stride(stride).slices for window in windows]
+    parts = [features[0, :, rows, columns] for rows, columns in places]
     return torch.stack(parts).contiguous(memory_format=torch.channels_last)
 
 

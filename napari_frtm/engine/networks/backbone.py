@@ -109,10 +109,13 @@ def _in_bands(stage: nn.Module, images: Tensor) -> Tensor:
     the same, for no layer of this stage sees farther than the overlap.
     """
     count, _, height, width = images.shape
-    rows = max(_OVERLAP, _BAND // (count * width) // STRIDES[-1] * STRIDES[-1] - 2 * _OVERLAP)
-    if images.device.type != "cpu" or height <= rows + 2 * _OVERLAP:
+    if images.device.type != "cpu" or count * height * width <= _BAND:
         whole: Tensor = stage(images)
         return whole
+    if count > 1:
+        some = torch.split(images, max(1, _BAND // (height * width)))
+        return torch.cat([_in_bands(stage, each) for each in some])
+    rows = max(_OVERLAP, _BAND // width // STRIDES[-1] * STRIDES[-1] - 2 * _OVERLAP)
     bands = []
     for top in range(0, height, rows):
         first, bottom = max(0, top - _OVERLAP), min(height, top + rows)

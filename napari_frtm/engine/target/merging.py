@@ -99,8 +99,10 @@ def merged(
         shared.append(Quadratic(stencil[None], target[None]))
         own.append(kept)
     count = len(samples)
-    frames = torch.stack([each.frame for each in samples])[:, None]
-    found = [Samples(frames, stacked(shared), weights.new_ones(count, 1))]
+    frames = [each.frame for each in samples]
+    if all(frame.is_set_to(frames[0]) for frame in frames):
+        frames = frames[:1]
+    found = [Samples(torch.stack(frames)[:, None], stacked(shared), weights.new_ones(count, 1))]
     if len(weights) > 1:
         altered = torch.stack([each.altered for each in samples])
         parts = stacked([stacked(kept) for kept in own])

@@ -29,7 +29,7 @@ class Samples:
     Attributes
     ----------
     features : Tensor of shape (N, K, C, h, w)
-        Feature maps.
+        Feature maps; (1, K, C, h, w) if they are the same for all: one product for N models.
     loss : Quadratic
         Labels and pixel weights of these N x K samples.
     weights : Tensor of shape (N, K)
@@ -39,9 +39,6 @@ class Samples:
     features: Tensor
     loss: Quadratic
     weights: Tensor
-
-    def __getitem__(self, models: slice) -> Samples:
-        return Samples(self.features[models], self.loss[models], self.weights[models])
 
 
 class TargetModel:
@@ -222,9 +219,15 @@ def update_models(
 
 
 def filter_scores(taps: Tensor, features: Tensor) -> Tensor:
-    """Apply 3x3 filters with zero padding: (N, 9, C), (N, K, C, h, w) -> (N, K, h, w)."""
-    n, k, _, h, w = features.shape
-    return gather((taps[:, None] @ features.flatten(3)).view(n, k, TAPS, h, w))
+    """Apply 3x3 filters with zero padding: (N, 9, C), (N, K, C, h, w) -> (N, K, h, w).
+
+    Features of shape (1, K, C, h, w) are those of all N.
+    """
+    k, _, h, w = features.shape[1:]
+    if len(features) < len(taps):
+        answers = (taps.flatten(0, 1) @ features[0].flatten(2)).transpose(0, 1)
+        return gather(answers.reshape(len(taps), TAPS, k, h, w).transpose(1, 2))
+    return gather((taps[:, None] @ features.flatten(3)).view(-1, k, TAPS, h, w))
 
 
 def _inverse(moments: Tensor, ridge: float) -> Tensor:
@@ -239,4 +242,8 @@ def _inverse(moments: Tensor, ridge: float) -> Tensor:
 
 def _correlate(residuals: Tensor, features: Tensor) -> Tensor:
     """Return the transpose of `filter_scores`: (N, K, h, w), (N, K, C, h, w) -> (N, 9, C)."""
-    return (scatter(residuals).flatten(3) @ features.flatten(3).mT).sum(1)
+    seen = scatter(residuals).flatten(3)
+    if len(features) < len(seen):
+        each = seen.transpose(0, 1).flatten(1, 2) @ features[0].flatten(2).mT
+        return each.sum(0).view(len(seen), TAPS, -1)
+    return (seen @ features.flatten(3).mT).sum(1)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.extensions.location import Location, grown
+from napari_frtm.engine.extensions.location import Location
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.extensions.windows import crop, groups
 from napari_frtm.engine.target.loss import losses_in_boxes, region_losses
@@ -136,7 +136,7 @@ class AnnotatedFrame:
         larger = how.scale[1] * (1 + how.shear) * 2**0.5  # than it is, turned by 45 degrees
         shift = how.shift * max(self.geometry.working)
         margin = shift + (larger - 1) * max(mask.box.size) / 2
-        return grown(mask.box, int(margin) + _FILLED)
+        return mask.box.grown(int(margin) + _FILLED)
 
     def _first_samples(
         self, object_id: int, copies: AlteredCopies, altered: Tensor, config: FrtmConfig

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_frtm.engine.extensions.windows import MULTIPLE, aligned, crop, groups
+from napari_frtm.engine.extensions.windows import LEAST, MULTIPLE, aligned, crop, groups
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ _LARGE = 0.7
 
 _SHRUNK = 1 / 3
 """Of the area that the user drew: of an object that has less, it may be something else."""
-
-_LEAST = 320
-"""Pixels around an object, from edge to edge: in smaller parts, small objects are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,7 @@ def parts_within_reach(
         if np.count_nonzero(last.mask) < _SHRUNK * last.size**2:
             return [Box(0, 0, *frame)]
         reach = int(max(leap, last.apart) * max(last.size, *last.box.size)) + MULTIPLE
-        boxes.append(last.box.grown(*(max(reach, (_LEAST - side) // 2) for side in last.box.size)))
+        boxes.append(last.box.grown(*(max(reach, (LEAST - side) // 2) for side in last.box.size)))
     return parts_around(boxes, frame)
 
 

@@ -20,6 +20,10 @@ MULTIPLE = 32
 """Windows start and end at these pixels of the working size: the deepest stride of F."""
 
 
+LEAST = 224
+"""Pixels that S sees at least around an object, from edge to edge: in less, it loses small ones."""
+
+
 def window_around(box: Box, frame: tuple[int, int], least: int = 2 * MULTIPLE) -> Box:
     """Return the window around a box, inside a frame of padded size (H, W).
 

@@ -11,7 +11,7 @@ import torch
 
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.location import bounding_box
-from napari_frtm.engine.extensions.windows import MULTIPLE, groups, window_around
+from napari_frtm.engine.extensions.windows import LEAST, MULTIPLE, groups, window_around
 from napari_frtm.engine.target.model import filter_scores
 from napari_frtm.types import Box
 
@@ -31,9 +31,6 @@ _SUSPECTED = 0.25
 
 _MARGIN = 48
 """Pixels around what is suspected."""
-
-_LEAST = 224
-"""Pixels that S sees at least, if the frame has them: in smaller windows it loses small objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +145,7 @@ def suspected_window(
     leap: float | None,
     part: Box,
     margin: int = _MARGIN,
-    least: int = _LEAST,
+    least: int = LEAST,
 ) -> Box:
     """Return the window for one object, from its scores (h, w) and where it was seen last.
 

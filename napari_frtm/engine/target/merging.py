@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_frtm.engine.extensions.windows import groups
 from napari_frtm.engine.target.model import Samples, TargetModel
 from napari_frtm.engine.target.stencil import Quadratic, stacked, windows
 from napari_frtm.types import Box
@@ -74,7 +75,7 @@ def merged(
     Parameters
     ----------
     samples : sequence of FirstSamples
-        As many and as large ones for each object.
+        As many for each object, of frames of one size.
     losses : sequence of Quadratic
         Of K samples of the size of the frame, by object.
     weights : Tensor of shape (K,)
@@ -104,9 +105,10 @@ def merged(
         frames = frames[:1]
     found = [Samples(torch.stack(frames)[:, None], stacked(shared), weights.new_ones(count, 1))]
     if len(weights) > 1:
-        altered = torch.stack([each.altered for each in samples])
-        parts = stacked([stacked(kept) for kept in own])
-        found.append(Samples(altered, parts, weights[1:].expand(count, -1)))
+        for alike in groups(each.altered.shape for each in samples):
+            altered = torch.stack([samples[i].altered for i in alike])
+            parts = stacked([stacked(own[i]) for i in alike])
+            found.append(Samples(altered, parts, weights[1:].expand(len(alike), -1), alike))
     return found
 
 

@@ -7,7 +7,7 @@ taps, whatever the number of channels c between the layers, and no automatic dif
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,11 +34,14 @@ class Samples:
         Labels and pixel weights of these N x K samples.
     weights : Tensor of shape (N, K)
         Sample weights gamma.
+    models : slice or list of int
+        Which models they are, of those that learn together.
     """
 
     features: Tensor
     loss: Quadratic
     weights: Tensor
+    models: slice | list[int] = field(default_factory=lambda: slice(None))
 
 
 class TargetModel:
@@ -149,19 +152,20 @@ def fit_models(models: Sequence[TargetModel], samples: Sequence[Samples]) -> Non
     for steps in config.cg_steps:
 
         def transpose(residuals: list[Tensor], w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
-            parts = zip(samples, residuals, strict=True)
-            gradient = sum(
-                (_correlate(of.weights[..., None, None] * part, of.features) for of, part in parts),
-                start=torch.zeros((), device=w1.device, dtype=w1.dtype),
-            )
+            gradient = w2.new_zeros(len(w2), TAPS, w1.shape[2])
+            for of, part in zip(samples, residuals, strict=True):
+                weighted = of.weights[..., None, None] * part
+                gradient[of.models] += _correlate(weighted, of.features)
             return torch.cat([(w2.mT @ gradient).flatten(1), (gradient @ w1.mT).flatten(1)], 1)
 
         def normal(v: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
             change = w2 @ v[:, :split].reshape(w1.shape) + v[:, split:].reshape(w2.shape) @ w1
-            moved = [of.loss.product(filter_scores(change, of.features)) for of in samples]
+            moved = [
+                of.loss.product(filter_scores(change[of.models], of.features)) for of in samples
+            ]
             return transpose(moved, w1, w2) + ridge * v
 
-        answers = [filter_scores(w2 @ w1, of.features) for of in samples]
+        answers = [filter_scores((w2 @ w1)[of.models], of.features) for of in samples]
         residuals = [
             of.loss.target - of.loss.product(answer)
             for of, answer in zip(samples, answers, strict=True)

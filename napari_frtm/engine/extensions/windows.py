@@ -20,7 +20,7 @@ MULTIPLE = 32
 """Windows start and end at these pixels of the working size: the deepest stride of F."""
 
 
-LEAST = 224
+LEAST = 256
 """Pixels that S sees at least around an object, from edge to edge: in less, it loses small ones."""
 
 

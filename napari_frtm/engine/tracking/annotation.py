@@ -147,7 +147,7 @@ class AnnotatedFrame:
         if not copies.images:
             return FirstSamples(frame, altered, [])
         parts = [part.shifted(-window.top, -window.left) for part in copies.parts]
-        in_scores = [Box(*(side // TARGET_STRIDE for side in part)) for part in parts]
+        in_scores = [part.at_stride(TARGET_STRIDE) for part in parts]
         return FirstSamples.pasted(frame, altered, in_scores)
 
     def _first_losses(self, object_id: int, copies: AlteredCopies, config: FrtmConfig) -> Quadratic:

@@ -8,11 +8,11 @@ each. It is the same function of the target model; a part of it has to be comput
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import torch
 
-from napari_frtm.engine.extensions.windows import groups
 from napari_frtm.engine.target.model import Samples, TargetModel
 from napari_frtm.engine.target.stencil import Quadratic, stacked, windows
 from napari_frtm.types import Box
@@ -75,7 +75,8 @@ def merged(
     Parameters
     ----------
     samples : sequence of FirstSamples
-        As many for each object, of frames of one size.
+        As many for each object, of frames of one size; those whose altered parts have one size
+        are learned together if they follow each other.
     losses : sequence of Quadratic
         Of K samples of the size of the frame, by object.
     weights : Tensor of shape (K,)
@@ -105,10 +106,12 @@ def merged(
         frames = frames[:1]
     found = [Samples(torch.stack(frames)[:, None], stacked(shared), weights.new_ones(count, 1))]
     if len(weights) > 1:
-        for alike in groups(each.altered.shape for each in samples):
-            altered = torch.stack([samples[i].altered for i in alike])
-            parts = stacked([stacked(own[i]) for i in alike])
-            found.append(Samples(altered, parts, weights[1:].expand(len(alike), -1), alike))
+        for _, alike in groupby(range(count), lambda number: samples[number].altered.shape):
+            numbers = list(alike)
+            models = slice(numbers[0], numbers[-1] + 1)
+            altered = torch.stack([each.altered for each in samples[models]])
+            parts = stacked([stacked(kept) for kept in own[models]])
+            found.append(Samples(altered, parts, weights[1:].expand(len(altered), -1), models))
     return found
 
 

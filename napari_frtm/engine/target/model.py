@@ -34,14 +34,14 @@ class Samples:
         Labels and pixel weights of these N x K samples.
     weights : Tensor of shape (N, K)
         Sample weights gamma.
-    models : slice or list of int
+    models : slice
         Which models they are, of those that learn together.
     """
 
     features: Tensor
     loss: Quadratic
     weights: Tensor
-    models: slice | list[int] = field(default_factory=lambda: slice(None))
+    models: slice = field(default_factory=lambda: slice(None))
 
 
 class TargetModel:

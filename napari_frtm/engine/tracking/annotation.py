@@ -79,6 +79,7 @@ class AnnotatedFrame:
             each = zip(ids, copies, altered, strict=True)
             samples = [self._first_samples(*one, config) for one in each]
             for numbers in groups((s.frame.shape, len(s.parts)) for s in samples):
+                numbers.sort(key=lambda n: samples[n].altered.shape)
                 losses = [self._first_losses(ids[n], copies[n], config) for n in numbers]
                 drawn = [self.masks[ids[n]].soft for n in numbers]
                 new = start_objects([samples[n] for n in numbers], losses, drawn, config)

@@ -154,8 +154,7 @@ def fit_models(models: Sequence[TargetModel], samples: Sequence[Samples]) -> Non
         def transpose(residuals: list[Tensor], w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
             gradient = w2.new_zeros(len(w2), TAPS, w1.shape[2])
             for of, part in zip(samples, residuals, strict=True):
-                weighted = of.weights[..., None, None] * part
-                gradient[of.models] += _correlate(weighted, of.features)
+                gradient[of.models] += _correlate(of.weights[..., None, None] * part, of.features)
             return torch.cat([(w2.mT @ gradient).flatten(1), (gradient @ w1.mT).flatten(1)], 1)
 
         def normal(v: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:

@@ -118,6 +118,18 @@ class Box(NamedTuple):
         """Return the box moved down and to the right."""
         return Box(self.top + rows, self.left + columns, self.bottom + rows, self.right + columns)
 
+    def at_stride(self, stride: int) -> Box:
+        """Return the box in cells of so many pixels, of which its sides are multiples."""
+        return Box(*(side // stride for side in self))
+
+    def grown(self, rows: int, columns: int | None = None) -> Box:
+        """Return the box with more pixels above and below, left and right; it may stick out.
+
+        As many columns as rows if only these are given.
+        """
+        columns = rows if columns is None else columns
+        return Box(self.top - rows, self.left - columns, self.bottom + rows, self.right + columns)
+
     def without_rim(self, rim: int, whole: Box) -> Box:
         """Return the box without a rim along its sides, but for those it shares with `whole`."""
         sides = zip(self, whole, (1, 1, -1, -1), strict=True)

@@ -105,7 +105,7 @@ class Location:
         the object was not seen.
         """
         reach = self.reach(index, config)
-        area = grown(self.box, int(reach) + 1)
+        area = self.box.grown(int(reach) + 1)
         away = _distance(self._cover(area))
         inside = np.clip((1 - away / reach) * _STEEP, 0, 1).astype(np.float32)
         near = np.zeros(box.size, np.float32)
@@ -216,7 +216,7 @@ class Location:
 
     def _near(self, box: Box, reach: float) -> NDArray[np.bool_]:
         """Return which pixels of a part of the frame are at most so many pixels away."""
-        area = grown(self.box, int(reach) + 1).intersection(box.union(self.box))
+        area = self.box.grown(int(reach) + 1).intersection(box.union(self.box))
         near = np.zeros(box.size, np.bool_)
         both = area.intersection(box)
         near[both.within(box)] = (_distance(self._cover(area)) <= reach)[both.within(area)]
@@ -252,12 +252,7 @@ def bounding_box(mask: NDArray[np.bool_], margin: int) -> Box:
     """Return the box around a mask that is not empty, with a margin in pixels."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     box = Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
-    return grown(box, margin)
-
-
-def grown(box: Box, margin: int) -> Box:
-    """Return a box with a margin, which may stick out of the frame."""
-    return Box(box.top - margin, box.left - margin, box.bottom + margin, box.right + margin)
+    return box.grown(margin)
 
 
 def _apart(mask: NDArray[np.bool_]) -> float:

@@ -15,7 +15,6 @@ import torch
 from torch.nn.functional import max_pool2d, pad
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.extensions.location import grown
 from napari_frtm.engine.extensions.windows import window_around
 from napari_frtm.engine.frames.partition import hull_of
 from napari_frtm.types import Box
@@ -77,8 +76,8 @@ class SearchRegions:
         self.windows: list[Box] = []
         for location in locations:
             margin = int(location.reach(index, config)) + 1 + TARGET_STRIDE
-            self.windows.append(window_around(grown(location.box, margin), padded))
-        self.wide = [window_around(grown(window, _CONTEXT), padded) for window in self.windows]
+            self.windows.append(window_around(location.box.grown(margin), padded))
+        self.wide = [window_around(window.grown(_CONTEXT), padded) for window in self.windows]
         frame = Box(0, 0, *working)
         self.boxes = [window.intersection(frame) for window in self.windows]
         self.weights = [

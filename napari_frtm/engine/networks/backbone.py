@@ -23,6 +23,12 @@ CHANNELS = {
     "resnet101": (256, 512, 1024, 2048),
     "mobilenet_v2": (24, 32, 576, 320),
 }
+_BAND = 2**18
+"""Pixels that go through the first stage at once on a processor."""
+
+_OVERLAP = 32
+"""Rows of pixels above and below a band; a pixel of the first stage sees 21 at most."""
+
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -73,7 +79,7 @@ class Backbone(nn.Module):
         for stride, stage in zip(STRIDES, self.stages, strict=True):
             if stride > max(strides):
                 break
-            x = stage(x)
+            x = _in_bands(stage, x) if stride == STRIDES[0] else stage(x)
             if stride in strides:
                 features[stride] = x
         return features
@@ -93,6 +99,30 @@ def fold_batch_norms(module: nn.Module) -> None:
             setattr(module, name, nn.Identity())
         fold_batch_norms(child)
         previous, previous_name = child, name
+
+
+def _in_bands(stage: nn.Module, images: Tensor) -> Tensor:
+    """Return the features of the first stage, computed band by band of the images.
+
+    What its layers write is larger than all that comes later: of a whole frame, more than the
+    allocator keeps, so that a third of the time would go into asking for memory. The numbers are
+    the same, for no layer of this stage sees farther than the overlap.
+    """
+    count, _, height, width = images.shape
+    if images.device.type != "cpu" or count * height * width <= _BAND:
+        whole: Tensor = stage(images)
+        return whole
+    if count > 1:
+        some = torch.split(images, max(1, _BAND // (height * width)))
+        return torch.cat([_in_bands(stage, each) for each in some])
+    rows = max(_OVERLAP, _BAND // width // STRIDES[-1] * STRIDES[-1] - 2 * _OVERLAP)
+    bands = []
+    for top in range(0, height, rows):
+        first, bottom = max(0, top - _OVERLAP), min(height, top + rows)
+        seen = stage(images[..., first : bottom + _OVERLAP, :])
+        start, stop = ((row - first) // STRIDES[0] for row in (top, bottom))
+        bands.append(seen[..., start:stop, :])
+    return torch.cat(bands, -2)
 
 
 def _resnet(body: Any) -> list[nn.Module]:

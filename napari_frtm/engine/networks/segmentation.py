@@ -10,12 +10,11 @@ from torch.nn.functional import (
     adaptive_avg_pool2d,
     conv2d,
     interpolate,
-    pad,
-    pixel_shuffle,
     relu,
 )
 
 from napari_frtm.engine.networks.backbone import STRIDES
+from napari_frtm.engine.networks.doubling import convolve_doubled, double
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,62 +185,13 @@ class SegmentationNetwork(nn.Module):
         z: Tensor = self._level(deepest)(prepared[deepest], scores, None)
         for stride in reversed(STRIDES[:-1]):
             z = self._level(stride)(prepared[stride], scores, z)
-        z = relu(self.head[0](_double(z)))
+        z = relu(self.head[0](double(z)))
         last = self.head[1]
         assert isinstance(last, nn.Conv2d)
-        logits = _convolve_doubled(z, last)
+        logits = convolve_doubled(z, last)
         return logits.view(*scores.shape[:2], *logits.shape[-2:])
 
     def _level(self, stride: int) -> Level:
         level = self.levels[str(stride)]
         assert isinstance(level, Level)
         return level
-
-
-def _double(x: Tensor) -> Tensor:
-    """Return (N, C, h, w) at twice the size, bicubic (a = -0.75) with the border repeated.
-
-    The same as torch's `interpolate`, several times as fast: each output pixel is one of four
-    fixed 5x5 filters of the input.
-    """
-    channels = x.shape[1]
-    phases = _phases(x.device)
-    filters = torch.einsum("pt,qu->pqtu", phases, phases).reshape(4, 1, 5, 5)
-    weight = filters.repeat(channels, 1, 1, 1).to(x.dtype)
-    padded = pad(x, (2, 2, 2, 2), mode="replicate")
-    return pixel_shuffle(conv2d(padded, weight, groups=channels), 2)
-
-
-def _convolve_doubled(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    """Return (N, 1, 2 h, 2 w): `_double`, and a 3x3 convolution to one channel, as one.
-
-    Both are linear: four 5x5 convolutions of the input, of 4 x 4 pixels at least. Along the
-    border, which the two treat differently, they are done one after the other.
-    """
-    even, odd = _phases(x.device)  # of the pixels 2 i and 2 i + 1, over i - 2 ... i + 2
-    before, after = odd.roll(-1), even.roll(1)  # 2 i - 1 and 2 i + 2; what goes round is zero
-    taps = torch.stack([torch.stack([before, even, odd]), torch.stack([even, odd, after])])
-    filters = torch.einsum("cab,pat,qbu->pqctu", convolution.weight[0].float(), taps, taps)
-    filters = filters.reshape(4, -1, 5, 5).to(x.dtype)
-    assert convolution.bias is not None
-    whole = pixel_shuffle(conv2d(x, filters, convolution.bias.expand(4), padding=2), 2)
-    top = convolution(_double(x[..., :5, :]))[..., :4, :]
-    bottom = convolution(_double(x[..., -5:, :]))[..., -4:, :]
-    left = convolution(_double(x[..., :5]))[..., :4]
-    right = convolution(_double(x[..., -5:]))[..., -4:]
-    whole = torch.cat([top, whole[..., 4:-4, :], bottom], -2)
-    return torch.cat([left, whole[..., 4:-4], right], -1)
-
-
-def _phases(device: torch.device) -> Tensor:
-    """Return the filters of the two pixels, (2, 5), that doubling makes of each."""
-    offsets = torch.arange(-2, 3, device=device, dtype=torch.float32)
-    return torch.stack([_cubic(offsets + 0.25), _cubic(offsets - 0.25)])
-
-
-def _cubic(distance: Tensor, a: float = -0.75) -> Tensor:
-    """Return the weights of cubic convolution at these distances, pixels."""
-    d = distance.abs()
-    near = (a + 2) * d**3 - (a + 3) * d**2 + 1
-    far = a * (d**3 - 5 * d**2 + 8 * d - 4)
-    return torch.where(d <= 1, near, torch.where(d < 2, far, 0.0))

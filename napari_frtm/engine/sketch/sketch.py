@@ -11,7 +11,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE, SketchConfig
-from napari_frtm.engine.extensions.location import bounding_box, grown
+from napari_frtm.engine.extensions.location import bounding_box
+from napari_frtm.engine.extensions.parts import SeenFrame
 from napari_frtm.engine.extensions.windows import window_around
 from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.frames.labels import to_labels
@@ -209,7 +210,8 @@ class Sketch:
         windows = [
             self._window(score, one.inside) for score, one in zip(scores, evidence, strict=True)
         ]
-        parts = refine_windows(self.network, scores, self._features, windows)
+        seen = SeenFrame.whole(self._features, self.geometry.padded)
+        parts = refine_windows(self.network, scores, seen, windows)
         masks = []
         for window, part in zip(windows, parts, strict=True):
             mask = np.zeros(frame.size, np.float32)
@@ -225,7 +227,7 @@ class Sketch:
         if inside.any():
             drawn = Box(*bounding_box(inside, 0))
             box = box.union(drawn) if suspected.any() else drawn
-        return window_around(grown(box, _MARGIN), self.geometry.padded)
+        return window_around(box.grown(_MARGIN), self.geometry.padded)
 
 
 def _concerned(prompts: Prompts, before: Labels | None) -> list[int]:

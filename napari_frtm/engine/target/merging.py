@@ -8,6 +8,7 @@ each. It is the same function of the target model; a part of it has to be comput
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import torch
@@ -74,7 +75,8 @@ def merged(
     Parameters
     ----------
     samples : sequence of FirstSamples
-        As many and as large ones for each object.
+        As many for each object, of frames of one size; those whose altered parts have one size
+        are learned together if they follow each other.
     losses : sequence of Quadratic
         Of K samples of the size of the frame, by object.
     weights : Tensor of shape (K,)
@@ -99,12 +101,17 @@ def merged(
         shared.append(Quadratic(stencil[None], target[None]))
         own.append(kept)
     count = len(samples)
-    frames = torch.stack([each.frame for each in samples])[:, None]
-    found = [Samples(frames, stacked(shared), weights.new_ones(count, 1))]
+    frames = [each.frame for each in samples]
+    if all(frame.is_set_to(frames[0]) for frame in frames):
+        frames = frames[:1]
+    found = [Samples(torch.stack(frames)[:, None], stacked(shared), weights.new_ones(count, 1))]
     if len(weights) > 1:
-        altered = torch.stack([each.altered for each in samples])
-        parts = stacked([stacked(kept) for kept in own])
-        found.append(Samples(altered, parts, weights[1:].expand(count, -1)))
+        for _, alike in groupby(range(count), lambda number: samples[number].altered.shape):
+            numbers = list(alike)
+            models = slice(numbers[0], numbers[-1] + 1)
+            altered = torch.stack([each.altered for each in samples[models]])
+            parts = stacked([stacked(kept) for kept in own[models]])
+            found.append(Samples(altered, parts, weights[1:].expand(len(altered), -1), models))
     return found
 
 

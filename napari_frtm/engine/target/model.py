@@ -7,7 +7,7 @@ taps, whatever the number of channels c between the layers, and no automatic dif
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -29,19 +29,19 @@ class Samples:
     Attributes
     ----------
     features : Tensor of shape (N, K, C, h, w)
-        Feature maps.
+        Feature maps; (1, K, C, h, w) if they are the same for all: one product for N models.
     loss : Quadratic
         Labels and pixel weights of these N x K samples.
     weights : Tensor of shape (N, K)
         Sample weights gamma.
+    models : slice
+        Which models they are, of those that learn together.
     """
 
     features: Tensor
     loss: Quadratic
     weights: Tensor
-
-    def __getitem__(self, models: slice) -> Samples:
-        return Samples(self.features[models], self.loss[models], self.weights[models])
+    models: slice = field(default_factory=lambda: slice(None))
 
 
 class TargetModel:
@@ -152,19 +152,19 @@ def fit_models(models: Sequence[TargetModel], samples: Sequence[Samples]) -> Non
     for steps in config.cg_steps:
 
         def transpose(residuals: list[Tensor], w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
-            parts = zip(samples, residuals, strict=True)
-            gradient = sum(
-                (_correlate(of.weights[..., None, None] * part, of.features) for of, part in parts),
-                start=torch.zeros((), device=w1.device, dtype=w1.dtype),
-            )
+            gradient = w2.new_zeros(len(w2), TAPS, w1.shape[2])
+            for of, part in zip(samples, residuals, strict=True):
+                gradient[of.models] += _correlate(of.weights[..., None, None] * part, of.features)
             return torch.cat([(w2.mT @ gradient).flatten(1), (gradient @ w1.mT).flatten(1)], 1)
 
         def normal(v: Tensor, w1: Tensor = w1, w2: Tensor = w2) -> Tensor:
             change = w2 @ v[:, :split].reshape(w1.shape) + v[:, split:].reshape(w2.shape) @ w1
-            moved = [of.loss.product(filter_scores(change, of.features)) for of in samples]
+            moved = [
+                of.loss.product(filter_scores(change[of.models], of.features)) for of in samples
+            ]
             return transpose(moved, w1, w2) + ridge * v
 
-        answers = [filter_scores(w2 @ w1, of.features) for of in samples]
+        answers = [filter_scores((w2 @ w1)[of.models], of.features) for of in samples]
         residuals = [
             of.loss.target - of.loss.product(answer)
             for of, answer in zip(samples, answers, strict=True)
@@ -222,9 +222,15 @@ def update_models(
 
 
 def filter_scores(taps: Tensor, features: Tensor) -> Tensor:
-    """Apply 3x3 filters with zero padding: (N, 9, C), (N, K, C, h, w) -> (N, K, h, w)."""
-    n, k, _, h, w = features.shape
-    return gather((taps[:, None] @ features.flatten(3)).view(n, k, TAPS, h, w))
+    """Apply 3x3 filters with zero padding: (N, 9, C), (N, K, C, h, w) -> (N, K, h, w).
+
+    Features of shape (1, K, C, h, w) are those of all N.
+    """
+    k, _, h, w = features.shape[1:]
+    if len(features) < len(taps):
+        answers = (taps.flatten(0, 1) @ features[0].flatten(2)).transpose(0, 1)
+        return gather(answers.reshape(len(taps), TAPS, k, h, w).transpose(1, 2))
+    return gather((taps[:, None] @ features.flatten(3)).view(-1, k, TAPS, h, w))
 
 
 def _inverse(moments: Tensor, ridge: float) -> Tensor:
@@ -239,4 +245,8 @@ def _inverse(moments: Tensor, ridge: float) -> Tensor:
 
 def _correlate(residuals: Tensor, features: Tensor) -> Tensor:
     """Return the transpose of `filter_scores`: (N, K, h, w), (N, K, C, h, w) -> (N, 9, C)."""
-    return (scatter(residuals).flatten(3) @ features.flatten(3).mT).sum(1)
+    seen = scatter(residuals).flatten(3)
+    if len(features) < len(seen):
+        each = seen.transpose(0, 1).flatten(1, 2) @ features[0].flatten(2).mT
+        return each.sum(0).view(len(seen), TAPS, -1)
+    return (seen @ features.flatten(3).mT).sum(1)

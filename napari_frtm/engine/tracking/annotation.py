@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.extensions.location import Location, grown
+from napari_frtm.engine.extensions.location import Location
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.extensions.windows import crop, groups
 from napari_frtm.engine.target.loss import losses_in_boxes, region_losses
@@ -78,7 +78,8 @@ class AnnotatedFrame:
             altered = features_of(network, self.image, copies)
             each = zip(ids, copies, altered, strict=True)
             samples = [self._first_samples(*one, config) for one in each]
-            for numbers in groups((s.frame.shape, s.altered.shape) for s in samples):
+            for numbers in groups((s.frame.shape, len(s.parts)) for s in samples):
+                numbers.sort(key=lambda n: samples[n].altered.shape)
                 losses = [self._first_losses(ids[n], copies[n], config) for n in numbers]
                 drawn = [self.masks[ids[n]].soft for n in numbers]
                 new = start_objects([samples[n] for n in numbers], losses, drawn, config)
@@ -136,7 +137,7 @@ class AnnotatedFrame:
         larger = how.scale[1] * (1 + how.shear) * 2**0.5  # than it is, turned by 45 degrees
         shift = how.shift * max(self.geometry.working)
         margin = shift + (larger - 1) * max(mask.box.size) / 2
-        return grown(mask.box, int(margin) + _FILLED)
+        return mask.box.grown(int(margin) + _FILLED)
 
     def _first_samples(
         self, object_id: int, copies: AlteredCopies, altered: Tensor, config: FrtmConfig
@@ -147,7 +148,7 @@ class AnnotatedFrame:
         if not copies.images:
             return FirstSamples(frame, altered, [])
         parts = [part.shifted(-window.top, -window.left) for part in copies.parts]
-        in_scores = [Box(*(side // TARGET_STRIDE for side in part)) for part in parts]
+        in_scores = [part.at_stride(TARGET_STRIDE) for part in parts]
         return FirstSamples.pasted(frame, altered, in_scores)
 
     def _first_losses(self, object_id: int, copies: AlteredCopies, config: FrtmConfig) -> Quadratic:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from napari_frtm.engine.target.merging import FirstSamples
     from napari_frtm.engine.target.stencil import Quadratic
 
-_AT_ONCE = 2**25
-"""Bytes of samples that are optimised together; they are copied for it, if there are several."""
+_AT_ONCE = 2**24
+"""Bytes of samples that are optimised together; several are copied for it, and slower if large."""
 _IN_CACHE = 8
 """Models that a processor learns together: what CG keeps of them, 2 MB, stays in its cache."""
 

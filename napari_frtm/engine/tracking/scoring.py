@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
-from torch.nn.functional import pad
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.extensions.location import bounding_box, grown
-from napari_frtm.engine.extensions.windows import MULTIPLE, crop, groups, window_around
+from napari_frtm.engine.extensions.location import bounding_box
+from napari_frtm.engine.extensions.windows import LEAST, MULTIPLE, groups, window_around
 from napari_frtm.engine.target.model import filter_scores
 from napari_frtm.types import Box
 
@@ -23,17 +22,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.engine.extensions.location import Location
+    from napari_frtm.engine.extensions.parts import SeenFrame
     from napari_frtm.engine.extensions.search_region import SearchRegions
     from napari_frtm.engine.tracking.objects import TrackedObject
 
 _SUSPECTED = 0.25
 """Score from which S has a look."""
 
-_MARGIN = 32
+_MARGIN = 48
 """Pixels around what is suspected."""
-
-_LEAST = 192
-"""Pixels that S sees at least, if the frame has them: in smaller windows it loses small objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +39,17 @@ class Scored:
 
     Attributes
     ----------
-    windows : list of Box
-        The part of the frame that each was looked for in, pixels at the padded working size.
-    projected : list of Tensor of shape (c, h, w)
-        Projected features of the windows.
     scores : Tensor of shape (N, h, w)
-        Coarse scores of the frame, padding included; 0 outside the windows.
+        Coarse scores of the frame, padding included; 0 where they were not looked for.
+    projected : list of Tensor of shape (c, h, w)
+        Projected features, of the frame or of what each was looked for in.
+    windows : list of Box
+        Where each can be, pixels at the padded working size: there S has to look.
     """
 
-    windows: list[Box]
-    projected: list[Tensor]
     scores: Tensor
+    projected: list[Tensor]
+    windows: list[Box]
 
 
 def score_frames(objects: Sequence[TrackedObject], deep: Tensor) -> list[Scored]:
@@ -64,56 +61,58 @@ def score_frames(objects: Sequence[TrackedObject], deep: Tensor) -> list[Scored]
     taps = torch.stack([known.model.taps for known in objects])
     scores = filter_scores(taps, projected.transpose(0, 1)).transpose(0, 1)
     whole = [Box(0, 0, TARGET_STRIDE * h, TARGET_STRIDE * w)] * n
-    return [Scored(whole, list(p), s) for p, s in zip(projected, scores, strict=True)]
+    return [Scored(s, list(p), whole) for p, s in zip(projected, scores, strict=True)]
 
 
-def score_part(
-    objects: Sequence[TrackedObject], deep: Tensor, part: Box, frame: tuple[int, int]
+def score_parts(
+    objects: Sequence[TrackedObject], seen: SeenFrame, index: int, leap: float | None
 ) -> Scored:
-    """Score N objects in a part of one frame of padded size (H, W), from features of the part.
+    """Score N objects in the parts of frame `index` that were seen; see `suspected_windows`.
 
-    Beside it scores are 0, which is what is right there, and nothing is learned.
+    Beside them scores are 0, which is what is right there, and nothing is learned.
     """
-    (scored,) = score_frames(objects, deep)
-    top, left, bottom, right = (side // TARGET_STRIDE for side in part)
-    h, w = (side // TARGET_STRIDE for side in frame)
-    around = (left, w - right, top, h - bottom)
-    if not any(around):
-        return scored
-    projected = list(pad(torch.stack(scored.projected), around))
-    return Scored([Box(0, 0, *frame)] * len(objects), projected, pad(scored.scores, around))
+    each = [score_frames(objects, f[TARGET_STRIDE].float())[0] for f in seen.features]
+    scores, projected = each[0].scores, each[0].projected
+    if not seen.all_of_it:
+        whole = [side // TARGET_STRIDE for side in seen.size]
+        scores = scores.new_zeros(len(objects), *whole)
+        canvas = scores.new_zeros(len(objects), len(projected[0]), *whole)
+        for part, scored in zip(seen.parts, each, strict=True):
+            rows, columns = part.at_stride(TARGET_STRIDE).slices
+            scores[:, rows, columns] = scored.scores
+            canvas[..., rows, columns] = torch.stack(scored.projected)
+        projected = list(canvas)
+    windows = suspected_windows(objects, scores, seen, index, leap)
+    return Scored(scores, projected, windows)
 
 
 def score_windows(
-    objects: Sequence[TrackedObject],
-    deep: Tensor,
-    region: SearchRegions,
-    part: Box,
-    frame: tuple[int, int],
+    objects: Sequence[TrackedObject], seen: SeenFrame, region: SearchRegions
 ) -> Scored:
-    """Score N objects in their windows of one frame of padded size (H, W).
-
-    From features (1, C, h, w) at stride 16 of a part of it, which holds all windows.
-    """
+    """Score N objects in their windows of one frame, each of which was seen."""
     windows = region.windows
-    scores = deep.new_zeros(len(objects), *(side // TARGET_STRIDE for side in frame))
+    whole = [side // TARGET_STRIDE for side in seen.size]
+    scores = torch.zeros(len(objects), *whole, device=objects[0].model.taps.device)
     projected: dict[int, Tensor] = {}
     for numbers in groups(window.size for window in windows):
-        inside = [windows[i].shifted(-part.top, -part.left) for i in numbers]
-        features = crop(deep, inside, TARGET_STRIDE)
+        features = seen.crops([windows[i] for i in numbers], TARGET_STRIDE).float()
         m, _, h, w = features.shape
         projections = torch.stack([objects[i].model.projection for i in numbers])
         mapped = (projections @ features.flatten(2)).view(m, 1, -1, h, w)
         taps = torch.stack([objects[i].model.taps for i in numbers])
         for i, p, s in zip(numbers, mapped, filter_scores(taps, mapped), strict=True):
             projected[i] = p[0]
-            top, left = windows[i].top // TARGET_STRIDE, windows[i].left // TARGET_STRIDE
-            scores[i, top : top + h, left : left + w] = region.scores(i, s[0])
-    return Scored(windows, [projected[i] for i in range(len(objects))], scores)
+            rows, columns = windows[i].at_stride(TARGET_STRIDE).slices
+            scores[i, rows, columns] = region.scores(i, s[0])
+    return Scored(scores, [projected[i] for i in range(len(objects))], region.wide)
 
 
 def suspected_windows(
-    objects: Sequence[TrackedObject], scores: Tensor, index: int, leap: float | None, part: Box
+    objects: Sequence[TrackedObject],
+    scores: Tensor,
+    seen: SeenFrame,
+    index: int,
+    leap: float | None,
 ) -> list[Box]:
     """Return the windows in which S has to look: around scores and last masks, with a margin.
 
@@ -123,17 +122,20 @@ def suspected_windows(
         N objects.
     scores : Tensor of shape (N, h, w)
         Coarse scores of the frame.
+    seen : SeenFrame
+        The frame; an object that was in one of its parts is looked for there.
     index : int
         The frame.
     leap : float or None
         How far an object can move with each frame, in its sizes: what is suspected farther away
         counts only if nothing is nearer. None for any distance.
-    part : Box
-        The part of the frame that can be looked at.
     """
-    lasts = [known.location(index) if known.locations else None for known in objects]
-    each = zip(scores.cpu().numpy(), lasts, strict=True)
-    return [suspected_window(one, last, index, leap, part) for one, last in each]
+    windows = []
+    for known, each in zip(objects, scores.cpu().numpy(), strict=True):
+        last = known.location(index) if known.locations else None
+        part = seen.part_with(last.box) if last else seen.parts[0]
+        windows.append(suspected_window(each, last, index, leap, part))
+    return windows
 
 
 def suspected_window(
@@ -143,31 +145,34 @@ def suspected_window(
     leap: float | None,
     part: Box,
     margin: int = _MARGIN,
-    least: int = _LEAST,
+    least: int = LEAST,
 ) -> Box:
     """Return the window for one object, from its scores (h, w) and where it was seen last.
 
     Parameters
     ----------
-    scores, index, leap, part
+    scores, index, leap
         As above.
     last : Location or None
         None if it was not seen yet.
+    part : Box
+        What can be looked at.
     margin : int
         Pixels around what is suspected that S needs to see.
     least : int
         Pixels of a side at least: small objects are lost without.
     """
-    suspected = scores > _SUSPECTED
+    rows, columns = part.at_stride(TARGET_STRIDE).slices
+    suspected = np.zeros(scores.shape, np.bool_)
+    suspected[rows, columns] = scores[rows, columns] > _SUSPECTED
     box = last.box if last else Box(0, 0, MULTIPLE, MULTIPLE)
     found = _near(suspected, last, index, leap) if last and leap else suspected
     if found.any():
         there = Box(*(TARGET_STRIDE * side for side in bounding_box(found, 0)))
         box = box.union(there) if last else there
-    rows, columns = (max(margin, (least - side) // 2) for side in box.size)
     top, left = part[:2]
-    area = Box(box.top - rows, box.left - columns, box.bottom + rows, box.right + columns)
-    return window_around(area.shifted(-top, -left), part.size).shifted(top, left)
+    area = box.grown(margin).shifted(-top, -left)
+    return window_around(area, part.size, least).shifted(top, left)
 
 
 def _near(
@@ -179,7 +184,7 @@ def _near(
         return suspected
     size = max(last.size, float(np.count_nonzero(last.mask)) ** 0.5)
     reach = max(leap, last.apart) * size * abs(index - last.index)
-    area = grown(last.box, int(2 * reach) + _MARGIN)
+    area = last.box.grown(int(2 * reach) + _MARGIN)
     rows, columns = area.intersection(Box(0, 0, 2**30, 2**30)).slices
     there = piece[
         rows.start // TARGET_STRIDE : -(-rows.stop // TARGET_STRIDE),

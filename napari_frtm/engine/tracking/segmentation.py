@@ -13,6 +13,7 @@ from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.windows import crop, groups
 from napari_frtm.engine.frames.labels import to_labels
 from napari_frtm.engine.frames.partition import Partition
+from napari_frtm.engine.networks.backbone import STRIDES
 from napari_frtm.engine.target.loss import losses_in_boxes, region_losses
 from napari_frtm.types import Box, Prediction
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
+    from napari_frtm.engine.extensions.parts import SeenFrame
     from napari_frtm.engine.extensions.search_region import SearchRegions
     from napari_frtm.engine.frames.images import Geometry
     from napari_frtm.engine.frames.labels import DrawnMask
@@ -56,6 +58,28 @@ class SegmentedFrame:
     scored: Scored
     partition: Partition
     region: SearchRegions | None
+
+    @classmethod
+    def of_windows(
+        cls,
+        index: int,
+        scored: Scored,
+        masks: Sequence[Tensor],
+        geometry: Geometry,
+        regions: SearchRegions | None,
+    ) -> SegmentedFrame:
+        """Return the frame in which N objects have these soft masks in their windows."""
+        frame = Box(0, 0, *geometry.working)
+        windows = scored.windows
+        boxes = regions.boxes if regions else [window.intersection(frame) for window in windows]
+        parts = [
+            mask[box.within(window)].cpu().numpy()
+            for mask, window, box in zip(masks, windows, boxes, strict=True)
+        ]
+        if regions:
+            parts = regions.limit(parts)
+        partition = Partition.merged(boxes, parts, geometry.working)
+        return cls(index, scored, partition, regions)
 
     def replace(self, given: Mapping[int, DrawnMask], object_ids: Sequence[int]) -> None:
         """Put the user's masks, by object, in the place of what was found."""
@@ -121,12 +145,19 @@ class SegmentedFrame:
         )
 
 
+def masks_in_windows(
+    network: FrtmNetwork, scored: Scored, seen: SeenFrame, *, refine: bool
+) -> list[Tensor]:
+    """Return soft masks of N objects in their windows of one frame, by S or as they were scored."""
+    if refine:
+        return refine_windows(network, scored.scores, seen, scored.windows)
+    up = interpolate(scored.scores[None], seen.size, mode="bilinear", align_corners=False)[0]
+    each = zip(up, scored.windows, strict=True)
+    return [plane[window.slices].clamp(0, 1) for plane, window in each]
+
+
 def refine_windows(
-    network: FrtmNetwork,
-    scores: Tensor,
-    features: Features,
-    windows: Sequence[Box],
-    origin: tuple[int, int] = (0, 0),
+    network: FrtmNetwork, scores: Tensor, seen: SeenFrame, windows: Sequence[Box]
 ) -> list[Tensor]:
     """Return soft masks of N objects in their windows of one frame, by S.
 
@@ -136,80 +167,20 @@ def refine_windows(
         Has the segmentation network.
     scores : Tensor of shape (N, h, w)
         Coarse scores of the frame.
-    features : Features
-        Of the frame, a batch of one.
+    seen : SeenFrame
+        The frame, with features for S.
     windows : sequence of Box
         One for each object.
-    origin : tuple of int
-        First row and column that the features cover, pixels.
     """
-    top, left = origin
     masks: dict[int, Tensor] = {}
     for numbers in groups(window.size for window in windows):
         for together in _portions(numbers, windows[numbers[0]]):
             boxes = [windows[i] for i in together]
-            inside = [box.shifted(-top, -left) for box in boxes]
-            crops = {stride: crop(level, inside, stride) for stride, level in features.items()}
+            crops = {stride: seen.crops(boxes, stride) for stride in STRIDES}
             coarse = [crop(scores[None, i : i + 1], [windows[i]], TARGET_STRIDE) for i in together]
             logits = network.refine(torch.cat(coarse), crops)
             masks |= zip(together, torch.sigmoid(logits[:, 0]), strict=True)
     return [masks[i] for i in range(len(windows))]
-
-
-def frame_of_windows(
-    network: FrtmNetwork,
-    index: int,
-    scored: Scored,
-    features: Features,
-    windows: Sequence[Box],
-    geometry: Geometry,
-    *,
-    refine: bool,
-    regions: SearchRegions | None,
-    origin: tuple[int, int] = (0, 0),
-) -> SegmentedFrame:
-    """Return the masks of N objects in one frame, each in its window.
-
-    Parameters
-    ----------
-    network : FrtmNetwork
-        Its segmentation network refines the scores.
-    index : int
-        The frame.
-    scored : Scored
-        The scores.
-    features : Features
-        Of the frame.
-    windows : sequence of Box
-        Where S has to look for each object.
-    geometry : Geometry
-        Of the frame.
-    refine : bool
-        Otherwise the scores are the masks.
-    regions : SearchRegions or None
-        Where the objects are looked for; None for everywhere.
-    origin : tuple of int
-        First row and column that the features cover, pixels.
-    """
-    if refine:
-        masks = refine_windows(network, scored.scores, features, windows, origin)
-    else:
-        up = interpolate(
-            scored.scores[None], geometry.padded, mode="bilinear", align_corners=False
-        )[0]
-        masks = [
-            plane[window.slices].clamp(0, 1) for plane, window in zip(up, windows, strict=True)
-        ]
-    frame = Box(0, 0, *geometry.working)
-    boxes = regions.boxes if regions else [window.intersection(frame) for window in windows]
-    parts = [
-        mask[box.within(window)].cpu().numpy()
-        for mask, window, box in zip(masks, windows, boxes, strict=True)
-    ]
-    if regions:
-        parts = regions.limit(parts)
-    partition = Partition.merged(boxes, parts, geometry.working)
-    return SegmentedFrame(index, scored, partition, regions)
 
 
 def whole_frames(

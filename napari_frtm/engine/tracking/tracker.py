@@ -12,25 +12,16 @@ from torch import Tensor
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
 from napari_frtm.engine.extensions.motion import Stage
-from napari_frtm.engine.extensions.parts import (
-    features_of_part,
-    part_around,
-    part_within_reach,
-)
+from napari_frtm.engine.extensions.parts import SeenFrame, parts_around, parts_within_reach
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.frames.images import Geometry, flaw, to_images
 from napari_frtm.engine.frames.labels import DrawnMask, to_masks
 from napari_frtm.engine.tracking.annotation import AnnotatedFrame
 from napari_frtm.engine.tracking.objects import objects_from_state, update_objects
-from napari_frtm.engine.tracking.scoring import (
-    score_frames,
-    score_part,
-    score_windows,
-    suspected_windows,
-)
+from napari_frtm.engine.tracking.scoring import score_frames, score_parts, score_windows
 from napari_frtm.engine.tracking.segmentation import (
     SegmentedFrame,
-    frame_of_windows,
+    masks_in_windows,
     whole_frames,
 )
 from napari_frtm.types import BYTES, Box
@@ -144,8 +135,8 @@ class Tracker:
         geometry = self._geometry(frame)
         features, given = self._learn(index, frame, labels, complete=complete)
         if self._windowed:
-            regions, whole = self._regions(index, geometry), Box(0, 0, *geometry.padded)
-            segmented = self._in_windows(index, features, whole, geometry, regions)
+            seen = SeenFrame.whole(features, geometry.padded)
+            segmented = self._in_windows(index, seen, geometry, self._regions(index, geometry))
         else:
             (segmented,) = self._whole([index], features, geometry)
         segmented.replace(given, self.object_ids)
@@ -253,13 +244,13 @@ class Tracker:
         for number, index in enumerate(indices):
             self._follow_stage(images[number], geometry)
             regions, one = self._regions(index, geometry), slice(number, number + 1)
-            part = Box(0, 0, *geometry.padded)
             if together:
-                seen = {stride: level[one] for stride, level in features.items()}
+                alone = {stride: level[one] for stride, level in features.items()}
+                seen = SeenFrame.whole(alone, geometry.padded)
             else:
-                part = self._part(index, regions, geometry.padded)
-                seen, part = features_of_part(self.network, images[one], part, refine=refine)
-            yield self._in_windows(index, seen, part, geometry, regions)
+                parts = self._parts(index, regions, geometry.padded)
+                seen = SeenFrame.of_parts(self.network, images[one], parts, refine=refine)
+            yield self._in_windows(index, seen, geometry, regions)
 
     def _whole(
         self, indices: Sequence[int], features: Features, geometry: Geometry
@@ -270,33 +261,17 @@ class Tracker:
         return whole_frames(self.network, indices, scored, features, geometry, refine=refine)
 
     def _in_windows(
-        self,
-        index: int,
-        features: Features,
-        part: Box,
-        geometry: Geometry,
-        regions: SearchRegions | None,
+        self, index: int, seen: SeenFrame, geometry: Geometry, regions: SearchRegions | None
     ) -> SegmentedFrame:
-        """Return scores and masks of one frame, with features of a part of it."""
-        objects, frame = list(self._objects.values()), geometry.padded
-        deep = features[TARGET_STRIDE].float()
+        """Return scores and masks of one frame."""
+        objects = list(self._objects.values())
         if regions:
-            scored = score_windows(objects, deep, regions, part, frame)
-            windows = regions.wide
+            scored = score_windows(objects, seen, regions)
         else:
-            scored = score_part(objects, deep, part, frame)
-            windows = suspected_windows(objects, scored.scores, index, self._leap, part)
-        return frame_of_windows(
-            self.network,
-            index,
-            scored,
-            features,
-            windows,
-            geometry,
-            refine=self.config.variant.refines,
-            regions=regions,
-            origin=part[:2],
-        )
+            scored = score_parts(objects, seen, index, self._leap)
+        refine = self.config.variant.refines
+        masks = masks_in_windows(self.network, scored, seen, refine=refine)
+        return SegmentedFrame.of_windows(index, scored, masks, geometry, regions)
 
     def _regions(self, index: int, geometry: Geometry) -> SearchRegions | None:
         """Return where objects are looked for in a frame; None for everywhere."""
@@ -307,15 +282,17 @@ class Tracker:
         sizes, stage = (geometry.working, geometry.padded), self._stage.position
         return SearchRegions(locations, index, locality, *sizes, stage)
 
-    def _part(self, index: int, regions: SearchRegions | None, frame: tuple[int, int]) -> Box:
-        """Return the part of a frame of padded size (H, W) that F is to see."""
+    def _parts(
+        self, index: int, regions: SearchRegions | None, frame: tuple[int, int]
+    ) -> list[Box]:
+        """Return the parts of a frame of padded size (H, W) that F is to see."""
         if regions:
-            return part_around(regions.wide, frame)
+            return parts_around(regions.wide, frame)
         if self._leap is None:
-            return Box(0, 0, *frame)
+            return [Box(0, 0, *frame)]
         objects = self._objects.values()
         lasts = [known.location(index) if known.locations else None for known in objects]
-        return part_within_reach(lasts, index, self._leap, frame)
+        return parts_within_reach(lasts, index, self._leap, frame)
 
     def _remember(self, segmented: SegmentedFrame, geometry: Geometry) -> None:
         """Extend every object's memory by a frame.

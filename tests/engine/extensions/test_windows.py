@@ -41,6 +41,12 @@ def test_a_window_lies_around_the_box(box: Box, expected: Box) -> None:
     assert window_around(box, (256, 320)) == expected
 
 
+def test_a_window_is_no_larger_than_asked_for_if_that_holds_the_box() -> None:
+    """Multiples of 32 pixels around the box count; the window goes on alike on both sides."""
+    assert window_around(Box(40, 70, 60, 90), (256, 320), 128) == Box(0, 32, 128, 160)
+    assert window_around(Box(31, 31, 129, 97), (256, 320), 128) == Box(0, 0, 160, 128)
+
+
 def test_there_are_few_sizes() -> None:
     """Of windows in a large frame; each holds its box."""
     sizes = set()

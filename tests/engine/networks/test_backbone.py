@@ -6,6 +6,7 @@ import pytest
 import torch
 import torchvision
 
+from napari_frtm.engine.networks import backbone as backbone_file
 from napari_frtm.engine.networks.backbone import CHANNELS, STRIDES, Backbone, fold_batch_norms
 from napari_frtm.errors import CheckpointError
 
@@ -39,6 +40,26 @@ def test_resnet_features_are_those_of_torchvision() -> None:
     x = body.maxpool(body.relu(body.bn1(body.conv1((images - mean) / std))))
     expected = body.layer3(body.layer2(body.layer1(x)))
     assert torch.allclose(features[16], expected)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_features_of_bands_are_those_of_the_image(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No band is larger than asked for, and no pixel sees beyond the overlap."""
+    backbone = Backbone(name)
+    images = torch.rand(2, 3, 288, 64)
+    whole = backbone(images)
+    heights: list[int] = []
+    backbone.stages[0].register_forward_pre_hook(lambda _, given: heights.append(given[0].shape[2]))
+
+    monkeypatch.setattr(backbone_file, "_BAND", 64 * 128)
+    banded = backbone(images)
+
+    assert heights == 2 * [96, 128, 128, 128, 64]
+    for stride in STRIDES:
+        error = (banded[stride] - whole[stride]).abs().max() / whole[stride].abs().max()
+        assert error < 1e-5
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "mobilenet_v2"])

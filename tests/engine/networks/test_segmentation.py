@@ -11,7 +11,8 @@ import torchvision
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import SegmentationConfig, preset
-from napari_frtm.engine.networks.segmentation import SegmentationNetwork, _convolve_doubled, _double
+from napari_frtm.engine.networks.doubling import convolve_doubled, double
+from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.io.weights.checkpoint import load_network
 
 PARITY = Path(__file__).parents[2] / "parity"
@@ -90,7 +91,7 @@ def test_doubling_is_bicubic_interpolation() -> None:
     x = torch.randn(2, 3, 5, 7, dtype=torch.float32, requires_grad=True)
     expected = interpolate(x, scale_factor=2, mode="bicubic", align_corners=False)
 
-    found = _double(x)
+    found = double(x)
 
     assert torch.allclose(found, expected, atol=1e-5)
     weight = torch.randn_like(found)
@@ -99,14 +100,14 @@ def test_doubling_is_bicubic_interpolation() -> None:
     assert torch.allclose(gradient, true_gradient, atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [(11, 14), (5, 9), (4, 4)])
+@pytest.mark.parametrize("size", [(11, 14), (5, 9), (2, 1)])
 def test_doubling_and_convolving_at_once(size: tuple[int, int]) -> None:
     """As one after the other, borders and gradients included."""
     x = torch.randn(2, 4, *size, requires_grad=True)
     convolution = torch.nn.Conv2d(4, 1, 3, padding=1)
-    expected = convolution(_double(x))
+    expected = convolution(double(x))
 
-    found = _convolve_doubled(x, convolution)
+    found = convolve_doubled(x, convolution)
 
     assert torch.allclose(found, expected, atol=1e-5)
     weight = torch.randn_like(found)

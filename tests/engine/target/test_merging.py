@@ -64,6 +64,34 @@ def test_the_same_is_learned(parts: list[Box]) -> None:
     torch.testing.assert_close(projected, both.project(torch.stack(copies)))
 
 
+def test_objects_with_copies_of_other_sizes_learn_together() -> None:
+    """What each learns alone; they share the features of the frame."""
+    generator = torch.Generator().manual_seed(0)
+    frame = torch.randn(6, *SIZE, generator=generator, dtype=torch.float64).relu()
+    samples, losses = [], []
+    for part in (Box(2, 3, 10, 11), Box(0, 0, 12, 9), Box(3, 6, 11, 14)):
+        altered = torch.randn(1, 6, *part.size, generator=generator, dtype=torch.float64).relu()
+        samples.append(FirstSamples.pasted(frame, altered, [part]))
+        masks = torch.rand(2, 16 * SIZE[0], 16 * SIZE[1], generator=generator) > 0.8
+        losses.append(sample_loss(masks.double(), 0.1, SIZE))
+    weights = initial_weights(2)
+
+    def models() -> list[TargetModel]:
+        first = TargetModel.initial(6, CONFIG, torch.Generator().manual_seed(1))
+        return [
+            TargetModel(first.projection.double(), first.taps.double(), CONFIG) for _ in samples
+        ]
+
+    alone, together = models(), models()
+    for model, each, loss in zip(alone, samples, losses, strict=True):
+        fit_models([model], merged([each], [loss], weights))
+    fit_models(together, merged(samples, losses, weights))
+
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one.projection, other.projection, rtol=1e-7, atol=1e-9)
+        torch.testing.assert_close(one.taps, other.taps, rtol=1e-7, atol=1e-9)
+
+
 def test_a_rim_has_the_features_of_the_frame() -> None:
     """Three scores wide, but not along the sides of the frame."""
     frame, altered = torch.zeros(1, *SIZE), torch.ones(1, 1, 8, 8)

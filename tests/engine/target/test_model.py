@@ -200,6 +200,27 @@ def test_models_learn_together_what_they_learn_alone(whitening: bool) -> None:
         torch.testing.assert_close(one.taps, other.taps, rtol=1e-3, atol=1e-4)
 
 
+def test_models_that_share_features_learn_as_with_a_copy_each() -> None:
+    """Of one frame, in which three objects were drawn."""
+    generator = torch.Generator().manual_seed(0)
+    config = TargetConfig(channels=8, cg_steps=(3, 3))
+    features = torch.randn(1, 2, 16, 6, 7, generator=generator)
+    masks = (torch.rand(3, 2, 96, 112, generator=generator) > 0.7).float()
+    loss = stacked([sample_loss(each, 0.1, (6, 7)) for each in masks])
+    weights = torch.full((3, 2), 0.5)
+    shared, copied = (
+        [TargetModel.initial(16, config, torch.Generator().manual_seed(n)) for n in range(3)]
+        for _ in range(2)
+    )
+
+    fit_models(shared, [Samples(features, loss, weights)])
+    fit_models(copied, [Samples(features.repeat(3, 1, 1, 1, 1), loss, weights)])
+
+    for one, other in zip(shared, copied, strict=True):
+        torch.testing.assert_close(one.projection, other.projection, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(one.taps, other.taps, rtol=1e-3, atol=1e-4)
+
+
 def test_a_loss_in_a_box_is_that_of_the_whole_frame() -> None:
     """The mask is 0 elsewhere; one object fills its box, one is nowhere."""
     box = Box(10, 20, 60, 90)

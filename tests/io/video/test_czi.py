@@ -11,7 +11,7 @@ import pytest
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.opening import open_video, supported
-from napari_frtm.io.video.stacks import czi
+from napari_frtm.io.video.stacks.microscopes import czi
 from napari_frtm.io.video.stacks.stack import open_stack
 from napari_frtm.io.video.stacks.stack_frames import Section
 

@@ -12,7 +12,7 @@ from nd2_writer import write_nd2
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.opening import open_video, supported
-from napari_frtm.io.video.stacks import nd2_file
+from napari_frtm.io.video.stacks.microscopes import nd2_file
 from napari_frtm.io.video.stacks.stack import open_stack
 from napari_frtm.io.video.stacks.stack_frames import Section
 

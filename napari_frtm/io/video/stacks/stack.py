@@ -10,8 +10,8 @@ import dask.array as da
 
 from napari_frtm.errors import VideoError
 from napari_frtm.io.video.reading import check_extent, reading
-from napari_frtm.io.video.stacks.czi import CZI, CZI_BEGINS, open_czi
-from napari_frtm.io.video.stacks.nd2_file import ND2, ND2_BEGINS, open_nd2
+from napari_frtm.io.video.stacks.microscopes.czi import CZI, CZI_BEGINS, open_czi
+from napari_frtm.io.video.stacks.microscopes.nd2_file import ND2, ND2_BEGINS, open_nd2
 from napari_frtm.io.video.stacks.numpy_file import NUMPY, open_numpy
 from napari_frtm.io.video.stacks.stored import StoredArray, WithoutLastAxis
 from napari_frtm.io.video.stacks.tiff import open_tiff

@@ -11,8 +11,8 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.stacks.microscopes.planes import Planes
 from napari_frtm.io.video.stacks.pixel_size import of_nd2
-from napari_frtm.io.video.stacks.planes import Planes
 from napari_frtm.io.video.stacks.stored import Content
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_frtm.errors import VideoError
+from napari_frtm.io.video.stacks.microscopes.planes import Planes
 from napari_frtm.io.video.stacks.pixel_size import of_czi
-from napari_frtm.io.video.stacks.planes import Planes
 from napari_frtm.io.video.stacks.stored import Content
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from PIL import Image
 import napari_frtm as frtm
 from napari_frtm.engine.sketch.prompts import NOT_IT
 from napari_frtm.evaluation.charts import Chart, Series, to_svg
-from napari_frtm.evaluation.corrections import next_correction, random_strokes
+from napari_frtm.evaluation.corrections import next_correction, random_strokes, rough_polygon
 from napari_frtm.evaluation.metrics import jaccard
 
 if TYPE_CHECKING:
@@ -208,22 +208,11 @@ def measure_random(pictures: list[Picture], options: argparse.Namespace) -> None
             print(f"{name}, {count[0]} + {count[1]} random strokes: J {np.mean(found):.3f}")
 
 
-def rough(truth: NDArray[np.bool_], corners: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """Return a polygon of so many corners around the largest piece, as a hand in a hurry draws."""
-    outlines, _ = cv2.findContours(truth.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(outlines, key=cv2.contourArea)[:, 0]
-    at = outline[np.linspace(0, len(outline), corners, endpoint=False).astype(int)]
-    wrong = rng.normal(0, 0.04 * truth.sum() ** 0.5, at.shape)
-    drawn = np.zeros(truth.shape, np.int32)
-    cv2.fillPoly(drawn, [np.rint(at + wrong).astype(np.int32)], 1)
-    return drawn
-
-
 def measure_tidy(pictures: list[Picture], options: argparse.Namespace) -> None:
     """Print mean J of polygons of ten corners before and after."""
     method, before, after = Sketching(options.checkpoint), [], []
     for number, picture in enumerate(pictures):
-        drawn = rough(picture.truth, 10, np.random.default_rng(number))
+        drawn = rough_polygon(picture.truth, 10, np.random.default_rng(number)).astype(np.int32)
         sketch = frtm.Sketch(method.network, method.config, picture.image)
         before.append(jaccard(drawn == 1, picture.truth))
         after.append(jaccard(sketch.tidied(drawn) == 1, picture.truth))

@@ -18,6 +18,9 @@ _WIDTH = 0.01
 _LENGTH = 1.2
 """How far a stroke goes both ways, in standard deviations of the region along its main axis."""
 
+_SHAKING = 0.04
+"""How wrong the corners of a polygon are, in sizes of the object."""
+
 
 class Correction(NamedTuple):
     """Where a user corrects a mask.
@@ -89,6 +92,40 @@ def random_strokes(
             parts = cv2.connectedComponents((line > 0).astype(np.uint8) * region)[1]
             np.logical_or(into, parts == parts[y, x], out=into)
     return drawn[0], drawn[1]
+
+
+def rough_polygon(
+    truth: Mask, corners: int, rng: np.random.Generator, dilation: float = 0.0
+) -> Mask:
+    """Return an object as a hand in a hurry outlines it: few corners, none quite right.
+
+    Parameters
+    ----------
+    truth : bool array of shape (H, W)
+        The object; pieces smaller than a tenth of the largest are not drawn.
+    corners : int
+        Of each piece.
+    rng : numpy.random.Generator
+        Source of all choices.
+    dilation : float
+        How far outside of the object the outline is drawn, in sizes of the object (square root
+        of the area).
+    """
+    size = float(np.count_nonzero(truth)) ** 0.5
+    drawn = truth.astype(np.uint8)
+    if dilation:
+        drawn = (cv2.distanceTransform(1 - drawn, cv2.DIST_L2, 5) <= dilation * size).view(np.uint8)
+    outlines, _ = cv2.findContours(drawn, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    areas = [cv2.contourArea(outline) for outline in outlines]
+    polygons = []
+    for outline, area in zip(outlines, areas, strict=True):
+        if area >= 0.1 * max(areas):
+            at = outline[np.linspace(0, len(outline), corners, endpoint=False).astype(int), 0]
+            polygons.append(np.rint(at + rng.normal(0, _SHAKING * size, at.shape)))
+    filled = np.zeros(truth.shape, np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(filled, [polygon.astype(np.int32)], 1)
+    return filled > 0
 
 
 class _Region(NamedTuple):

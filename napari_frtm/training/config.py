@@ -171,8 +171,9 @@ class TrainConfig:
             raise ValueError("joint needs target models, which base_net has not; leave one out.")
         if self.windows is not None and (self.base_net or self.joint is not None):
             raise ValueError("windows need target models and a frozen backbone; leave them out.")
-        if self.windows is None and any(dataset.teacher for dataset in self.datasets):
-            raise ValueError("teacher needs windows; add a table [windows] to the recipe.")
+        for name in ("teacher", "sketched"):
+            if self.windows is None and any(getattr(each, name) for each in self.datasets):
+                raise ValueError(f"{name} needs windows; add a table [windows] to the recipe.")
         for name in ("steps", "batch", "accumulate", "workers", "checkpoint_interval"):
             check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 

@@ -184,9 +184,7 @@ def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     assert network.segmentation is not None
     if state.teacher is not None:
         with half:
-            loss = windows_loss(
-                network.segmentation, state.teacher, coarse, features, batch, config
-            )
+            loss = windows_loss(network, state.teacher, coarse, features, batch, config)
     else:
         with half:
             logits = network.segmentation(coarse[:, None], network.segmentation.prepare(features))

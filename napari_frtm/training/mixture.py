@@ -53,6 +53,10 @@ class DatasetConfig:
     teacher : float
         How much of what is to be learned is what the first weights answer to the whole crop; the
         rest is the true mask. Needs `TrainConfig.windows`.
+    sketched : float
+        Share of the samples in which S sees a reference frame as that of a sketch: with a target
+        model fitted on simulated strokes, points, boxes and rough polygons, and nothing to learn
+        but the true mask. Needs `TrainConfig.windows`.
     """
 
     kind: Literal["videos", "images", "stacks"]
@@ -69,6 +73,7 @@ class DatasetConfig:
     sizes: tuple[float, ...] = ()
     intruders: float = 0.5
     teacher: float = 0.0
+    sketched: float = 0.0
 
     def __post_init__(self) -> None:
         check(self.weight > 0, "weight", "positive", self.weight)
@@ -76,6 +81,7 @@ class DatasetConfig:
         check(self.objects >= 1, "objects", "at least 1", self.objects)
         check(0 <= self.intruders <= 1, "intruders", "in [0, 1]", self.intruders)
         check(0 <= self.teacher <= 1, "teacher", "in [0, 1]", self.teacher)
+        check(0 <= self.sketched <= 1, "sketched", "in [0, 1]", self.sketched)
         low, high = self.sizes or (1, 1)
         check(0 < low <= high, "sizes", "empty or an increasing range", self.sizes)
 

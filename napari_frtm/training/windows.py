@@ -12,6 +12,7 @@ from napari_frtm.engine.extensions.location import Location
 from napari_frtm.engine.extensions.windows import crop
 from napari_frtm.engine.tracking.scoring import suspected_window
 from napari_frtm.training.losses import mask_loss
+from napari_frtm.training.sketched import sketched
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
-    from napari_frtm.engine.networks.segmentation import SegmentationNetwork
     from napari_frtm.training.config import TrainConfig, WindowsConfig
     from napari_frtm.training.data.samples import Batch
 
 
 def windows_loss(
-    learning: SegmentationNetwork,
+    network: FrtmNetwork,
     teacher: FrtmNetwork,
     coarse: Tensor,
     features: Features,
@@ -37,12 +37,12 @@ def windows_loss(
 
     Parameters
     ----------
-    learning : SegmentationNetwork
-        What learns.
+    network : FrtmNetwork
+        Its segmentation network learns.
     teacher : FrtmNetwork
         Says how a whole crop is to be answered.
     coarse : Tensor of shape (N, h, w)
-        Scores of the crops.
+        Scores of the crops; those with prompts have others, fitted on what is drawn.
     features : Features
         Of the crops.
     batch : Batch
@@ -52,17 +52,27 @@ def windows_loss(
     """
     assert config.windows is not None
     assert batch.teacher is not None
+    learning = network.segmentation
+    assert learning is not None
     masks = batch.masks.to(coarse)
-    share = batch.teacher.to(coarse)[:, None, None]
-    with torch.no_grad():
-        answer = torch.sigmoid(teacher.refine(coarse[:, None], features)[:, 0])
-        wanted = share * answer + (1 - share) * masks
+    wanted = masks.clone()
+    if (taught := batch.teacher > 0).any():
+        some = {stride: maps[taught] for stride, maps in features.items()}
+        with torch.no_grad():
+            answers = torch.sigmoid(teacher.refine(coarse[taught, None], some)[:, 0])
+        share = batch.teacher[taught].to(coarse)[:, None, None]
+        wanted[taught] = share * answers + (1 - share) * masks[taught]
     losses = []
-    for i, (score, mask) in enumerate(zip(coarse.cpu().numpy(), masks.cpu().numpy(), strict=True)):
-        rng = np.random.default_rng((config.seed, batch.number, i))
-        window = _window(score, mask, config.windows, rng)
-        levels = {s: crop(maps[i : i + 1], [window], s) for s, maps in features.items()}
-        seen = crop(coarse[None, i : i + 1], [window], TARGET_STRIDE)
+    for i, (score, mask) in enumerate(zip(coarse, masks.cpu().numpy(), strict=True)):
+        one = {stride: maps[i : i + 1] for stride, maps in features.items()}
+        prompts, known = batch.prompts[i], score
+        if prompts is None:
+            rng = np.random.default_rng((config.seed, batch.number, i))
+            window = _window(score.cpu().numpy(), mask, config.windows, rng)
+        else:
+            known, window = sketched(network, one, prompts, mask > 0, config.method)
+        levels = {stride: crop(maps, [window], stride) for stride, maps in one.items()}
+        seen = crop(known[None, None], [window], TARGET_STRIDE)
         answer = learning(seen, learning.prepare(levels))[:, 0].float()
         rows, columns = window.slices
         part = wanted[i : i + 1, rows, columns]

@@ -27,6 +27,7 @@ WRONG = [
         DATASET.replace("videos", "film"), r"'datasets\[0\].kind' must be 'videos' or", id="kind"
     ),
     pytest.param(DATASET + "teacher = 0.5\n", "teacher needs windows", id="teacher"),
+    pytest.param(DATASET + "sketched = 0.5\n", "sketched needs windows", id="sketched"),
     pytest.param(
         "base_net = true\n[windows]\n" + DATASET, "windows need target models", id="windows"
     ),

@@ -38,11 +38,10 @@ def _loss(config: TrainConfig, share: float) -> tuple[torch.Tensor, TrainState]:
     masks[:, :20, :20] = True
     coarse = torch.nn.functional.avg_pool2d(masks.float(), TARGET_STRIDE)
     share_of_each = torch.full((2,), share)
-    batch = Batch(images, masks, None, (None, None), 0, teacher=share_of_each)
+    batch = Batch(images, masks, None, (None, None), 0, (None, None), teacher=share_of_each)
     with torch.no_grad():
         features = state.network.backbone(images)
-    learning = state.network.segmentation
-    return windows_loss(learning, state.teacher, coarse, features, batch, config), state
+    return windows_loss(state.network, state.teacher, coarse, features, batch, config), state
 
 
 def test_first_weights_have_nothing_to_learn_from_whole_crops(windowed: TrainConfig) -> None:

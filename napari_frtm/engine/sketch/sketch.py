@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
-from torch.nn.functional import interpolate
 
-from napari_frtm.config import TARGET_STRIDE, SketchConfig
-from napari_frtm.engine.extensions.location import bounding_box
-from napari_frtm.engine.extensions.parts import SeenFrame
-from napari_frtm.engine.extensions.windows import window_around
+from napari_frtm.config import SketchConfig
 from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.frames.labels import to_labels
 from napari_frtm.engine.frames.partition import Partition
@@ -23,28 +18,19 @@ from napari_frtm.engine.sketch.evidence import (
     of_rough_mask,
     without_unmarked,
 )
+from napari_frtm.engine.sketch.frame import SketchFrame
 from napari_frtm.engine.sketch.prompts import NOT_IT, Prompts, ids_of
-from napari_frtm.engine.target.model import Samples, TargetModel, fit_models
-from napari_frtm.engine.target.stencil import quadratic, stacked
-from napari_frtm.engine.tracking.segmentation import refine_windows
 from napari_frtm.types import BYTES, Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.sketch.evidence import Evidence
     from napari_frtm.types import Contrast, Frame, Labels
-
-_SUSPECTED = 0.25
-"""Score from which S has a look."""
-
-_MARGIN = 48
-"""Pixels around what is suspected."""
 
 _AT_ONCE = 8
 """Objects that are fitted together."""
@@ -80,15 +66,10 @@ class Sketch:
         self.sketch = sketch or SketchConfig()
         size = (frame.shape[0], frame.shape[1])
         self.geometry = Geometry.scaled(size, config.scale(size))
-        self._refines = network.segmentation is not None
         with torch.inference_mode():
             image = to_images([frame], contrast, self.geometry, network.device)
-            self._features = network.features(image, refine=self._refines)
-            self._deep = self._features[TARGET_STRIDE].float()
-        generator = torch.Generator().manual_seed(config.seed)
-        target = replace(config.target, cg_steps=self.sketch.cg_steps)
-        initial = TargetModel.initial(self._deep.shape[1], target, generator)
-        self._initial = initial.to(network.device)
+            features = network.features(image, refine=network.segmentation is not None)
+            self._frame = SketchFrame.of(network, features, self.geometry, config, self.sketch)
 
     @torch.inference_mode()
     def masks(self, prompts: Prompts, before: Labels | None = None) -> NDArray[np.int32]:
@@ -174,60 +155,15 @@ class Sketch:
         self, evidence: Sequence[Evidence], marks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.float32]]:
         """Return the soft masks of some objects: found, and found again from the answer."""
-        soft = self._refined(self._fitted(evidence), evidence)
+        soft = self._frame.refined(self._frame.fitted(evidence), evidence)
         for _ in range(self.sketch.repeats):
             soft = [without_unmarked(mask, mark) for mask, mark in zip(soft, marks, strict=True)]
             share = self.sketch.answer
             again = [one.with_answer(m, share) for one, m in zip(evidence, soft, strict=True)]
-            soft = self._refined(self._fitted(again), evidence)
+            soft = self._frame.refined(self._frame.fitted(again), evidence)
         return [
             one.enforced(mask, mark) for one, mask, mark in zip(evidence, soft, marks, strict=True)
         ]
-
-    def _fitted(self, evidence: Sequence[Evidence]) -> Tensor:
-        """Return the scores (N, h, w) of target models fitted on what is known."""
-        models, losses = [], []
-        for one in evidence:
-            target, weights = (
-                torch.from_numpy(part)[None].to(self._deep) for part in (one.target, one.weights)
-            )
-            losses.append(quadratic(target, weights, self.geometry.scores))
-            first = self._initial
-            models.append(TargetModel(first.projection, first.taps, first.config))
-        features = self._deep[None].expand(len(models), -1, -1, -1, -1)
-        weights = features.new_ones(len(models), 1)
-        fit_models(models, [Samples(features, stacked(losses), weights)])
-        return torch.cat([model.scores(model.project(self._deep)) for model in models])
-
-    def _refined(self, scores: Tensor, evidence: Sequence[Evidence]) -> list[NDArray[np.float32]]:
-        """Return the soft masks of N objects at the working size."""
-        frame = Box(0, 0, *self.geometry.working)
-        if not self._refines:
-            up = interpolate(
-                scores[None], self.geometry.padded, mode="bilinear", align_corners=False
-            )
-            return list(self.geometry.crop(up)[0].clamp(0, 1).cpu().numpy())
-        windows = [
-            self._window(score, one.inside) for score, one in zip(scores, evidence, strict=True)
-        ]
-        seen = SeenFrame.whole(self._features, self.geometry.padded)
-        parts = refine_windows(self.network, scores, seen, windows)
-        masks = []
-        for window, part in zip(windows, parts, strict=True):
-            mask = np.zeros(frame.size, np.float32)
-            box = window.intersection(frame)
-            mask[box.slices] = part[box.within(window)].cpu().numpy()
-            masks.append(mask)
-        return masks
-
-    def _window(self, scores: Tensor, inside: NDArray[np.bool_]) -> Box:
-        """Return where S has to look: around what is suspected and what was drawn."""
-        suspected = (scores > _SUSPECTED).cpu().numpy()
-        box = Box(*(TARGET_STRIDE * side for side in bounding_box(suspected, 0)))
-        if inside.any():
-            drawn = Box(*bounding_box(inside, 0))
-            box = box.union(drawn) if suspected.any() else drawn
-        return window_around(box.grown(_MARGIN), self.geometry.padded)
 
 
 def _concerned(prompts: Prompts, before: Labels | None) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.target.stencil import TAPS
 from napari_frtm.training.data.crops import (
     cut,
     disturbed,
@@ -19,6 +21,7 @@ from napari_frtm.training.data.crops import (
     random_window,
     search_region,
 )
+from napari_frtm.training.data.prompts import simulated
 from napari_frtm.training.data.targets import FITTED, POOR
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.training.config import TrainConfig
+    from napari_frtm.training.data.prompts import SimulatedPrompts
     from napari_frtm.training.data.targets import Target, TargetCache
     from napari_frtm.training.mixture import DatasetConfig
 
@@ -41,11 +45,13 @@ class Batch:
     images : uint8 Tensor of shape (N, 3, size, size)
     masks : bool Tensor of shape (N, size, size)
     filters : Tensor of shape (N, 9, C), or None
-        Target models, each as one filter; none for Base net.
+        Target models, each as one filter, zero where there are prompts; none for Base net.
     seeds : tuple of (int or None)
         Of what makes the scores of a crop worse; None leaves them as they are.
     number : int
         Of the batch.
+    prompts : tuple of (SimulatedPrompts or None)
+        What is drawn of an object whose mask nobody has given; None where the filter counts.
     regions : bool Tensor of shape (N, h, w), or None
         Which scores count, where objects are looked for near their last place.
     teacher : Tensor of shape (N,), in [0, 1], or None
@@ -60,6 +66,7 @@ class Batch:
     filters: Tensor | None
     seeds: tuple[int | None, ...]
     number: int
+    prompts: tuple[SimulatedPrompts | None, ...]
     regions: Tensor | None = None
     teacher: Tensor | None = None
     references: tuple[Tensor, Tensor] | None = None
@@ -93,25 +100,29 @@ class Samples:
     def batch(self, number: int) -> Batch:
         """Return a batch by its number."""
         crops: list[_Crop] = []
-        filters, seeds, teacher = [], [], []
+        filters, seeds, prompts, teacher = [], [], [], []
         for i in range(self.config.batch):
             rng = np.random.default_rng((self.config.seed, number, i))
             target, dataset = self._target(rng)
             kind = POOR if rng.random() < self.config.crop.poor else FITTED
-            taps = None if self.config.base_net else self.cache.filter(target, kind)
-            for crop in self._crops(target, rng):
+            sketched = dataset.sketched > 0 and rng.random() < dataset.sketched
+            for crop in self._crops(target, rng, itself=sketched):
                 worse = rng.random() < self.config.crop.disturbed
                 crops.append(crop)
-                teacher.append(dataset.teacher)
-                filters += [] if taps is None else [taps]
+                drawn = simulated(crop.mask, rng) if sketched else None
+                prompts.append(drawn)
+                teacher.append(0.0 if sketched else dataset.teacher)
+                if not self.config.base_net:
+                    filters.append(self.cache.filter(target, kind) if drawn is None else None)
                 seeds.append(int(rng.integers(2**31)) if worse else None)
         references = [crop.reference for crop in crops if crop.reference is not None]
         regions = [torch.from_numpy(crop.region) for crop in crops if crop.region is not None]
         return Batch(
             *_stacked([(crop.image, crop.mask) for crop in crops]),
-            torch.stack(filters) if filters else None,
+            self._filters(filters) if filters else None,
             tuple(seeds),
             number,
+            tuple(prompts),
             torch.stack(regions) if regions else None,
             None if self.config.windows is None else torch.tensor(teacher),
             _stacked(references) if references else None,
@@ -130,14 +141,25 @@ class Samples:
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    def _filters(self, filters: Sequence[Tensor | None]) -> Tensor:
+        """Return filters (N, 9, C); those that are fitted later are zero."""
+        later = torch.zeros(TAPS, self.cache.network.backbone.channels[TARGET_STRIDE])
+        return torch.stack([later if one is None else one for one in filters])
+
     def _target(self, rng: np.random.Generator) -> tuple[Target, DatasetConfig]:
         number = int(rng.choice(len(self.targets), p=self._shares))
         of_dataset = self.targets[number]
         return of_dataset[int(rng.integers(len(of_dataset)))], self.config.datasets[number]
 
-    def _crops(self, target: Target, rng: np.random.Generator) -> Iterator[_Crop]:
+    def _crops(self, target: Target, rng: np.random.Generator, *, itself: bool) -> Iterator[_Crop]:
+        """Yield crops of other frames, or of the reference frame itself."""
         crop, locality = self.config.crop, self.config.method.locality
-        others = target.source.others(target.reference, target.object_id, crop.frames, rng)
+        if itself:
+            crop = replace(crop, near=1.0)
+            image, labels = target.source.reference(target.reference)
+            others = [(image, labels == target.object_id)] * crop.frames
+        else:
+            others = target.source.others(target.reference, target.object_id, crop.frames, rng)
         for image, mask in others:
             window = random_window(mask, crop, rng)
             part, part_mask = cut(image, mask, window, crop.size)

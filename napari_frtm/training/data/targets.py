@@ -61,7 +61,13 @@ class TargetCache:
         self._kinds = {FITTED: config, POOR: replace(config, target=few, augmentation=alone)}
 
     def targets(self, source: Source, config: DatasetConfig) -> Iterator[list[Target]]:
-        """Fit what is missing; yield the objects of each reference frame in turn."""
+        """Fit what is missing; yield the objects of each reference frame in turn.
+
+        Where every sample is a sketch, target models are fitted then, and nothing is missing.
+        """
+        if config.sketched == 1:
+            yield from _unfitted(source, config)
+            return
         for reference in source.references():
             path = self._path(source.name, reference, config)
             ids = _cached_ids(path)
@@ -123,9 +129,7 @@ class Unfitted(TargetCache):
 
     def targets(self, source: Source, config: DatasetConfig) -> Iterator[list[Target]]:
         """Yield the objects of each reference frame in turn."""
-        for reference in source.references():
-            ids = chosen_ids(source.reference(reference), config)
-            yield [Target(source, reference, i, config) for i in ids]
+        yield from _unfitted(source, config)
 
 
 def chosen_ids(picture: Picture, config: DatasetConfig) -> list[int]:
@@ -150,6 +154,13 @@ def scores(filters: Tensor, features: Tensor) -> Tensor:
     """
     count, _, h, w = features.shape
     return gather((filters @ features.flatten(2)).view(count, TAPS, h, w))
+
+
+def _unfitted(source: Source, config: DatasetConfig) -> Iterator[list[Target]]:
+    """Yield the objects of each reference frame in turn, whether they have models or not."""
+    for reference in source.references():
+        ids = chosen_ids(source.reference(reference), config)
+        yield [Target(source, reference, i, config) for i in ids]
 
 
 def _cached_ids(path: Path) -> list[int] | None:

@@ -53,13 +53,17 @@ def section_of(settings: Mapping[str, Any], source: Path) -> Section | None:
         ) from error
 
 
-def _of_layer(axes: Mapping[str, Any], source: Path) -> Section | None:
-    takes = {int(axis): take for axis, take in axes.get("takes", {}).items()}
+def saved_takes(axes: Mapping[str, Any]) -> dict[int, Any]:
+    """Return what was saved of the axes of channels and planes: by axis, what is taken along it."""
     if axes.get("extra") is not None:  # of a session from when there could be one alone
-        takes = {axes["extra"]: axes["take"]}
+        return {axes["extra"]: axes.get("take", 0)}
+    return {int(axis): take for axis, take in dict(axes.get("takes", {})).items()}
+
+
+def _of_layer(axes: Mapping[str, Any], source: Path) -> Section | None:
+    takes = {axis: _PROJECTED.get(take, take) for axis, take in saved_takes(axes).items()}
     if not takes or not is_stack(source):
         return None
-    takes = {axis: _PROJECTED.get(take, take) for axis, take in takes.items()}
     if not all(take == "max" or isinstance(take, int) for take in takes.values()):
         told = " and ".join(map(str, takes.values()))
         raise SessionError(

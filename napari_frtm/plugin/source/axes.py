@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_frtm.io.session.section import saved_takes
 from napari_frtm.plugin.source.compute import computed
 from napari_frtm.structure import structured
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MOST = 3
 """Axes of channels, planes and the like, besides time, height and width."""
 
+_TAKEN = ("takes", "extra", "take")  # in what is saved, see `saved_takes`
 _TIME = frozenset({"t", "time", "frame", "frames"})
 _CHANNEL = frozenset({"c", "ch", "channel", "channels"})
 _PLANE = frozenset({"z", "depth", "plane", "planes", "slice", "slices"})
@@ -76,15 +78,13 @@ class VideoAxes:
         ValueError, TypeError
             If they are not such values.
         """
-        saved = dict(saved)
-        takes = saved.pop("takes", {})
-        extra, take = saved.pop("extra", None), saved.pop("take", 0)  # until there could be several
-        takes = {extra: take} if extra is not None else takes
-        axes: VideoAxes = structured(cls, saved)
-        known = {
-            int(axis): take if type(take) is int else Take(take) for axis, take in takes.items()
+        others = {key: value for key, value in saved.items() if key not in _TAKEN}
+        axes: VideoAxes = structured(cls, others)
+        takes = {
+            axis: take if type(take) is int else Take(take)
+            for axis, take in saved_takes(saved).items()
         }
-        return replace(axes, takes=known)
+        return replace(axes, takes=takes)
 
     def frame_index(self, frame: int) -> tuple[int, ...]:
         """Return the index of a frame in an array of the shape `results_shape`."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from czi_writer import write_czi
 
 from napari_frtm.errors import VideoError
-from napari_frtm.io.video.opening import open_video, supported
+from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.video.stacks.microscopes import czi
-from napari_frtm.io.video.stacks.stack import open_stack
 from napari_frtm.io.video.stacks.stack_frames import Section
 
 if TYPE_CHECKING:
@@ -20,42 +19,6 @@ if TYPE_CHECKING:
 
 RANDOM = np.random.default_rng(0)
 CELLS = RANDOM.integers(0, 4000, (4, 3, 2, 20, 30)).astype(np.uint16)  # T, Z, C, Y, X
-
-
-def write_czi(path: Path, pixels: np.ndarray, compression: str | None = None) -> Path:
-    """Write pixels of shape (T, Z, C, H, W), or (T, Z, C, H, W, 3) in colour, plane by plane."""
-    library = pytest.importorskip("pylibCZIrw.czi", reason="pylibCZIrw is not installed")
-    with library.create_czi(str(path), compression_options=compression) as file:
-        for t, z, c in np.ndindex(*pixels.shape[:3]):
-            image = pixels[t, z, c]
-            image = image[..., ::-1] if image.ndim == 3 else image[..., None]
-            file.write(data=np.ascontiguousarray(image), plane={"T": t, "Z": z, "C": c})
-        file.write_metadata("cells", scale_x=0.25e-6, scale_y=0.25e-6, scale_z=1e-6)
-    return path
-
-
-@pytest.mark.parametrize("compression", [None, "zstd1:ExplicitLevel=2"])
-def test_a_channel_and_planes_of_a_czi_are_a_video(tmp_path: Path, compression: str | None) -> None:
-    """Pixel by pixel; pickled as well."""
-    path = write_czi(tmp_path / "cells.czi", CELLS, compression)
-
-    frames = open_video(path, Section(channel=1, plane="max")).frames
-
-    assert supported(path)
-    assert frames.numblocks == (4, 1, 1)
-    for t in (2, 0, 3):
-        assert np.array_equal(np.asarray(frames[t]), CELLS[t, :, 1].max(0))
-    assert np.array_equal(pickle.loads(pickle.dumps(frames)).compute(), CELLS[:, :, 1].max(1))
-
-
-def test_a_czi_has_its_axes_and_its_size_of_pixels(tmp_path: Path) -> None:
-    """As napari shows it."""
-    stack = open_stack(write_czi(tmp_path / "cells.czi", CELLS))
-
-    assert stack.axes == ("t", "z", "c", "y", "x")
-    assert stack.pixel_size.lengths["x"] == (pytest.approx(0.25), "micrometer")
-    assert stack.pixel_size.lengths["z"] == (pytest.approx(1), "micrometer")
-    assert np.array_equal(stack.levels[0][1:3, 2, :, 5:9].compute(), CELLS[1:3, 2, :, 5:9])
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])

@@ -219,6 +219,7 @@ def test_axes_of_older_sessions_come_back() -> None:
         {"time": 0, "takes": {"0": 1}, "ndim": 4},
         {"takes": {"1": "blend as RGB", "2": "blend as RGB"}, "ndim": 5},
         {"takes": {"z": 1}, "ndim": 4},
+        {"takes": [1], "ndim": 4},
         {"time": "t"},
         {"extra": 1, "take": "least", "ndim": 4},
         {"more": 1},

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_frtm.config import LocalityConfig
 
 _STEEP = 2.0  # a window is 1 up to half of its reach, and falls to 0 from there
+_LATEST = 0.2  # what a frame counts in the likeness of late
 _SPECK = 0.05  # of the largest piece; smaller ones may be slips of the brush
 
 
@@ -45,6 +46,8 @@ class Location:
         How far pieces that the user drew are from the largest one, in its sizes; 0 for one piece.
     stage : tuple of float
         Where the stage was then, rows and columns in pixels; see `Stage`.
+    likeness : float
+        How much it looked like what the user drew lately, at most 1; 0 where that is not known.
     """
 
     box: Box
@@ -53,6 +56,7 @@ class Location:
     size: float
     apart: float
     stage: tuple[float, float] = (0.0, 0.0)
+    likeness: float = 0.0
 
     @classmethod
     def from_annotation(
@@ -75,14 +79,22 @@ class Location:
         index: int,
         origin: tuple[int, int] = (0, 0),
         stage: tuple[float, float] = (0.0, 0.0),
+        likeness: NDArray[np.float32] | None = None,
     ) -> Location:
-        """Return the location after a frame with a soft mask, which may be empty."""
+        """Return the location after a frame with a soft mask, which may be empty.
+
+        `likeness` says how much its pixels look like what the user drew, where that is known.
+        """
         found = soft > 0.5
         if not found.any():
             return self
         box = bounding_box(found, 0)
         part = found[box.slices].copy()
-        return replace(self, box=box.shifted(*origin), mask=part, index=index, stage=stage)
+        alike = self.likeness
+        if likeness is not None:
+            alike = self._lately(float(likeness[found].mean()), int(np.count_nonzero(part)))
+        moved = replace(self, box=box.shifted(*origin), mask=part, index=index, stage=stage)
+        return replace(moved, likeness=alike)
 
     def carried(self, stage: tuple[float, float]) -> Location:
         """Return this location where the stage has carried it.
@@ -106,7 +118,7 @@ class Location:
         """
         reach = self.reach(index, config)
         area = self.box.grown(int(reach) + 1)
-        away = _distance(self._cover(area))
+        away = distance(self.cover(area))
         inside = np.clip((1 - away / reach) * _STEEP, 0, 1).astype(np.float32)
         near = np.zeros(box.size, np.float32)
         both = area.intersection(box)
@@ -124,62 +136,14 @@ class Location:
         part = bounding_box(soft > 0, 1).intersection(Box(0, 0, *soft.shape))
         where = part.shifted(*origin)
         found = found[part.slices]
-        piece = _nearest_piece(found)
-        own = np.unique(piece[self._cover(where) & found])
+        piece = nearest_piece(found)
+        own = np.unique(piece[self.cover(where) & found])
         if not own.size:
             both = where.union(self.box)
-            away = _distance(self._cover(both))[where.within(both)]
+            away = distance(self.cover(both))[where.within(both)]
             away[~found] = np.inf
             own = piece.reshape(-1)[[away.argmin()]]
         soft[part.slices][~np.isin(piece, own)] = 0
-
-    def drop_far(
-        self,
-        soft: NDArray[np.float32],
-        index: int,
-        leap: float,
-        origin: tuple[int, int] = (0, 0),
-    ) -> bool:
-        """Set a soft mask to 0 around pieces that are too far away, in place.
-
-        Parameters
-        ----------
-        soft : array of shape (h, w), in [0, 1]
-            Found in another frame, or in a part of it.
-        index : int
-            The frame.
-        leap : float
-            How far the object can have moved with each frame, in its sizes; if it was drawn in
-            pieces that lie farther apart, that far.
-        origin : tuple of int
-            First row and column of the part.
-
-        Returns
-        -------
-        bool
-            Whether any was. A piece stays if nothing was found nearer, or not more than this
-            piece is: then the object may have left something behind that is not it.
-        """
-        found = soft > 0.5
-        if not found.any():
-            return False
-        part = bounding_box(found, TARGET_STRIDE).intersection(Box(0, 0, *soft.shape))
-        found = found[part.slices]
-        count, piece = cv2.connectedComponents(found.view(np.uint8), connectivity=8)
-        if count <= 2:  # the background, and one piece
-            return False
-        size = max(self.size, float(np.count_nonzero(self.mask)) ** 0.5)
-        reach = max(leap, self.apart) * size * abs(index - self.index)
-        near = np.isin(np.arange(count), piece[self._near(part.shifted(*origin), reach)])
-        near[0] = False
-        area = np.bincount(piece.ravel())
-        stay = near | (area >= area[near].sum())
-        if stay[1:].all():
-            return False
-        gone = ~stay[piece] & found
-        nearest = _nearest_piece(found)
-        soft[part.slices][np.isin(nearest, nearest[gone])] = 0
-        return True
 
     def drop_fragments(
         self,
@@ -199,7 +163,7 @@ class Location:
         count, piece = cv2.connectedComponents(own.view(np.uint8), connectivity=8)
         if count <= 2:
             return
-        mask = self._cover(part.shifted(*origin))
+        mask = self.cover(part.shifted(*origin))
         size = np.bincount(piece[mask & own], minlength=count)
         if not size.any():
             size = np.bincount(piece[own], minlength=count)
@@ -207,19 +171,26 @@ class Location:
         lesser[0] = False  # what is not its own
         soft[part.slices][lesser[piece]] = 0
 
-    def _cover(self, box: Box) -> NDArray[np.bool_]:
+    def _lately(self, likeness: float, area: int) -> float:
+        """Return the mean likeness of late; what is small says little about it."""
+        if self.likeness == 0:
+            return min(likeness, 1.0)
+        share = _LATEST * min(1.0, area / self.size**2)
+        return (1 - share) * self.likeness + share * min(likeness, 1.0)
+
+    def cover(self, box: Box) -> NDArray[np.bool_]:
         """Return which pixels of a part of the frame are the object."""
         covered = np.zeros(box.size, np.bool_)
         both = self.box.intersection(box)
         covered[both.within(box)] = self.mask[both.within(self.box)]
         return covered
 
-    def _near(self, box: Box, reach: float) -> NDArray[np.bool_]:
+    def near(self, box: Box, reach: float) -> NDArray[np.bool_]:
         """Return which pixels of a part of the frame are at most so many pixels away."""
         area = self.box.grown(int(reach) + 1).intersection(box.union(self.box))
         near = np.zeros(box.size, np.bool_)
         both = area.intersection(box)
-        near[both.within(box)] = (_distance(self._cover(area)) <= reach)[both.within(area)]
+        near[both.within(box)] = (distance(self.cover(area)) <= reach)[both.within(area)]
         return near
 
 
@@ -228,11 +199,11 @@ def locations_from_state(state: Mapping[str, Tensor]) -> list[Location]:
     if "seen" not in state:
         return []
     locations = []
-    for number, (index, size, apart, *stage) in enumerate(state["seen"].tolist()):
+    for number, (index, size, apart, *later) in enumerate(state["seen"].tolist()):
         box = Box(*state[f"location.{number}.box"].tolist())
         mask = state[f"location.{number}.mask"].cpu().numpy()
-        y, x = stage or (0.0, 0.0)
-        locations.append(Location(box, mask, int(index), size, apart, (y, x)))
+        y, x, likeness = [*later, 0.0, 0.0, 0.0][:3]  # older states have fewer
+        locations.append(Location(box, mask, int(index), size, apart, (y, x), likeness))
     return locations
 
 
@@ -240,7 +211,7 @@ def locations_state(locations: Sequence[Location]) -> dict[str, Tensor]:
     """Return locations as tensors."""
     if not locations:
         return {}
-    seen = [[at.index, at.size, at.apart, *at.stage] for at in locations]
+    seen = [[at.index, at.size, at.apart, *at.stage, at.likeness] for at in locations]
     state = {"seen": torch.tensor(seen, dtype=torch.float64)}
     for number, at in enumerate(locations):
         state[f"location.{number}.box"] = torch.tensor(at.box)
@@ -263,17 +234,17 @@ def _apart(mask: NDArray[np.bool_]) -> float:
     area = np.bincount(piece.ravel())
     area[0] = 0
     largest = int(area.argmax())
-    away = _distance(piece == largest)
+    away = distance(piece == largest)
     gaps = [away[piece == i].min() for i in np.flatnonzero(area > _SPECK * area[largest])]
     return float(np.max(gaps) / np.sqrt(area[largest]))
 
 
-def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+def distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return how far each pixel is from a mask of shape (H, W), pixels."""
     return np.asarray(cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5))
 
 
-def _nearest_piece(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+def nearest_piece(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Return the number of the connected piece of a mask of shape (H, W) that each is next to."""
     _, piece = cv2.distanceTransformWithLabels(
         (~mask).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP

@@ -82,6 +82,14 @@ class SampleMemory:
         return self._projected[:n], loss, weights.to(self._projected)
 
     @property
+    def drawn_samples(self) -> tuple[Tensor, Quadratic, Tensor]:
+        """Those of `samples` that the user drew, with weights that sum to one."""
+        projected, loss, weights = self.samples
+        drawn = self.permanent[: self.count].to(weights.device)
+        share = weights[drawn] / weights[drawn].sum()
+        return projected[drawn], Quadratic(loss.stencil[drawn], loss.target[drawn]), share
+
+    @property
     def sample_size(self) -> tuple[int, int]:
         """Scores (h, w) that a sample covers."""
         return self._target.shape[1], self._target.shape[2]

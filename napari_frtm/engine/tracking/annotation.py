@@ -106,6 +106,8 @@ class AnnotatedFrame:
             known.confidence_estimator.observe_annotation(mask.soft)
             known.remember(known.model.project(features)[0], loss, permanent=True)
         update_objects(list(objects.values()))
+        for known in objects.values():
+            known.learn_drawn()
 
     def _together(self, object_ids: Sequence[int], config: FrtmConfig) -> Iterator[Sequence[int]]:
         """Yield as many objects as are learned at once."""

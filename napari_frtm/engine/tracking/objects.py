@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import torch
 
+from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
 from napari_frtm.engine.extensions.location import Location, locations_from_state, locations_state
 from napari_frtm.engine.extensions.windows import groups
@@ -16,13 +19,13 @@ from napari_frtm.engine.target.model import TargetModel, fit_models, update_mode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.target.merging import FirstSamples
     from napari_frtm.engine.target.stencil import Quadratic
+    from napari_frtm.types import Box
 
 _AT_ONCE = 2**24
 """Bytes of samples that are optimised together; several are copied for it, and slower if large."""
@@ -41,6 +44,14 @@ class TrackedObject:
         What the model is optimised on.
     confidence_estimator : ConfidenceEstimator
         What says how sure its masks are.
+
+    Attributes
+    ----------
+    drawn : TargetModel
+        As it is learned from what the user drew alone: so it tells look-alikes that were
+        followed by mistake.
+    locations : list of Location
+        Where it was drawn, or seen last.
     """
 
     def __init__(
@@ -52,11 +63,39 @@ class TrackedObject:
         self.model = model
         self.memory = memory
         self.confidence_estimator = confidence_estimator
+        self.drawn = TargetModel(model.projection, model.taps, model.config)
         self.locations: list[Location] = []
 
     def location(self, index: int) -> Location:
         """Return where it was seen in the frame nearest to this one."""
         return min(self.locations, key=lambda location: abs(location.index - index))
+
+    def likeness(self, projected: Tensor, box: Box) -> NDArray[np.float32]:
+        """Return how much a part of a frame looks like what the user drew, about 1 where it does.
+
+        Parameters
+        ----------
+        projected : Tensor of shape (c, h, w)
+            Projected features of the frame.
+        box : Box
+            The part, of (H, W) pixels.
+
+        Returns
+        -------
+        float32 array of shape (H, W)
+        """
+        top, left = (max(0, side // TARGET_STRIDE - 1) for side in box[:2])
+        bottom, right = (-(-side // TARGET_STRIDE) + 1 for side in box[2:])
+        scores = self.drawn.scores(projected[None, :, top:bottom, left:right])[0].cpu().numpy()
+        size = scores.shape[1] * TARGET_STRIDE, scores.shape[0] * TARGET_STRIDE
+        pixels = np.asarray(cv2.resize(scores, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return pixels[box.shifted(-top * TARGET_STRIDE, -left * TARGET_STRIDE).slices]
+
+    def learn_drawn(self) -> None:
+        """Learn what looks like the object from the frames that the user drew."""
+        samples = self.memory.drawn_samples
+        moments = self.memory.moments if self.model.config.whitening else None
+        self.drawn.update(*samples, moments)
 
     def move(
         self,
@@ -64,10 +103,12 @@ class TrackedObject:
         index: int,
         origin: tuple[int, int],
         stage: tuple[float, float],
+        likeness: NDArray[np.float32] | None = None,
     ) -> None:
         """See a soft mask of a part of a frame, which may be empty: it is there now."""
         if self.locations:
-            self.locations = [self.location(index).moved(mask, index, origin, stage)]
+            last = self.location(index)
+            self.locations = [last.moved(mask, index, origin, stage, likeness)]
 
     def remember(self, projected: Tensor, loss: Quadratic, *, permanent: bool = False) -> None:
         """Extend the memory by a frame (algorithm 1, line 7).
@@ -86,6 +127,7 @@ class TrackedObject:
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that has been learned; see `from_state`."""
         model = {"projection": self.model.projection, "taps": self.model.taps}
+        model["drawn_taps"] = self.drawn.taps
         locations = locations_state(self.locations)
         return model | self.confidence_estimator.state_dict() | self.memory.state_dict() | locations
 
@@ -97,6 +139,7 @@ class TrackedObject:
         memory = SampleMemory.from_state(state, config.memory, whitening=whitening)
         estimator = ConfidenceEstimator.from_state(state, refined=config.variant.refines)
         restored = cls(model, memory, estimator)
+        restored.drawn.taps = state.get("drawn_taps", model.taps)  # older states have none
         restored.locations = locations_from_state(state)
         return restored
 
@@ -137,6 +180,8 @@ def start_objects(
         estimator.observe_annotation(mask)
         started.append(TrackedObject(model, memory, estimator))
     update_objects(started)
+    for known in started:
+        known.drawn.taps = known.model.taps
     return started
 
 

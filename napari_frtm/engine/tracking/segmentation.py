@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.extensions.leap import drop_others
 from napari_frtm.engine.extensions.windows import crop, groups
 from napari_frtm.engine.frames.labels import to_labels
 from napari_frtm.engine.frames.partition import Partition
@@ -87,19 +88,21 @@ class SegmentedFrame:
             number = object_ids.index(object_id)
             self.partition.replace(number, mask.box, mask.soft.copy())
 
-    def drop_far(self, objects: Mapping[int, TrackedObject], leap: float | None) -> None:
-        """Drop what is too far from where the objects were, and tell them where they are now.
+    def drop_others(self, objects: Mapping[int, TrackedObject], leap: float | None) -> None:
+        """Drop what cannot be the objects, and tell them where they are now.
 
         `leap` is how far an object can move with each frame, in its sizes; None for any distance.
         """
         masks = self.partition
         stage = self.region.stage if self.region else (0.0, 0.0)
-        for known, box, part in zip(objects.values(), masks.boxes, masks.parts, strict=True):
-            origin = box[:2]
-            far = leap and known.locations
-            if far and known.location(self.index).drop_far(part, self.index, leap or 0, origin):
-                masks.normalise(box)
-            known.move(part, self.index, origin, stage)
+        each = zip(objects.values(), self.scored.projected, masks.boxes, masks.parts, strict=True)
+        for known, projected, box, part in each:
+            likeness, origin = None, box[:2]
+            if leap and known.locations:
+                likeness, last = known.likeness(projected, box), known.location(self.index)
+                if drop_others(part, likeness, last, self.index, leap, origin):
+                    masks.normalise(box)
+            known.move(part, self.index, origin, stage, likeness)
 
     def losses(
         self, config: FrtmConfig, geometry: Geometry, device: torch.device

@@ -140,7 +140,7 @@ class Tracker:
         else:
             (segmented,) = self._whole([index], features, geometry)
         segmented.replace(given, self.object_ids)
-        segmented.drop_far(self._objects, self._leap)
+        segmented.drop_others(self._objects, self._leap)
         prediction = segmented.prediction(self.confidence_estimators, geometry)
         return with_annotation(prediction, labels, complete=complete)
 
@@ -180,7 +180,7 @@ class Tracker:
             batch = slice(first, first + size)
             images = self._images(indices[batch], frames[batch], geometry)
             for segmented in self._segmented(indices[batch], images, geometry):
-                segmented.drop_far(self._objects, self._leap)
+                segmented.drop_others(self._objects, self._leap)
                 predictions.append(segmented.prediction(self.confidence_estimators, geometry))
                 if self.config.variant.updates:
                     self._remember(segmented, geometry)

@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
-from napari_frtm.engine.extensions.location import Location
 from napari_frtm.engine.tracking.propagate import Propagation, propagate
 
 if TYPE_CHECKING:
@@ -16,60 +14,6 @@ if TYPE_CHECKING:
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.networks.network import FrtmNetwork
-
-LEAP = 0.5
-
-
-def _soft(*squares: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return a soft mask of squares, by top, left and side, with a faint rim around them."""
-    mask = np.zeros((96, 128), np.float32)
-    for top, left, side in squares:
-        mask[top - 2 : top + side + 2, left - 2 : left + side + 2] = 0.3
-    for top, left, side in squares:
-        mask[top : top + side, left : left + side] = 0.9
-    return mask
-
-
-LOCATION = Location.from_annotation(_soft((40, 20, 20)), 7)
-
-
-def test_a_piece_far_from_the_last_mask_is_dropped_with_its_rim() -> None:
-    """Its size is 20 pixels, so it may leap by 10."""
-    soft = _soft((40, 26, 20), (40, 90, 10))
-
-    assert LOCATION.drop_far(soft, 8, LEAP)
-
-    np.testing.assert_array_equal(soft, _soft((40, 26, 20)))
-
-
-@pytest.mark.parametrize(
-    ("squares", "index"),
-    [
-        ([(40, 26, 20), (40, 49, 10)], 8),  # near enough: 9 pixels from the last mask
-        ([(40, 90, 10)], 8),  # nothing is nearer
-        ([(10, 90, 10), (70, 90, 10)], 8),  # nothing is nearer than either
-        ([(40, 26, 4), (40, 90, 10)], 8),  # what is near may be something left behind
-        ([(40, 26, 20), (40, 90, 10)], 16),  # it was not seen for long
-    ],
-)
-def test_what_can_be_the_object_stays(squares: list[tuple[int, int, int]], index: int) -> None:
-    """Nothing of the mask changes."""
-    soft = _soft(*squares)
-
-    assert not LOCATION.drop_far(soft, index, LEAP)
-
-    np.testing.assert_array_equal(soft, _soft(*squares))
-
-
-def test_pieces_that_were_drawn_far_apart_may_be_found_so() -> None:
-    """Several cells may be one object; a slip of the brush is none of them."""
-    cells = Location.from_annotation(_soft((10, 10, 10), (40, 50, 10)), 7)
-    slipped = Location.from_annotation(_soft((40, 20, 20), (10, 100, 3)), 7)
-    soft = _soft((12, 12, 10), (40, 52, 10), (70, 90, 10))
-
-    assert not cells.drop_far(soft, 8, LEAP)
-    assert slipped.apart == 0
-    assert slipped.drop_far(_soft((40, 26, 20), (40, 90, 10)), 8, LEAP)
 
 
 def _twins(count: int) -> NDArray[np.uint8]:

@@ -66,7 +66,7 @@ def take(
         except FrtmError as error:
             raise FrtmError(f"{error} {_kept(store, done)}") from error
         except (RuntimeError, MemoryError) as error:
-            reason = (str(error) or "Out of memory").splitlines()[0]
+            reason = (str(error).strip() or "Out of memory").splitlines()[0]
             raise FrtmError(
                 f"{reason} - {_kept(store, done)} If memory ran out, add --device cpu, or start "
                 "again with a smaller --short-side."

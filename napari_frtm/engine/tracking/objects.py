@@ -63,7 +63,7 @@ class TrackedObject:
         self.model = model
         self.memory = memory
         self.confidence_estimator = confidence_estimator
-        self.drawn = TargetModel(model.projection, model.taps, model.config)
+        self.drawn = TargetModel(model.projection, model.taps.clone(), model.config)
         self.locations: list[Location] = []
 
     def location(self, index: int) -> Location:
@@ -139,7 +139,7 @@ class TrackedObject:
         memory = SampleMemory.from_state(state, config.memory, whitening=whitening)
         estimator = ConfidenceEstimator.from_state(state, refined=config.variant.refines)
         restored = cls(model, memory, estimator)
-        restored.drawn.taps = state.get("drawn_taps", model.taps)  # older states have none
+        restored.drawn.taps = state.get("drawn_taps", model.taps).clone()  # older states have none
         restored.locations = locations_from_state(state)
         return restored
 
@@ -181,7 +181,7 @@ def start_objects(
         started.append(TrackedObject(model, memory, estimator))
     update_objects(started)
     for known in started:
-        known.drawn.taps = known.model.taps
+        known.drawn.taps = known.model.taps.clone()
     return started
 
 

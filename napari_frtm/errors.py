@@ -22,3 +22,10 @@ class CheckpointError(FrtmError):
 
 class OutputError(FrtmError):
     """A result cannot be written."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error that was not foreseen says, in one line; its name if it says nothing."""
+    lines = str(error).strip().splitlines()
+    silent = "Out of memory" if isinstance(error, MemoryError) else type(error).__name__
+    return lines[0] if lines else silent

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_frtm import __version__
-from napari_frtm.errors import FrtmError
+from napari_frtm.errors import FrtmError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ class RunningScheduler:
                     time.sleep(0.5)
                     continue
                 raise ClusterError(
-                    f"No scheduler answers at {self.address or self.file} ({_first_line(error)}). "
+                    f"No scheduler answers at {self.address or self.file} ({first_line(error)}). "
                     "Check the address, that 'dask scheduler' runs there, and that it can be "
                     "reached from here; wait longer with --timeout."
                 ) from error
@@ -299,7 +299,3 @@ def _address_in(file: Path | None) -> str:
     except ValueError:  # it is just being written
         raise OSError(f"{file} holds no address") from None
     return address
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -19,7 +19,7 @@ from napari_frtm import __version__
 from napari_frtm.batch.clip import follow_clip
 from napari_frtm.batch.job import Task
 from napari_frtm.batch.parts import join
-from napari_frtm.errors import FrtmError
+from napari_frtm.errors import FrtmError, first_line
 from napari_frtm.session.run.carry_out import NetworkCache
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _is_stopped(worker: Worker, run: str) -> bool:
 
 def _reason(error: Exception) -> str:
     """Return what is unforeseen in one line, with advice if memory ran out."""
-    text = (str(error) or "out of memory").splitlines()[0]
+    text = first_line(error)
     if "memory" not in text.lower() and not isinstance(error, MemoryError):
         return f"{type(error).__name__}: {text}"
     return (

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from napari_frtm.cli.output.progress import Interrupted
-from napari_frtm.errors import FrtmError
+from napari_frtm.errors import FrtmError, first_line
 
 if TYPE_CHECKING:
     import argparse
@@ -73,9 +73,8 @@ def run(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped. {kept}") from None
     except (RuntimeError, MemoryError) as error:
-        reason = (str(error) or "Out of memory").splitlines()[0]
         raise FrtmError(
-            f"{reason} - {kept} If memory ran out, use a smaller batch in the recipe."
+            f"{first_line(error)} - {kept} If memory ran out, use a smaller batch in the recipe."
         ) from error
     print(f"The best weights are in {training.out / BEST}.")
 

@@ -35,7 +35,7 @@ def test_no_workers_are_told_each_time(capsys: pytest.CaptureFixture[str]) -> No
 
 
 MEMORY = [
-    pytest.param(MemoryError(), "memory ran out (out of memory). Lower short_side", id="python"),
+    pytest.param(MemoryError(), "memory ran out (Out of memory). Lower short_side", id="python"),
     pytest.param(
         RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.\nMore."),
         "memory ran out (CUDA out of memory. Tried to allocate 2 GiB). Lower short_side",

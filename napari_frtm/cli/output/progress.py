@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_frtm.errors import FrtmError
+from napari_frtm.errors import FrtmError, first_line
 from napari_frtm.session.run.request import Advanced
 
 if TYPE_CHECKING:
@@ -66,9 +66,8 @@ def take(
         except FrtmError as error:
             raise FrtmError(f"{error} {_kept(store, done)}") from error
         except (RuntimeError, MemoryError) as error:
-            reason = (str(error).strip() or "Out of memory").splitlines()[0]
             raise FrtmError(
-                f"{reason} - {_kept(store, done)} If memory ran out, add --device cpu, or start "
+                f"{first_line(error)} - {_kept(store, done)} If memory ran out, add --device cpu, or start "
                 "again with a smaller --short-side."
             ) from error
     return time.perf_counter() - begin

@@ -6,7 +6,7 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from napari_frtm.errors import VideoError
+from napari_frtm.errors import VideoError, first_line
 from napari_frtm.io.drive import DOES_NOT_ANSWER, is_away
 from napari_frtm.io.silent_drive import told_if_silent
 
@@ -115,8 +115,7 @@ def reading(path: Path) -> Iterator[None]:
     except Exception as error:
         if is_away(error):
             raise VideoError(f"{path} cannot be read: {DOES_NOT_ANSWER}.") from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VideoError(
-            f"{path.name} cannot be read ({reason}). Is it complete, and of the kind that its "
+            f"{path.name} cannot be read ({first_line(error)}). Is it complete, and of the kind that its "
             f"name says? Full path: {path}"
         ) from error

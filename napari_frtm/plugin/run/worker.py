@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from napari.qt.threading import create_worker
 from superqt.utils import GeneratorWorker
 
-from napari_frtm.errors import FrtmError
+from napari_frtm.errors import FrtmError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -98,5 +98,4 @@ def _advice(error: RuntimeError | MemoryError) -> str:
             "There is not enough memory. Lower the working resolution, close other programs, or "
             "choose the CPU as device (both under Advanced)."
         )
-    reason = text.splitlines()[0] if text else type(error).__name__
-    return f"The computation failed: {reason}. Choosing the CPU as device (Advanced) may help."
+    return f"The computation failed: {first_line(error)}. Choosing the CPU as device (Advanced) may help."

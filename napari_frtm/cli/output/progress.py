@@ -67,8 +67,8 @@ def take(
             raise FrtmError(f"{error} {_kept(store, done)}") from error
         except (RuntimeError, MemoryError) as error:
             raise FrtmError(
-                f"{first_line(error)} - {_kept(store, done)} If memory ran out, add --device cpu, or start "
-                "again with a smaller --short-side."
+                f"{first_line(error)} - {_kept(store, done)} If memory ran out, add "
+                "--device cpu, or start again with a smaller --short-side."
             ) from error
     return time.perf_counter() - begin
 

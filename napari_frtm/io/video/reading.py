@@ -116,6 +116,6 @@ def reading(path: Path) -> Iterator[None]:
         if is_away(error):
             raise VideoError(f"{path} cannot be read: {DOES_NOT_ANSWER}.") from error
         raise VideoError(
-            f"{path.name} cannot be read ({first_line(error)}). Is it complete, and of the kind that its "
-            f"name says? Full path: {path}"
+            f"{path.name} cannot be read ({first_line(error)}). Is it complete, and of the "
+            f"kind that its name says? Full path: {path}"
         ) from error

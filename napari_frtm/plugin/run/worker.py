@@ -98,4 +98,5 @@ def _advice(error: RuntimeError | MemoryError) -> str:
             "There is not enough memory. Lower the working resolution, close other programs, or "
             "choose the CPU as device (both under Advanced)."
         )
-    return f"The computation failed: {first_line(error)}. Choosing the CPU as device (Advanced) may help."
+    said = first_line(error)
+    return f"The computation failed: {said}. Choosing the CPU as device (Advanced) may help."

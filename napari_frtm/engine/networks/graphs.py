@@ -145,7 +145,7 @@ def _convolution(
     else:
         weight = weight.reshape(groups, -1, *weight.shape[1:])
         x = ops.group_convolution(x, _constant(weight), *geometry)
-    return x if bias is None else ops.add(x, _constant(bias[:, None, None]))
+    return x if bias is None else ops.add(x, _constant(bias.reshape(1, -1, 1, 1)))
 
 
 def _traced(stage: nn.Module, x: Node) -> Node:

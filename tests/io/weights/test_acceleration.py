@@ -133,11 +133,12 @@ def test_both_are_measured(variant: str, expected: set[str]) -> None:
     assert all(0 < seconds < 60 for both in times.values() for seconds in both)
 
 
-def test_what_fails_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor taken for fast."""
+def test_what_fails_is_not_chosen(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """Nor taken for fast, nor remembered."""
     monkeypatch.setattr("napari_frtm.engine.networks.compiled.CompiledGraph.__init__", None)
 
     assert _parts() == frozenset()
+    assert not cache.exists()
 
 
 @pytest.mark.slow

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # lose a lot; before torch is loaded
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# what is exact is exact with torch alone; tests of OpenVINO switch it on
+os.environ["NAPARI_FRTM_OPENVINO"] = "0"
 # weights that someone has imported on this machine would change what the presets run with
 os.environ["NAPARI_FRTM_WEIGHTS"] = os.devnull
 

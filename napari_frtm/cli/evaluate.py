@@ -151,7 +151,7 @@ def _follow(sequences: list[Sequence], masks: Path, options: argparse.Namespace)
     from napari_frtm.evaluation.trust import by_object
 
     config, network = load(method_settings(options))
-    print(f"{config.backbone}, variant {config.variant}, on {network.device}.")
+    print(f"{config.backbone}, variant {config.variant}, on {network.place}.")
     followed = _Followed()
     for sequence in tqdm(sequences, desc="sequences"):
         folder = masks / sequence.name

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PACKAGES = (
     "torch",
     "torchvision",
+    "openvino",
     "numpy",
     "opencv-python-headless",
     "av",

@@ -16,11 +16,11 @@ def double(x: Tensor) -> Tensor:
     fixed 5x5 filters of the input.
     """
     count, channels, h, w = x.shape
-    phases = _phases(x.device).to(x.dtype)
+    filters = doubling_filters(x.device).to(x.dtype)
     padded = pad(x, (2, 2, 2, 2), mode="replicate")
     doubled = x.new_empty(count, 2 * h, 2 * w, channels).movedim(-1, 1)
     for p, q in product((0, 1), (0, 1)):
-        weight = torch.outer(phases[p], phases[q]).expand(channels, 1, 5, 5)
+        weight = filters[p, q].expand(channels, 1, 5, 5)
         doubled[..., p::2, q::2] = conv2d(padded, weight, groups=channels)
     return doubled
 
@@ -31,14 +31,7 @@ def convolve_doubled(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     Both are linear: four 5x5 convolutions of the input. At the border the convolution sees zeros
     around what was doubled, for which the outermost pixels have filters of their own.
     """
-    even, odd = _phases(x.device)  # of the pixels 2 i and 2 i + 1, over i - 2 ... i + 2
-    before, after = odd.roll(-1), even.roll(1)  # 2 i - 1 and 2 i + 2; what goes round is zero
-    taps = torch.stack([torch.stack([before, even, odd]), torch.stack([even, odd, after])])
-    outermost = taps.clone()
-    outermost[0, 0] = outermost[1, 2] = 0
-    both = torch.stack([taps, outermost])
-    weight = convolution.weight[0].float()
-    filters = torch.einsum("cab,ipat,jqbu->ijpqctu", weight, both, both).flatten(2, 3).to(x.dtype)
+    filters = convolved_filters(convolution.weight, x.device).to(x.dtype)
     assert convolution.bias is not None
     bias = convolution.bias.expand(4)
     padded = pad(x, (2, 2, 2, 2), mode="replicate")
@@ -53,6 +46,34 @@ def convolve_doubled(x: Tensor, convolution: nn.Conv2d) -> Tensor:
         corner = conv2d(padded[..., rows, columns], filters[1, 1], bias)
         whole[..., row, column] = pixel_shuffle(corner, 2)[..., row, column]
     return whole
+
+
+def doubling_filters(device: torch.device) -> Tensor:
+    """Return the filters (2, 2, 5, 5) of the four pixels that doubling makes of one."""
+    phases = _phases(device)
+    return torch.stack([torch.stack([torch.outer(p, q) for q in phases]) for p in phases])
+
+
+def convolved_filters(weight: Tensor, device: torch.device) -> Tensor:
+    """Return the filters (2, 2, 4, C, 5, 5) of the four pixels that come of one.
+
+    Those of the outermost rows of pixels are at 1 on the first axis, of columns on the second.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (1, C, 3, 3)
+        Of the convolution of what was doubled.
+    device : device
+        Where the filters are to be.
+    """
+    even, odd = _phases(device)  # of the pixels 2 i and 2 i + 1, over i - 2 ... i + 2
+    before, after = odd.roll(-1), even.roll(1)  # 2 i - 1 and 2 i + 2; what goes round is zero
+    taps = torch.stack([torch.stack([before, even, odd]), torch.stack([even, odd, after])])
+    outermost = taps.clone()
+    outermost[0, 0] = outermost[1, 2] = 0
+    both = torch.stack([taps, outermost])
+    filters = torch.einsum("cab,ipat,jqbu->ijpqctu", weight[0].float(), both, both)
+    return filters.flatten(2, 3)
 
 
 def _phases(device: torch.device) -> Tensor:

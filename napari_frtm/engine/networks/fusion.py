@@ -37,7 +37,7 @@ class FusedConvolution(nn.Module):
         assert isinstance(convolution.padding, tuple)
         self.weight = convolution.weight
         self.bias = convolution.bias
-        self._geometry = (
+        self.geometry = (
             list(convolution.padding),
             list(convolution.stride),
             list(convolution.dilation),
@@ -45,7 +45,7 @@ class FusedConvolution(nn.Module):
         )
         name, limits = ("none", ()) if activation is None else _ACTIVATIONS[type(activation)]
         self._activation = (name, list(limits), "")
-        self._plain = activation or nn.Identity()
+        self.activation = activation or nn.Identity()
         self._cast: dict[torch.dtype, tuple[int, Tensor, Tensor | None]] = {}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,16 +55,16 @@ class FusedConvolution(nn.Module):
         """
         learned = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
         if learned or x.device.type != "cpu":
-            padding, stride, dilation, count = self._geometry
+            padding, stride, dilation, count = self.geometry
             convolved = conv2d(x, self.weight, self.bias, stride, padding, dilation, count)
-            plain: Tensor = self._plain(convolved)
+            plain: Tensor = self.activation(convolved)
             return plain
         dtype = self.weight.dtype
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
         convolve = torch.ops.mkldnn._convolution_pointwise
         out: Tensor = convolve(
-            x.to(dtype), *self._parameters_as(dtype), *self._geometry, *self._activation
+            x.to(dtype), *self._parameters_as(dtype), *self.geometry, *self._activation
         )
         return out
 

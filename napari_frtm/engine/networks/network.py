@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from napari_frtm.engine.networks.fusion import fuse_activations
 
 if TYPE_CHECKING:
     from napari_frtm.engine.networks.backbone import Backbone, Features
+    from napari_frtm.engine.networks.compiled import CompiledNetworks
     from napari_frtm.engine.networks.segmentation import SegmentationNetwork
     from napari_frtm.engine.networks.target_encoder import TargetEncoder
 
@@ -36,6 +37,8 @@ class FrtmNetwork(nn.Module):
     ----------
     half_precision : bool
         Whether F and S run in half precision; D never does.
+    compiled : CompiledNetworks or None
+        F and S as OpenVINO computes them, if it does.
     """
 
     def __init__(
@@ -49,12 +52,19 @@ class FrtmNetwork(nn.Module):
         self.segmentation = segmentation
         self.encoder = encoder
         self.half_precision = False
+        self.compiled: CompiledNetworks | None = None
 
     @property
     def device(self) -> torch.device:
         """Where the network computes."""
         device: torch.device = self.backbone.mean.device
         return device
+
+    @property
+    def place(self) -> str:
+        """Where the network computes, and by what if not by torch alone; for the user."""
+        parts = self.compiled is not None and self.compiled.parts
+        return f"{self.device} (OpenVINO)" if parts else str(self.device)
 
     def for_inference(self, device: str = "cpu") -> FrtmNetwork:
         """Make it fast on a device and move it there; returns itself.
@@ -73,6 +83,10 @@ class FrtmNetwork(nn.Module):
     def features(self, images: Tensor, *, refine: bool) -> Features:
         """Return features of images of shape (B, 3, H, W); down to stride 16 unless `refine`."""
         images = images.contiguous(memory_format=torch.channels_last)
+        if self.compiled is not None:
+            found = self.compiled.features(images, refine=refine)
+            if found is not None:
+                return found
         with self._half():
             features: Features = self.backbone(images, STRIDES if refine else (TARGET_STRIDE,))
         return features
@@ -81,12 +95,16 @@ class FrtmNetwork(nn.Module):
         """Return mask logits (B, N, H, W) for scores (B, N, h, w) of N objects."""
         if self.segmentation is None:
             raise ValueError("This network has no segmentation network; use a D-only variant.")
+        groups = torch.split(scores, _OBJECTS_AT_ONCE, 1)
+        if self.compiled is not None:
+            found = [self.compiled.refine(some, features) for some in groups]
+            logits = [one for one in found if one is not None]
+            if len(logits) == len(groups):
+                return torch.cat(logits, 1)
         with self._half():
             prepared = self.segmentation.prepare(features)
-            groups = [
-                self.segmentation(s, prepared) for s in torch.split(scores, _OBJECTS_AT_ONCE, 1)
-            ]
-        return torch.cat(groups, 1).float()
+            logits = [self.segmentation(some, prepared) for some in groups]
+        return torch.cat(logits, 1).float()
 
     def frames_at_once(self, size: tuple[int, int], objects: int) -> int:
         """Return how many frames of this padded size may go through together.
@@ -99,6 +117,9 @@ class FrtmNetwork(nn.Module):
         per_pixel = 600 + 1000 * min(objects, _OBJECTS_AT_ONCE)  # bytes, roughly
         memory = torch.cuda.get_device_properties(self.device).total_memory
         return max(1, memory // 4 // (size[0] * size[1] * per_pixel))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"compiled": None}  # a copy may learn
 
     def _half(self) -> AbstractContextManager[object]:
         if not self.half_precision:

@@ -15,6 +15,7 @@ from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.engine.networks.target_encoder import TargetEncoder
 from napari_frtm.errors import CheckpointError
+from napari_frtm.io.weights.acceleration import accelerated
 from napari_frtm.io.weights.foreign import download, read_authors, read_state_dict
 from napari_frtm.io.weights.library import (
     EMBEDDED,
@@ -81,7 +82,8 @@ def load_network(
         If weights are missing, damaged or of another network; the message says what to do.
     """
     target = resolve_device(device)
-    return read_network(config, checkpoint, backbone_weights).for_inference(target)
+    network = read_network(config, checkpoint, backbone_weights).for_inference(target)
+    return accelerated(network)
 
 
 def read_network(

@@ -135,7 +135,7 @@ def _begin(
         objects=tuple(sorted({int(i) for v in drawn.values() for i in np.unique(v) if i})),
         config=config,
         settings=settings,
-        device=str(run.network.device),
+        device=run.network.place,
         contrast=contrast,
         scope=request.scope,
     )

@@ -85,8 +85,7 @@ class RunPanel(QWidget):  # type: ignore[misc]
 
     def _show_started(self, started: Started) -> None:
         kind = _KINDS[started.config.variant.refines]
-        device = _DEVICES.get(started.device.split(":")[0], started.device)
-        text = f"{device}, {started.settings.preset}: {kind}"
+        text = f"{name_of(started.device)}, {started.settings.preset}: {kind}"
         low, high, gamma = started.contrast
         if started.contrast != BYTES:
             text += f"\nIntensities {low:g} to {high:g} are seen as black to white"
@@ -127,6 +126,12 @@ class RunPanel(QWidget):  # type: ignore[misc]
             "Let other processes do it, while you work on other videos; the masks come back when "
             "they are done. The dock Batch shows how far they are."
         )
+
+
+def name_of(device: str) -> str:
+    """Return what people call a device of torch, and what else computes there."""
+    name, *program = device.split(maxsplit=1)
+    return " ".join([_DEVICES.get(name.split(":")[0], name), *program])
 
 
 def _memory() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_frtm.plugin.docks.propagate.devices import Gpu, find_gpus, may_have_gpus, parse
+from napari_frtm.plugin.docks.propagate.run_panel import name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,20 @@ SMALL = Gpu("cuda:0", "NVIDIA GeForce RTX 3060", 11, 12)
 def test_numbers_are_those_of_torch(visible: str | None, expected: list[tuple[str, int]]) -> None:
     """Which sees what the environment lets it see."""
     assert [(gpu.device, gpu.total) for gpu in parse(ANSWER, visible)] == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("cpu", "CPU"),
+        ("cpu (OpenVINO)", "CPU (OpenVINO)"),
+        ("cuda:1", "NVIDIA GPU"),
+        ("xpu", "xpu"),
+    ],
+)
+def test_devices_have_names_of_their_own(device: str, expected: str) -> None:
+    """And what computes there beside torch is said."""
+    assert name_of(device) == expected
 
 
 def test_a_gpu_is_called_by_its_name() -> None:

@@ -63,6 +63,18 @@ class Pieces:
         return touched
 
 
+def upsampled(scores: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
+    """Return scores (h, w) at stride 16 for the pixels of a box inside the frame."""
+    top, left = (max(0, side // TARGET_STRIDE - 1) for side in box[:2])
+    bottom, right = (-(-side // TARGET_STRIDE) + 1 for side in box[2:])
+    some = scores[top:bottom, left:right]
+    if not some.size:
+        return np.zeros(box.size, np.float32)
+    size = some.shape[1] * TARGET_STRIDE, some.shape[0] * TARGET_STRIDE
+    pixels = np.asarray(cv2.resize(some, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return pixels[box.shifted(-top * TARGET_STRIDE, -left * TARGET_STRIDE).slices]
+
+
 def drop_others(
     soft: NDArray[np.float32],
     likeness: NDArray[np.float32],

@@ -264,7 +264,8 @@ class BaselineTracker:
         masks = torch.sigmoid(geometry.crop(logits)).cpu().numpy()
         boxes = [Box(0, 0, *geometry.working)] * len(each)
         partition = Partition.merged(boxes, list(masks), geometry.working)
-        return SegmentedFrame(index, Scored(scores, [], []), partition, None)
+        scored = Scored(scores, [], [])
+        return SegmentedFrame(index, scored, scores.cpu().numpy(), None, partition, None)
 
     def _geometry(self, frame: Frame) -> Geometry:
         height, width = frame.shape[:2]

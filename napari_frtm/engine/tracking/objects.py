@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
 import torch
 
-from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
 from napari_frtm.engine.extensions.location import Location, locations_from_state, locations_state
 from napari_frtm.engine.extensions.windows import groups
@@ -19,13 +16,13 @@ from napari_frtm.engine.target.model import TargetModel, fit_models, update_mode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.target.merging import FirstSamples
     from napari_frtm.engine.target.stencil import Quadratic
-    from napari_frtm.types import Box
 
 _AT_ONCE = 2**24
 """Bytes of samples that are optimised together; several are copied for it, and slower if large."""
@@ -69,27 +66,6 @@ class TrackedObject:
     def location(self, index: int) -> Location:
         """Return where it was seen in the frame nearest to this one."""
         return min(self.locations, key=lambda location: abs(location.index - index))
-
-    def likeness(self, projected: Tensor, box: Box) -> NDArray[np.float32]:
-        """Return how much a part of a frame looks like what the user drew, about 1 where it does.
-
-        Parameters
-        ----------
-        projected : Tensor of shape (c, h, w)
-            Projected features of the frame.
-        box : Box
-            The part, of (H, W) pixels.
-
-        Returns
-        -------
-        float32 array of shape (H, W)
-        """
-        top, left = (max(0, side // TARGET_STRIDE - 1) for side in box[:2])
-        bottom, right = (-(-side // TARGET_STRIDE) + 1 for side in box[2:])
-        scores = self.drawn.scores(projected[None, :, top:bottom, left:right])[0].cpu().numpy()
-        size = scores.shape[1] * TARGET_STRIDE, scores.shape[0] * TARGET_STRIDE
-        pixels = np.asarray(cv2.resize(scores, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        return pixels[box.shifted(-top * TARGET_STRIDE, -left * TARGET_STRIDE).slices]
 
     def learn_drawn(self) -> None:
         """Learn what looks like the object from the frames that the user drew."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -45,11 +45,14 @@ class Scored:
         Projected features, of the frame or of what each was looked for in.
     windows : list of Box
         Where each can be, pixels at the padded working size: there S has to look.
+    likeness : Tensor of shape (N, h, w), optional
+        How much each place looks like what the user drew, about 1 where it does.
     """
 
     scores: Tensor
     projected: list[Tensor]
     windows: list[Box]
+    likeness: Tensor | None = None
 
 
 def score_frames(objects: Sequence[TrackedObject], deep: Tensor) -> list[Scored]:
@@ -62,6 +65,14 @@ def score_frames(objects: Sequence[TrackedObject], deep: Tensor) -> list[Scored]
     scores = filter_scores(taps, projected.transpose(0, 1)).transpose(0, 1)
     whole = [Box(0, 0, TARGET_STRIDE * h, TARGET_STRIDE * w)] * n
     return [Scored(s, list(p), whole) for p, s in zip(projected, scores, strict=True)]
+
+
+def with_likeness(objects: Sequence[TrackedObject], frames: Sequence[Scored]) -> list[Scored]:
+    """Return B frames with how much N objects look like what was drawn."""
+    taps = torch.stack([known.drawn.taps for known in objects])
+    projected = torch.stack([torch.stack(one.projected) for one in frames], 1)
+    likeness = filter_scores(taps, projected).transpose(0, 1)
+    return [replace(one, likeness=each) for one, each in zip(frames, likeness, strict=True)]
 
 
 def score_parts(

@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE
-from napari_frtm.engine.extensions.leap import drop_others
+from napari_frtm.engine.extensions.leap import drop_others, upsampled
 from napari_frtm.engine.extensions.windows import crop, groups
 from napari_frtm.engine.frames.labels import to_labels
 from napari_frtm.engine.frames.partition import Partition
@@ -21,6 +21,7 @@ from napari_frtm.types import Box, Prediction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig
@@ -49,6 +50,8 @@ class SegmentedFrame:
         The frame.
     scored : Scored
         By the target models.
+    scores, likeness : float32 arrays of shape (N, h, w)
+        Of `scored`, fetched from where it was computed; no likeness where it was not asked for.
     partition : Partition
         The masks.
     region : SearchRegions or None
@@ -57,6 +60,8 @@ class SegmentedFrame:
 
     index: int
     scored: Scored
+    scores: NDArray[np.float32]
+    likeness: NDArray[np.float32] | None
     partition: Partition
     region: SearchRegions | None
 
@@ -80,7 +85,7 @@ class SegmentedFrame:
         if regions:
             parts = regions.limit(parts)
         partition = Partition.merged(boxes, parts, geometry.working)
-        return cls(index, scored, partition, regions)
+        return cls(index, scored, *_fetched([scored])[0], partition, regions)
 
     def replace(self, given: Mapping[int, DrawnMask], object_ids: Sequence[int]) -> None:
         """Put the user's masks, by object, in the place of what was found."""
@@ -95,14 +100,13 @@ class SegmentedFrame:
         """
         masks = self.partition
         stage = self.region.stage if self.region else (0.0, 0.0)
-        each = zip(objects.values(), self.scored.projected, masks.boxes, masks.parts, strict=True)
-        for known, projected, box, part in each:
-            likeness, origin = None, box[:2]
-            if leap and known.locations:
-                likeness, last = known.likeness(projected, box), known.location(self.index)
-                if drop_others(part, likeness, last, self.index, leap, origin):
+        for number, known in enumerate(objects.values()):
+            box, part, alike = masks.boxes[number], masks.parts[number], None
+            if leap and known.locations and self.likeness is not None:
+                alike, last = upsampled(self.likeness[number], box), known.location(self.index)
+                if drop_others(part, alike, last, self.index, leap, box[:2]):
                     masks.normalise(box)
-            known.move(part, self.index, origin, stage, likeness)
+            known.move(part, self.index, box[:2], stage, alike)
 
     def losses(
         self, config: FrtmConfig, geometry: Geometry, device: torch.device
@@ -135,7 +139,7 @@ class SegmentedFrame:
     ) -> Prediction:
         """Return what is to be delivered; the estimators see one frame after the other."""
         height, width = geometry.visible_scores
-        scores = self.scored.scores[:, :height, :width].cpu().numpy()
+        scores = self.scores[:, :height, :width]
         each = zip(estimators.values(), self.partition.parts, scores, strict=True)
         sure = [estimator.observe(part, its_scores) for estimator, part, its_scores in each]
         return Prediction(
@@ -203,10 +207,23 @@ def whole_frames(
         up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
         masks = geometry.crop(up).clamp(0, 1)
     boxes = [Box(0, 0, *geometry.working)] * scores.shape[1]
+    each = zip(indices, scored, _fetched(scored), masks.cpu().numpy(), strict=True)
     return [
-        SegmentedFrame(index, one, Partition.merged(boxes, list(parts), geometry.working), None)
-        for index, one, parts in zip(indices, scored, masks.cpu().numpy(), strict=True)
+        SegmentedFrame(
+            index, one, *coarse, Partition.merged(boxes, list(parts), geometry.working), None
+        )
+        for index, one, coarse, parts in each
     ]
+
+
+def _fetched(
+    frames: Sequence[Scored],
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
+    """Return scores and likeness of B frames, fetched together: the host waits once."""
+    known = [one.likeness for one in frames if one.likeness is not None]
+    both = torch.stack([*(one.scores for one in frames), *known]).cpu().numpy()
+    scores, likeness = both[: len(frames)], both[len(frames) :]
+    return list(zip(scores, likeness if known else [None] * len(frames), strict=True))
 
 
 def _portions(numbers: list[int], window: Box) -> Iterator[list[int]]:

@@ -18,7 +18,12 @@ from napari_frtm.engine.frames.images import Geometry, flaw, to_images
 from napari_frtm.engine.frames.labels import DrawnMask, to_masks
 from napari_frtm.engine.tracking.annotation import AnnotatedFrame
 from napari_frtm.engine.tracking.objects import objects_from_state, update_objects
-from napari_frtm.engine.tracking.scoring import score_frames, score_parts, score_windows
+from napari_frtm.engine.tracking.scoring import (
+    score_frames,
+    score_parts,
+    score_windows,
+    with_likeness,
+)
 from napari_frtm.engine.tracking.segmentation import (
     SegmentedFrame,
     masks_in_windows,
@@ -256,7 +261,10 @@ class Tracker:
         self, indices: Sequence[int], features: Features, geometry: Geometry
     ) -> list[SegmentedFrame]:
         """Return scores and masks of B whole frames."""
-        scored = score_frames(list(self._objects.values()), features[TARGET_STRIDE].float())
+        objects = list(self._objects.values())
+        scored = score_frames(objects, features[TARGET_STRIDE].float())
+        if self._leap:
+            scored = with_likeness(objects, scored)
         refine = self.config.variant.refines
         return whole_frames(self.network, indices, scored, features, geometry, refine=refine)
 
@@ -269,6 +277,8 @@ class Tracker:
             scored = score_windows(objects, seen, regions)
         else:
             scored = score_parts(objects, seen, index, self._leap)
+            if self._leap:
+                (scored,) = with_likeness(objects, [scored])
         refine = self.config.variant.refines
         masks = masks_in_windows(self.network, scored, seen, refine=refine)
         return SegmentedFrame.of_windows(index, scored, masks, geometry, regions)

@@ -22,6 +22,7 @@ _MULTIPLE = 32
 _ROWS = 64  # of a frame, to look at
 _SHADE = 1 / 200  # of the way from black to white
 _MOST = 0.98  # of a frame
+_BYTES = 200  # intensities from black to white for which a scaled byte, off by one, is good enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +92,20 @@ def to_images(
         If a frame is not of the shape that `geometry` says.
     """
     low, high, gamma = Contrast.of(contrast)
-    batch = torch.stack([_to_tensor(frame, low, geometry.video) for frame in frames])
+    pixels = [_to_tensor(frame, low, geometry.video) for frame in frames]
+    if device.type != "cuda" and high - low >= _BYTES:
+        pixels = [_scaled(p, geometry.working) if p.dtype == torch.uint8 else p for p in pixels]
+    batch = torch.cat(pixels)
     if device.type != "mps":  # not every release of torch scales with antialiasing there
         batch = batch.to(device)
     images = batch.float().sub_(low).div_(high - low).clamp_(0, 1)  # in place: 100 MB at 4K
     if gamma != 1:
         images = images.pow_(gamma)
-    if geometry.working != geometry.video:
-        images = interpolate(
-            images, geometry.working, mode="bilinear", align_corners=False, antialias=True
-        )
+    images = _scaled(images, geometry.working)
     below = geometry.padded[0] - geometry.working[0]
     right = geometry.padded[1] - geometry.working[1]
-    return pad(images, (0, right, 0, below), mode="replicate").to(device)
+    padded = pad(images, (0, right, 0, below), mode="replicate").to(device)
+    return padded.expand(-1, 3, -1, -1)
 
 
 def flaw(frame: Frame, contrast: Contrast) -> str:
@@ -137,7 +139,7 @@ def _unseen(frame: Frame, contrast: Contrast) -> str:
 
 
 def _to_tensor(frame: Frame, black: float, size: tuple[int, int]) -> Tensor:
-    """Return a frame as (3, H, W), uint8 or float32, finite."""
+    """Return a frame as (1, C, H, W), uint8 or float32, finite."""
     frame = np.asarray(frame)
     if frame.shape not in (size, (*size, 3)):
         raise ValueError(
@@ -146,6 +148,12 @@ def _to_tensor(frame: Frame, black: float, size: tuple[int, int]) -> Tensor:
     if frame.dtype != np.uint8:
         frame = frame.astype(np.float32)
         frame[~np.isfinite(frame)] = black
-    if frame.ndim == 2:
-        return torch.from_numpy(np.array(frame)).expand(3, *size)
-    return torch.from_numpy(np.array(frame)).permute(2, 0, 1)
+    whole = np.require(frame, requirements=["C", "W"])  # as torch wants it, copied only if not
+    return torch.from_numpy(whole).view(1, *size, -1).permute(0, 3, 1, 2)
+
+
+def _scaled(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale images (B, C, H, W); bytes stay bytes, which takes a tenth of the time."""
+    if images.shape[-2:] == size:
+        return images
+    return interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)

@@ -191,6 +191,48 @@ def test_the_largest_probability_wins_everywhere(size: tuple[int, int]) -> None:
     assert set(np.unique(labels)) == {0, 3, 300}
 
 
+@pytest.mark.parametrize("layout", ["reversed", "by columns", "read only"])
+def test_any_layout_of_a_frame_will_do(layout: str) -> None:
+    """Without a warning of torch's, which wants arrays that can be written."""
+    frame = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    given = frame
+    if layout == "reversed":
+        given = frame[::-1].copy()[::-1]
+    elif layout == "by columns":
+        given = np.asfortranarray(frame)
+    else:
+        given.flags.writeable = False
+
+    images = to_images([given], (0, 255), _geometry((32, 64)), CPU)
+
+    assert torch.equal(images, to_images([frame.copy()], (0, 255), _geometry((32, 64)), CPU))
+
+
+@pytest.mark.parametrize("working", [(30, 44), (75, 110)])
+@pytest.mark.parametrize("shape", [(60, 88), (60, 88, 3)])
+def test_bytes_are_scaled_as_such(working: tuple[int, int], shape: tuple[int, ...]) -> None:
+    """Off by one intensity at most, smaller and larger, gray and colour."""
+    frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    geometry = Geometry((60, 88), working)
+
+    as_bytes = to_images([frame], (0, 255), geometry, CPU)
+    exact = to_images([frame.astype(np.float32)], (0, 255), geometry, CPU)
+
+    assert as_bytes.shape == (1, 3, *geometry.padded)
+    assert as_bytes.dtype == torch.float32
+    assert 0 < (as_bytes - exact).abs().max() < 1.5 / 255
+
+
+def test_bytes_of_which_few_are_seen_are_scaled_exactly() -> None:
+    """Off by one would be a twentieth of what is seen."""
+    frame = np.random.default_rng(0).integers(0, 20, (60, 88), np.uint8)
+    geometry = Geometry((60, 88), (30, 44))
+
+    few = to_images([frame], (0, 20), geometry, CPU)
+
+    assert torch.equal(few, to_images([frame.astype(np.float32)], (0, 20), geometry, CPU))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_frames_stay_as_they_are(dtype: type[np.generic]) -> None:
     """Scaling happens on a copy."""

@@ -11,7 +11,7 @@ around it. Both terms are small matrix products, because U is separable.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,12 +20,16 @@ from torch.nn.functional import pad
 from napari_frtm.config import TARGET_STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import EllipsisType
 
     from napari_frtm.types import Box
 
+    Inside: TypeAlias = tuple[EllipsisType, slice, slice]
+
 TAPS = 9
 """Neighbours in a 3x3 window, row by row: (-1, -1), (-1, 0), ... (1, 1)."""
+_CENTRE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +49,10 @@ class Quadratic:
 
     def product(self, scores: Tensor) -> Tensor:
         """Return Q s for scores of shape (..., h, w)."""
-        return (self.stencil * windows(scores)).sum(-3)
+        total = self.stencil[..., _CENTRE, :, :] * scores
+        for tap, here, there in _neighbours(scores.shape[-2], scores.shape[-1]):
+            total[here].addcmul_(self.stencil[..., tap, :, :][here], scores[there])
+        return total
 
     def __getitem__(self, samples: int | slice) -> Quadratic:
         return Quadratic(self.stencil[samples], self.target[samples])
@@ -131,18 +138,33 @@ def gather(tap_scores: Tensor) -> Tensor:
     ``tap_scores[..., t, :, :]`` is the answer of tap t at every pixel; it belongs to the pixel that
     sees this one through tap t.
     """
-    h, w = tap_scores.shape[-2:]
-    padded = pad(tap_scores, (1, 1, 1, 1))
-    total = padded[..., 0, :h, :w].clone()
-    for tap in range(1, TAPS):
-        i, j = divmod(tap, 3)
-        total += padded[..., tap, i : i + h, j : j + w]
+    total = tap_scores[..., _CENTRE, :, :].clone()
+    for tap, here, there in _neighbours(tap_scores.shape[-2], tap_scores.shape[-1]):
+        total[here] += tap_scores[..., tap, :, :][there]
     return total
 
 
 def scatter(residuals: Tensor) -> Tensor:
     """Return the transpose of `gather`, (..., h, w) -> (..., 9, h, w)."""
     return windows(residuals).flip(-3)
+
+
+def _neighbours(h: int, w: int) -> Iterator[tuple[int, Inside, Inside]]:
+    """Yield each tap but the middle one, with the pixels of an image that have a neighbour there.
+
+    And where those neighbours lie. So nothing is copied to have zeros around it.
+    """
+    for tap in range(TAPS):
+        down, right = tap // 3 - 1, tap % 3 - 1
+        if tap != _CENTRE:
+            rows, columns = _shifted(down, h), _shifted(right, w)
+            yield tap, (..., rows[0], columns[0]), (..., rows[1], columns[1])
+
+
+def _shifted(step: int, size: int) -> tuple[slice, slice]:
+    """Return which of `size` places have one that lies a step (-1, 0 or 1) on, and those ones."""
+    back, on = max(0, -step), max(0, step)
+    return slice(back, size - on), slice(on, size - back)
 
 
 def _upsampling(low: int, high: int, like: Tensor) -> Tensor:

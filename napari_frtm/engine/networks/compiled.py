@@ -117,7 +117,7 @@ class CompiledNetworks:
                 self._graphs[name] = CompiledGraph(self._in_8_bits[name]())
             except _FAILS as error:
                 logger.warning("OpenVINO does without 8 bits: %s", error)
-                self._in_8_bits.clear()
+                self._in_8_bits, self._graphs = {}, {}
         if name not in self._graphs:
             self._graphs[name] = CompiledGraph(build())
         return self._graphs[name]

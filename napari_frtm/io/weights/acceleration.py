@@ -22,7 +22,7 @@ from napari_frtm.errors import OutputError
 from napari_frtm.io.atomic import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from napari_frtm.engine.networks.network import FrtmNetwork
 
@@ -114,9 +114,17 @@ def compare(network: FrtmNetwork, forms: Forms) -> Times:
         times: Times = {}
         for part in PARTS if refine else PARTS[:1]:
             times[part] = {"torch": seconds(network, part)}
-            found = {form: seconds(by, part) for form, by in forms.items()}
-            times[part] |= {form: s for form, s in found.items() if part in forms[form].parts}
+            tried = {form: by for form, by in forms.items() if part in _able(form, by)}
+            found = {form: seconds(by, part) for form, by in tried.items()}
+            times[part] |= {
+                form: s for form, s in found.items() if part in _able(form, tried[form])
+            }
     return times
+
+
+def _able(form: Form, compiled: CompiledNetworks) -> frozenset[Part]:
+    """Return the parts that are computed in a form."""
+    return compiled.in_8_bits if form == "8 bits" else compiled.parts
 
 
 def _chosen(times: Mapping[Form, float]) -> Form:
@@ -130,24 +138,28 @@ def _chosen(times: Mapping[Form, float]) -> Form:
 
 def _times(network: FrtmNetwork, forms: Forms) -> Times:
     """Return what `compare` does, or did before on such a machine."""
-    facts = _facts(network) | {"forms": list(forms)}
+    able = {form: _able(form, compiled) for form, compiled in forms.items()}
+    facts = _facts(network) | {"forms": {form: sorted(parts) for form, parts in able.items()}}
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     folder = Path(platformdirs.user_cache_dir("napari-frtm", appauthor=False)) / "openvino"
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         kept = json.loads((folder / f"{name}.json").read_text())["seconds"]
-        wanted: list[Form] = ["torch", *forms]
-        return {
-            part: {form: float(kept[part][form]) for form in wanted}
-            for part in PARTS
-            if part in kept
-        }
+        return {part: _read_times(kept[part], part, able) for part in PARTS if part in kept}
     times = compare(network, forms)
-    if any(compiled.parts != frozenset(PARTS) for compiled in forms.values()):
+    if any(_able(form, forms[form]) != parts for form, parts in able.items()):
         return times  # it failed, which may be mended
     with suppress(OSError, OutputError):  # what cannot be written is measured again
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / f"{name}.json", {"of": facts, "seconds": times})
     return times
+
+
+def _read_times(
+    kept: dict[str, str], part: Part, able: Mapping[Form, Collection[Part]]
+) -> dict[Form, float]:
+    """Return what was remembered of a part; that of another program is not understood."""
+    forms: list[Form] = ["torch", *(form for form, parts in able.items() if part in parts)]
+    return {form: float(kept[form]) for form in forms}
 
 
 def _seconds(call: Callable[[], object]) -> float:

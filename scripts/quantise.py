@@ -1,22 +1,23 @@
 """Make the 8-bit form of the embedded `lite` weights, as graphs of OpenVINO, with NNCF.
 
-    python scripts/quantise.py DAVIS --split LIST
+    python scripts/quantise.py DAVIS --split recipes/calibration.txt
 
-DAVIS is a folder in the layout of DAVIS, LIST a file with names of sequences, one a line, or a name
-of a split; what they show tells the ranges of the numbers between the layers, so they are
-not to be those that are measured on. Eight frames of each are followed in single
+DAVIS is a folder in the layout of DAVIS, the split a file with names of sequences, one a line:
+here those training videos that are not in recipes/selection.txt, for what they show tells the
+ranges of the numbers between the layers. Eight frames of each are followed in single
 precision, and of what F and S were given on the way, parts of 256 x 256 pixels are taken. The
 first six convolutions of F stay in single precision, and all biases of it down to stride 16 are
 corrected one after the other; without that, J&F loses half a point.
 
-Needs NNCF and OpenVINO: pip install "nncf>=3.4" "openvino>=2026.4". The same pictures, weights and
-versions give the same file.
+Needs NNCF and OpenVINO: pip install "nncf>=3.4" "openvino>=2026.4"; their makers are not told. The
+same pictures, weights and versions give the same contents.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +75,9 @@ def main() -> None:
     """Write the file beside the embedded weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("davis", type=Path)
-    parser.add_argument("--split", required=True, metavar="LIST")
+    parser.add_argument("--split", required=True, metavar="FILE")
     options = parser.parse_args()
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as if not installed
     try:
         import nncf
         import openvino

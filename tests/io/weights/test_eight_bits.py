@@ -16,6 +16,7 @@ from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.weights.checkpoint import read_network
 from napari_frtm.io.weights.eight_bits import FILE, read_graphs, write_graphs
+from napari_frtm.io.weights.sealed import read_sealed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +67,17 @@ def test_they_come_near() -> None:
 def test_they_are_of_the_embedded_weights() -> None:
     """Whatever replaces those has to bring its own: ``scripts/quantise.py``."""
     assert set(read_graphs(read_network(preset("lite")))) == ALL
+
+
+def test_they_were_not_made_from_what_is_measured() -> None:
+    """Which videos they were made from is said in the file, and in the recipes."""
+    recipes = Path(__file__).parents[3] / "recipes"
+    _, facts = read_sealed(FILE)
+
+    names = facts["made from"].split()
+
+    assert names == (recipes / "calibration.txt").read_text().split()
+    assert not {*names} & {*(recipes / "selection.txt").read_text().split()}
 
 
 @pytest.mark.parametrize(

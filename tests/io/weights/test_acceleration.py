@@ -45,7 +45,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Times]:
 
     def compare(*_: object) -> Times:
         slow: dict[Form, float] = {"torch": 2.0, "f32": 1.9, "8 bits": 1.8}
-        times.append({"F": slow | {"f32": 1.0, "8 bits": 0.95}, "S": slow | {"8 bits": 1.81}})
+        times.append({"F": slow | {"f32": 1.0, "8 bits": 0.85}, "S": slow | {"8 bits": 1.81}})
         return times[-1]
 
     monkeypatch.setattr(acceleration, "compare", compare)

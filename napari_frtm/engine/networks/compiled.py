@@ -13,7 +13,7 @@ from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.networks.backbone import STRIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from napari_frtm.engine.networks.backbone import Backbone, Features
     from napari_frtm.engine.networks.segmentation import SegmentationNetwork
@@ -27,6 +27,9 @@ Size: TypeAlias = tuple[int, int, int, int]
 Part: TypeAlias = Literal["F", "S"]
 
 PARTS: tuple[Part, ...] = ("F", "S")
+
+GRAPHS: dict[Part, tuple[str, ...]] = {"F": ("shallow", "deep"), "S": ("S",)}
+"""What each is computed by."""
 
 _OPTIONS = {
     "INFERENCE_PRECISION_HINT": "f32",  # half precision is slower but with AMX
@@ -49,6 +52,9 @@ class CompiledNetworks:
         S, likewise.
     parts : collection of Part
         Which of them are computed by OpenVINO.
+    in_8_bits : mapping of str to callable
+        What builds graphs of whole parts, by name (`GRAPHS`), to be taken in place of those that
+        the weights give.
     """
 
     def __init__(
@@ -56,11 +62,18 @@ class CompiledNetworks:
         backbone: Backbone,
         segmentation: SegmentationNetwork | None = None,
         parts: Collection[Part] = PARTS,
+        in_8_bits: Mapping[str, Callable[[], Any]] | None = None,
     ) -> None:
         self.parts = frozenset(parts)
+        self._in_8_bits = dict(in_8_bits or {})
         self._backbone, self._segmentation = backbone, segmentation
         self._graphs: dict[str, CompiledGraph] = {}
         self._lock = Lock()
+
+    @property
+    def in_8_bits(self) -> frozenset[Part]:
+        """Which of the parts are computed in 8 bits."""
+        return frozenset(p for p in self.parts if self._in_8_bits.keys() >= {*GRAPHS[p]})
 
     def features(self, images: Tensor, *, refine: bool) -> Features | None:
         """Return what `FrtmNetwork.features` does."""
@@ -99,6 +112,12 @@ class CompiledNetworks:
         return self._unless_it_fails("S", compute, *given)
 
     def _compiled(self, name: str, build: Callable[[], Any]) -> CompiledGraph:
+        if name not in self._graphs and name in self._in_8_bits:
+            try:
+                self._graphs[name] = CompiledGraph(self._in_8_bits[name]())
+            except _FAILS as error:
+                logger.warning("OpenVINO does without 8 bits: %s", error)
+                self._in_8_bits, self._graphs = {}, {}
         if name not in self._graphs:
             self._graphs[name] = CompiledGraph(build())
         return self._graphs[name]

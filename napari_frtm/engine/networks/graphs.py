@@ -79,6 +79,12 @@ def segmentation_graph(segmentation: SegmentationNetwork) -> Any:
     return openvino.Model([_output(logits)], [inputs[key] for key in sorted(inputs)])
 
 
+def read_graph(description: bytes, constants: bytes) -> Any:
+    """Return a model from what OpenVINO wrote into a file .xml, and into that beside it."""
+    constants = openvino.Tensor(np.frombuffer(constants, np.uint8))
+    return openvino.Core().read_model(description, constants)
+
+
 def _level(level: Level, features: Node, scores: Node, deep: Node | None) -> Node:
     """See `Level`; what is computed for a frame serves all its objects here as well."""
     encoder, attend = level.encoder, cast("Any", level.attention.attend)

@@ -63,8 +63,10 @@ class FrtmNetwork(nn.Module):
     @property
     def place(self) -> str:
         """Where the network computes, and by what if not by torch alone; for the user."""
-        parts = self.compiled is not None and self.compiled.parts
-        return f"{self.device} (OpenVINO)" if parts else str(self.device)
+        if self.compiled is None or not self.compiled.parts:
+            return str(self.device)
+        form = ", 8 bits" if self.compiled.in_8_bits else ""
+        return f"{self.device} (OpenVINO{form})"
 
     def for_inference(self, device: str = "cpu") -> FrtmNetwork:
         """Make it fast on a device and move it there; returns itself.

@@ -15,7 +15,8 @@ from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.segmentation import SegmentationNetwork
 from napari_frtm.engine.networks.target_encoder import TargetEncoder
 from napari_frtm.errors import CheckpointError
-from napari_frtm.io.weights.acceleration import accelerated
+from napari_frtm.io.weights.acceleration import accelerated, possible
+from napari_frtm.io.weights.eight_bits import read_graphs
 from napari_frtm.io.weights.foreign import download, read_authors, read_state_dict
 from napari_frtm.io.weights.library import (
     EMBEDDED,
@@ -82,8 +83,9 @@ def load_network(
         If weights are missing, damaged or of another network; the message says what to do.
     """
     target = resolve_device(device)
-    network = read_network(config, checkpoint, backbone_weights).for_inference(target)
-    return accelerated(network)
+    network = read_network(config, checkpoint, backbone_weights)
+    in_8_bits = read_graphs(network) if possible(target) else None
+    return accelerated(network.for_inference(target), in_8_bits)
 
 
 def read_network(

@@ -53,6 +53,13 @@ def test_nobody_is_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def read_graph(description: bytes, constants: bytes) -> object:
+    """Return what is in files; imported here, since openvino may not be there."""
+    from napari_frtm.engine.networks import graphs
+
+    return graphs.read_graph(description, constants)
+
+
 def _network(backbone: str = "mobilenet_v2") -> FrtmNetwork:
     """Return a network of random weights, in single precision, that OpenVINO computes."""
     torch.manual_seed(0)
@@ -191,6 +198,24 @@ def test_a_layer_without_a_graph_is_left_to_torch(caplog: pytest.LogCaptureFixtu
         network.features(torch.rand(1, 3, 32, 32), refine=True)
 
     assert "Softplus has no graph" in caplog.text
+
+
+def test_8_bits_that_cannot_be_read_are_done_without(caplog: pytest.LogCaptureFixture) -> None:
+    """By an OpenVINO of another age, for instance: single precision then, with one warning."""
+    network = _network()
+    graphs = dict.fromkeys(("shallow", "deep", "S"), lambda: read_graph(b"<net/>", b""))
+    network.compiled = CompiledNetworks(network.backbone, network.segmentation, in_8_bits=graphs)
+    images = torch.rand(1, 3, 64, 64)
+    assert network.place == "cpu (OpenVINO, 8 bits)"
+
+    with torch.inference_mode():
+        found = network.features(images, refine=True)
+
+        expected = _by_torch(network).features(images, refine=True)
+    torch.testing.assert_close(found[32], expected[32], rtol=1e-3, atol=1e-3)
+    assert network.place == "cpu (OpenVINO)"
+    (record,) = caplog.records
+    assert record.getMessage().startswith("OpenVINO does without 8 bits: ")
 
 
 def test_what_is_learned_goes_through_torch() -> None:

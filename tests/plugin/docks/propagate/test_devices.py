@@ -43,6 +43,7 @@ def test_numbers_are_those_of_torch(visible: str | None, expected: list[tuple[st
     [
         ("cpu", "CPU"),
         ("cpu (OpenVINO)", "CPU (OpenVINO)"),
+        ("cpu (OpenVINO, 8 bits)", "CPU (OpenVINO, 8 bits)"),
         ("cuda:1", "NVIDIA GPU"),
         ("xpu", "xpu"),
     ],

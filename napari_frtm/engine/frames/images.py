@@ -114,19 +114,20 @@ def flaw(frame: Frame, contrast: Contrast) -> str:
         unknown = 1 - np.isfinite(frame).mean()
         if unknown:
             return f"has {100 * unknown:.1f} % NaN or infinite values, which are seen as black"
-    if frame.min() == frame.max():
+    rows = frame[:: max(1, len(frame) // _ROWS)]  # all of 8K is looked at only if these say so
+    if rows.min() == rows.max() and frame.min() == frame.max():
         return f"has the value {frame.flat[0]} everywhere: there is nothing to see in it"
-    return _unseen(frame, Contrast.of(contrast))
+    return _unseen(frame, rows, Contrast.of(contrast))
 
 
-def _unseen(frame: Frame, contrast: Contrast) -> str:
+def _unseen(frame: Frame, rows: Frame, contrast: Contrast) -> str:
     """Say so if the contrast makes a frame all black, or nearly all of it white.
 
     It is that of other frames, then: of bytes for frames in [0, 1] or of 16 bits, for example.
     """
     low, high, _ = contrast
-    rows = frame[:: max(1, len(frame) // _ROWS)]
-    if float(frame.max()) < low + _SHADE * (high - low):
+    shade = low + _SHADE * (high - low)
+    if float(rows.max()) < shade and float(frame.max()) < shade:
         seen = "black"
     elif np.mean(rows.astype(np.float64) >= high) > _MOST:
         seen = "white"

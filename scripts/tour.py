@@ -247,11 +247,11 @@ def two_channels(camera: Camera) -> None:
         viewer, _ = open_movie(movie)
         propagate, _ = open_docks(viewer)
         for channel, labels in enumerate((first, first[:, ::-1])):
-            propagate.form.axes.take.setCurrentIndex(channel)
+            propagate.form.axes.takes[0].setCurrentIndex(channel)
             propagate.form.options.masks.value = "Coarse"
             propagate.new_masks_button.click()
             view = workspace_view(viewer).current
-            assert view.session.source.axes.take == channel
+            assert list(view.session.source.axes.takes.values()) == [channel]
             ids = np.unique(labels)[1:3]
             view.masks.data[0, 0] = np.where(np.isin(labels, ids), labels, 0)
             view.session.keyframes.paint(0, None)

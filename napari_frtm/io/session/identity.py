@@ -112,8 +112,15 @@ def can_write(folder: Path) -> bool:
 
 
 def session_name(source: Path) -> str:
-    """Return how the session folder of a video is called: ``movie.frtm`` for ``movie.mp4``."""
-    return (source.name if source.is_dir() else source.stem) + _SUFFIX
+    """Return how the session folder of a video is called: ``movie.frtm`` for ``movie.mp4``.
+
+    Of a pattern without its ``*``, which not every drive takes: ``shot.frtm`` for ``shot_*.png``,
+    and the name of the folder where nothing else is left.
+    """
+    name = source.name if source.is_dir() else source.stem
+    if "*" in name and not source.exists():
+        name = name.replace("*", "").strip(" ._-") or source.absolute().parent.name
+    return name + _SUFFIX
 
 
 def sessions_in(folder: Path) -> list[Path]:

@@ -41,7 +41,7 @@ class Pieces:
     area : array of shape (K + 1,)
         Pixels of each.
     alike : array of shape (K + 1,)
-        Mean likeness of each; `TrackedObject.likeness` says of what.
+        Mean likeness of each, see `Scored.likeness`.
     """
 
     of: NDArray[np.int32]
@@ -116,11 +116,9 @@ def drop_others(
     part = bounding_box(found, TARGET_STRIDE).intersection(Box(0, 0, *soft.shape))
     found = np.ascontiguousarray(found[part.slices])
     pieces = Pieces.found(found, likeness[part.slices])
-    size = max(last.size, float(np.count_nonzero(last.mask)) ** 0.5)
-    reach = max(leap, last.apart) * size * abs(index - last.index)
-    near = pieces.touching(last.near(part.shifted(*origin), reach))
+    near = pieces.touching(last.near(part.shifted(*origin), last.leap_reach(index, leap)))
     stay = near | (pieces.area >= pieces.area[near].sum())
-    stay &= _like_it(pieces, near, last.likeness, max(_GAP, last.apart) * size)
+    stay &= _like_it(pieces, near, last.likeness, max(_GAP, last.apart) * last.largest)
     stay[0] = True
     if stay.all():
         return False

@@ -93,8 +93,8 @@ class Location:
         alike = self.likeness
         if likeness is not None:
             alike = self._lately(float(likeness[found].mean()), int(np.count_nonzero(part)))
-        moved = replace(self, box=box.shifted(*origin), mask=part, index=index, stage=stage)
-        return replace(moved, likeness=alike)
+        box = box.shifted(*origin)
+        return replace(self, box=box, mask=part, index=index, stage=stage, likeness=alike)
 
     def carried(self, stage: tuple[float, float]) -> Location:
         """Return this location where the stage has carried it.
@@ -104,6 +104,18 @@ class Location:
         """
         down, right = stage[0] - self.stage[0], stage[1] - self.stage[1]
         return replace(self, box=self.box.shifted(round(down), round(right)))
+
+    @property
+    def largest(self) -> float:
+        """Size that was drawn, or that it has now if that is larger, pixels."""
+        return max(self.size, float(np.count_nonzero(self.mask) ** 0.5))
+
+    def leap_reach(self, index: int, leap: float) -> float:
+        """Return how far from the last mask it can be in another frame, pixels.
+
+        That is `leap` times its size with each frame, or as far as it was drawn apart.
+        """
+        return max(leap, self.apart) * self.largest * abs(index - self.index)
 
     def reach(self, index: int, config: LocalityConfig) -> float:
         """Return how far from the last mask the object can be in another frame, pixels."""

@@ -193,9 +193,7 @@ def _near(
     count, piece = cv2.connectedComponents(suspected.view(np.uint8), connectivity=8)
     if count <= 2:
         return suspected
-    size = max(last.size, float(np.count_nonzero(last.mask)) ** 0.5)
-    reach = max(leap, last.apart) * size * abs(index - last.index)
-    area = last.box.grown(int(2 * reach) + _MARGIN)
+    area = last.box.grown(int(2 * last.leap_reach(index, leap)) + _MARGIN)
     rows, columns = area.intersection(Box(0, 0, 2**30, 2**30)).slices
     there = piece[
         rows.start // TARGET_STRIDE : -(-rows.stop // TARGET_STRIDE),

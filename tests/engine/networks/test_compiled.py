@@ -121,6 +121,7 @@ def test_logits_are_those_of_torch(frames: int, objects: int, h: int, w: int) ->
 
         expected = _by_torch(network).refine(scores, features)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert network.place == "cpu (OpenVINO)"
 
 
 def test_without_segmentation_only_what_the_target_model_needs() -> None:
@@ -136,6 +137,7 @@ def test_without_segmentation_only_what_the_target_model_needs() -> None:
         everything = network.features(images, refine=True)
     torch.testing.assert_close(found[16], everything[16], rtol=1e-4, atol=1e-4)
     assert list(everything) == [4, 8, 16, 32]
+    assert network.place == "cpu (OpenVINO)"
 
 
 def test_results_are_not_written_to_again() -> None:

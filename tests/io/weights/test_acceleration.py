@@ -198,6 +198,7 @@ def test_masks_are_the_same(switch: str, least: float, monkeypatch: pytest.Monke
         network.half_precision = False
         run = propagate(network, config, video.frames, drawn, contrast=video.contrast)
         masks[each] = np.stack([one.labels > 0 for one in islice(run, 12)])
+        assert ("OpenVINO" in network.place) == (each != "0")
 
     by_torch, by_openvino = masks.values()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.config import FrtmConfig
     from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
+    from napari_frtm.engine.extensions.outlines import Outlines
     from napari_frtm.engine.extensions.parts import SeenFrame
     from napari_frtm.engine.extensions.search_region import SearchRegions
     from napari_frtm.engine.frames.images import Geometry
@@ -73,6 +74,7 @@ class SegmentedFrame:
         masks: Sequence[Tensor],
         geometry: Geometry,
         regions: SearchRegions | None,
+        outlines: Outlines | None = None,
     ) -> SegmentedFrame:
         """Return the frame in which N objects have these soft masks in their windows."""
         frame = Box(0, 0, *geometry.working)
@@ -82,6 +84,8 @@ class SegmentedFrame:
             mask[box.within(window)].cpu().numpy()
             for mask, window, box in zip(masks, windows, boxes, strict=True)
         ]
+        if outlines:
+            parts = outlines.followed(parts, boxes)
         if regions:
             parts = regions.limit(parts)
         partition = Partition.merged(boxes, parts, geometry.working)
@@ -196,6 +200,7 @@ def whole_frames(
     scored: Sequence[Scored],
     features: Features,
     geometry: Geometry,
+    outlines: Sequence[Outlines | None],
     *,
     refine: bool,
 ) -> list[SegmentedFrame]:
@@ -207,13 +212,13 @@ def whole_frames(
         up = interpolate(scores, geometry.padded, mode="bilinear", align_corners=False)
         masks = geometry.crop(up).clamp(0, 1)
     boxes = [Box(0, 0, *geometry.working)] * scores.shape[1]
-    each = zip(indices, scored, _fetched(scored), masks.cpu().numpy(), strict=True)
-    return [
-        SegmentedFrame(
-            index, one, *coarse, Partition.merged(boxes, list(parts), geometry.working), None
-        )
-        for index, one, coarse, parts in each
-    ]
+    each = zip(indices, scored, _fetched(scored), masks.cpu().numpy(), outlines, strict=True)
+    frames = []
+    for index, one, coarse, soft, outline in each:
+        parts = outline.followed(list(soft), boxes) if outline else list(soft)
+        partition = Partition.merged(boxes, parts, geometry.working)
+        frames.append(SegmentedFrame(index, one, *coarse, partition, None))
+    return frames
 
 
 def _fetched(

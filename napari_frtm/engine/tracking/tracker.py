@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
 from napari_frtm.engine.extensions.motion import Stage
+from napari_frtm.engine.extensions.outlines import Outlines
 from napari_frtm.engine.extensions.parts import SeenFrame, parts_around, parts_within_reach
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.frames.images import Geometry, flaw, to_images
@@ -138,12 +139,15 @@ class Tracker:
         if not self._objects and not np.any(labels):
             raise ValueError(f"The labels of frame {index} are empty: no object to follow.")
         geometry = self._geometry(frame)
-        features, given = self._learn(index, frame, labels, complete=complete)
+        image, features, given = self._learn(index, frame, labels, complete=complete)
         if self._windowed:
-            seen = SeenFrame.whole(features, geometry.padded)
-            segmented = self._in_windows(index, seen, geometry, self._regions(index, geometry))
+            seen, regions = (
+                SeenFrame.whole(features, geometry.padded),
+                self._regions(index, geometry),
+            )
+            segmented = self._in_windows(index, image[0], seen, geometry, regions)
         else:
-            (segmented,) = self._whole([index], features, geometry)
+            (segmented,) = self._whole([index], image, features, geometry)
         segmented.replace(given, self.object_ids)
         segmented.drop_others(self._objects, self._leap)
         prediction = segmented.prediction(self.confidence_estimators, geometry)
@@ -207,8 +211,8 @@ class Tracker:
 
     def _learn(
         self, index: int, frame: Frame, labels: Labels, *, complete: bool
-    ) -> tuple[Features, dict[int, DrawnMask]]:
-        """Start and correct objects; return the frame's features, and the masks given by id."""
+    ) -> tuple[Tensor, Features, dict[int, DrawnMask]]:
+        """Start and correct objects; return image, features, and the masks given by id."""
         labels = np.asarray(labels)
         if labels.shape != frame.shape[:2]:
             raise ValueError(f"Labels {labels.shape} do not fit a frame of {frame.shape[:2]}.")
@@ -228,7 +232,7 @@ class Tracker:
         self._objects |= annotated.start(new, self.network, self.config)
         self._objects = dict(sorted(self._objects.items()))
         self._since_update = 0
-        return features, given
+        return image, features, given
 
     def _follow_stage(self, image: Tensor, geometry: Geometry) -> tuple[float, float]:
         """Return where the stage is in the next frame, where it matters."""
@@ -244,7 +248,7 @@ class Tracker:
         if together or not self._windowed:
             features = self.network.features(images, refine=refine)
         if not self._windowed:
-            yield from self._whole(indices, features, geometry)
+            yield from self._whole(indices, images, features, geometry)
             return
         for number, index in enumerate(indices):
             self._follow_stage(images[number], geometry)
@@ -255,21 +259,31 @@ class Tracker:
             else:
                 parts = self._parts(index, regions, geometry.padded)
                 seen = SeenFrame.of_parts(self.network, images[one], parts, refine=refine)
-            yield self._in_windows(index, seen, geometry, regions)
+            yield self._in_windows(index, images[number], seen, geometry, regions)
 
     def _whole(
-        self, indices: Sequence[int], features: Features, geometry: Geometry
+        self, indices: Sequence[int], images: Tensor, features: Features, geometry: Geometry
     ) -> list[SegmentedFrame]:
         """Return scores and masks of B whole frames."""
         objects = list(self._objects.values())
         scored = score_frames(objects, features[TARGET_STRIDE].float())
         if self._leap:
             scored = with_likeness(objects, scored)
-        refine = self.config.variant.refines
-        return whole_frames(self.network, indices, scored, features, geometry, refine=refine)
+        refine, outlines = (
+            self.config.variant.refines,
+            [Outlines.of(i, self.config) for i in images],
+        )
+        return whole_frames(
+            self.network, indices, scored, features, geometry, outlines, refine=refine
+        )
 
     def _in_windows(
-        self, index: int, seen: SeenFrame, geometry: Geometry, regions: SearchRegions | None
+        self,
+        index: int,
+        image: Tensor,
+        seen: SeenFrame,
+        geometry: Geometry,
+        regions: SearchRegions | None,
     ) -> SegmentedFrame:
         """Return scores and masks of one frame."""
         objects = list(self._objects.values())
@@ -281,7 +295,8 @@ class Tracker:
                 (scored,) = with_likeness(objects, [scored])
         refine = self.config.variant.refines
         masks = masks_in_windows(self.network, scored, seen, refine=refine)
-        return SegmentedFrame.of_windows(index, scored, masks, geometry, regions)
+        outlines = Outlines.of(image, self.config)
+        return SegmentedFrame.of_windows(index, scored, masks, geometry, regions, outlines)
 
     def _regions(self, index: int, geometry: Geometry) -> SearchRegions | None:
         """Return where objects are looked for in a frame; None for everywhere."""

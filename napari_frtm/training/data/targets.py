@@ -176,7 +176,7 @@ def _cached_ids(path: Path) -> list[int] | None:
 
 def _fingerprint(network: FrtmNetwork, config: FrtmConfig) -> str:
     """Return a short hash of all that a target model depends on."""
-    unrelated = ("variant", "leap", "windows", "fine_tuning", "weights")
+    unrelated = ("variant", "leap", "windows", "outlines", "fine_tuning", "weights")
     settings = {k: v for k, v in asdict(config).items() if k not in unrelated}
     settings["half_precision"] = network.half_precision
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

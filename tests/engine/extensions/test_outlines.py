@@ -1,0 +1,147 @@
+"""Outlines of soft masks where the colours of the image change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from napari_frtm.config import OutlineConfig, Variant, preset
+from napari_frtm.engine.extensions.outlines import Outlines
+from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.types import Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIZE = (120, 160)
+
+
+def painted(truth: NDArray[np.bool_], seed: int = 0) -> torch.Tensor:
+    """Return an image (3, H, W) of something reddish on a greenish ground, with noise."""
+    noise = np.random.default_rng(seed).normal(0, 0.04, (3, *truth.shape))
+    object_, ground = np.array([0.8, 0.4, 0.3]), np.array([0.3, 0.5, 0.3])
+    image = np.where(truth, object_[:, None, None], ground[:, None, None]) + noise
+    return torch.from_numpy(image.clip(0, 1).astype(np.float32))
+
+
+def blurred(truth: NDArray[np.bool_], pixels: float, shift: int = 0) -> NDArray[np.float32]:
+    """Return a soft mask that is about there."""
+    soft = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), pixels)
+    return np.roll(soft, shift, 1).astype(np.float32)
+
+
+def followed(
+    mask: NDArray[np.float32], image: torch.Tensor, config: OutlineConfig | None = None
+) -> NDArray[np.float32]:
+    """Return the mask of one object that covers the image."""
+    outlines = Outlines(image, config or OutlineConfig())
+    (found,) = outlines.followed([mask], [Box(0, 0, *mask.shape)])
+    return found
+
+
+def star() -> NDArray[np.bool_]:
+    """Return something with corners."""
+    angles = np.arange(16) * np.pi / 8
+    radii = np.where(np.arange(16) % 2, 24, 44)
+    points = np.stack([80 + radii * np.cos(angles), 60 + radii * np.sin(angles)], 1)
+    drawn = np.zeros(SIZE, np.uint8)
+    cv2.fillPoly(drawn, [points.round().astype(np.int32)], 1)
+    return drawn > 0
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_a_mask_that_is_about_right_comes_to_be_right(shift: int) -> None:
+    """Blurred by five pixels, and moved by three."""
+    truth = star()
+    rough = blurred(truth, 5, shift)
+    before, after = (jaccard(m > 0.5, truth) for m in (rough, followed(rough, painted(truth))))
+    assert before < 0.93
+    assert after > 0.98
+
+
+def test_a_thin_part_with_a_colour_of_its_own_is_kept() -> None:
+    """Smoothing alone would take away a line of three pixels."""
+    truth = np.zeros(SIZE, np.bool_)
+    truth[40:80, 40:80] = True
+    truth[58:61, 80:130] = True  # three pixels wide
+    soft = np.where(truth, 0.7, 0.2).astype(np.float32)
+    found = followed(soft, painted(truth)) > 0.5
+    assert found[58:61, 82:126].mean() > 0.95
+    assert jaccard(found, truth) > 0.97
+
+
+def test_where_nothing_is_to_be_seen_a_mask_stays_where_it_is() -> None:
+    """A colour that is inside as often as outside says nothing."""
+    truth = np.zeros(SIZE, np.bool_)
+    truth[30:90, 40:120] = True
+    soft = blurred(truth, 2)
+    grey = torch.full((3, *SIZE), 0.5)
+    assert jaccard(followed(soft, grey) > 0.5, truth) > 0.97
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_what_is_sure_everywhere_is_left_alone(value: float) -> None:
+    """All background, or all object."""
+    mask = np.full(SIZE, value, np.float32)
+    np.testing.assert_array_equal(followed(mask, painted(star())), mask)
+
+
+def test_only_the_band_around_the_outline_changes() -> None:
+    """What is far from any unsure pixel is not looked at."""
+    truth = star()
+    mask = blurred(truth, 1)
+    found = followed(mask, painted(truth))
+    far = cv2.dilate(((mask > 0.02) & (mask < 0.98)).astype(np.uint8), np.ones((17, 17))) == 0
+    assert far.any()
+    np.testing.assert_array_equal(found[far], mask[far])
+
+
+def test_a_mask_in_a_box_of_a_padded_frame_is_found_there() -> None:
+    """The image is larger than the box, and begins elsewhere."""
+    truth = star()
+    image = torch.zeros(3, 160, 224)
+    image[:, : SIZE[0], : SIZE[1]] = painted(truth)
+    rough, box = blurred(truth, 5), Box(10, 20, 118, 150)
+    (found,) = Outlines(image, OutlineConfig()).followed([rough[box.slices].copy()], [box])
+    assert found.shape == box.size
+    assert jaccard(found > 0.5, truth[box.slices]) > 0.98
+
+
+def test_what_is_given_stays_as_it_is() -> None:
+    """A new mask is returned, of probabilities."""
+    truth = star()
+    mask = blurred(truth, 5)
+    before = mask.copy()
+    found = followed(mask, painted(truth))
+    np.testing.assert_array_equal(mask, before)
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_a_box_without_pixels_has_none() -> None:
+    """An object that cannot be anywhere."""
+    (found,) = Outlines(painted(star()), OutlineConfig()).followed(
+        [np.zeros((0, 0), np.float32)], [Box(0, 0, 0, 0)]
+    )
+    assert found.size == 0
+
+
+def test_only_refined_masks_follow_outlines_and_only_where_it_is_wanted() -> None:
+    """The paper's presets keep the masks of the segmentation network."""
+    image, lite = painted(star()), preset("lite")
+    assert Outlines.of(image, lite) is not None
+    assert Outlines.of(image, replace(lite, variant=Variant.D_ONLY)) is None
+    assert Outlines.of(image, replace(lite, outlines=None)) is None
+    assert Outlines.of(image, preset("accurate")) is None
+
+
+@pytest.mark.parametrize("wrong", [{"trust": 0.0}, {"reach": -1.0}, {"colour": -1.0}, {"steps": 0}])
+def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    """The message names the number."""
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        OutlineConfig(**wrong)  # type: ignore[arg-type]

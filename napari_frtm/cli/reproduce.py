@@ -14,7 +14,8 @@ where there is something to draw, and all masks. Every finished sequence is kept
 or killed goes on with the same command, and only what is missing is done.
 
 Weights of Base net: napari-frtm train RECIPE ... with base_net = true in the recipe. Objects may
-leap in these runs, as in the paper (leap = None), whatever the preset says.
+leap in these runs, and masks are as S refines them, as in the paper (leap = None, outlines =
+None), whatever the preset says.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class TrainConfig:
     outline : float
         Weight, beyond that of others, of pixels near an outline in the binary cross-entropy.
     bfloat16 : bool
-        Mixed precision.
+        Mixed precision, where the device computes faster in it.
     workers : int
         Threads that make samples.
     checkpoint_interval : int

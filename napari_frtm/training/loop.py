@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_frtm.config import TARGET_STRIDE
+from napari_frtm.engine.networks.network import has_half_precision
 from napari_frtm.errors import FrtmError
 from napari_frtm.io.atomic import reporting
 from napari_frtm.io.session.files import remove_temporaries
@@ -176,7 +177,8 @@ def _gradients(state: TrainState, frozen: Backbone, batch: Batch) -> float:
     device = network.device
     images = batch.images.to(device).float().div_(255)
     images = images.contiguous(memory_format=torch.channels_last)
-    half = torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)
+    faster = config.bfloat16 and has_half_precision(device.type)
+    half = torch.autocast(device.type, torch.bfloat16, enabled=faster)
     with half, torch.set_grad_enabled(config.joint is not None):
         features = (frozen if config.joint is None else network.backbone)(images)
     coarse = _coarse_scores(network, frozen, batch, features[TARGET_STRIDE].float())

@@ -48,25 +48,32 @@ class Outlines:
 
     Attributes
     ----------
-    image : Tensor of shape (3, H, W), in [0, 1]
+    image : array of shape (3, H, W), in [0, 1]
         The frame at the working size; it may be padded.
     config : OutlineConfig
         How much colours count.
     """
 
-    image: Tensor
+    image: NDArray[np.float32]
     config: OutlineConfig
 
     @classmethod
-    def of(cls, image: Tensor, config: FrtmConfig) -> Outlines | None:
-        """Return the outlines of a frame; None where masks are kept as they are refined."""
-        wanted = config.outlines is not None and config.variant.refines
-        return cls(image, config.outlines) if wanted and config.outlines else None
+    def of(cls, images: Tensor, config: FrtmConfig) -> list[Outlines] | list[None]:
+        """Return those of B frames (B, 3, H, W), in [0, 1], fetched from where they are together.
+
+        Nothing where masks are kept as they are refined.
+        """
+        if config.outlines is None or not config.variant.refines:
+            return [None] * len(images)
+        return [cls(image, config.outlines) for image in images.cpu().numpy()]
 
     def followed(
         self, masks: Sequence[NDArray[np.float32]], boxes: Sequence[Box]
     ) -> list[NDArray[np.float32]]:
-        """Return soft masks of N objects in their boxes, with outlines at edges of the image."""
+        """Return soft masks of N objects in their boxes, with outlines at edges of the image.
+
+        Only what changes sides is changed: how unsure the others are says how good a mask is.
+        """
         return [self._along_edges(mask, box) for mask, box in zip(masks, boxes, strict=True)]
 
     def _along_edges(self, mask: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
@@ -74,7 +81,7 @@ class Outlines:
         if place is None:
             return mask
         sharp = mask.copy()
-        image = self.image[:, *box.slices][:, *place].cpu().numpy()
+        image = self.image[:, *box.slices][:, *place]
         sharp[place] = _mean_field(mask[place], image, self.config)
         return sharp
 
@@ -111,7 +118,7 @@ def _mean_field(
         smooth = edges.filtered(soft).ravel()[band]
         logits = known + config.colour * (2 * alike - 1) + config.smooth * (2 * smooth - 1)
         soft.ravel()[band] = 1 / (1 + np.exp(-logits))
-    return soft
+    return np.where((soft > 0.5) == (mask > 0.5), mask, soft)
 
 
 class _Histograms:

@@ -6,7 +6,8 @@ layers write more than the caches hold. The numbers are the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,11 @@ from torch.nn.functional import conv2d
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+_Geometry: TypeAlias = tuple[list[int], list[int], list[int], int]
+"""Padding, stride, dilation and groups."""
+_Activation: TypeAlias = tuple[str, list[float], str]
+"""Its name and limits, as the operator wants them."""
 
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, tuple[float, ...]]] = {
     nn.ReLU: ("relu", ()),
@@ -37,34 +43,34 @@ class FusedConvolution(nn.Module):
         assert isinstance(convolution.padding, tuple)
         self.weight = convolution.weight
         self.bias = convolution.bias
-        self.geometry = (
+        self.geometry: _Geometry = (
             list(convolution.padding),
             list(convolution.stride),
             list(convolution.dilation),
             convolution.groups,
         )
         name, limits = ("none", ()) if activation is None else _ACTIVATIONS[type(activation)]
-        self._activation = (name, list(limits), "")
+        self._activation: _Activation = (name, list(limits), "")
         self.activation = activation or nn.Identity()
         self._cast: dict[torch.dtype, tuple[int, Tensor, Tensor | None]] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, h, w) -> (N, C', h', w'), in the precision of the enclosing autocast.
 
-        Where it is to be learned from, and on another device than the CPU, one after the other.
+        Where it is to be learned from, on another device than the CPU, and in a precision that
+        this one has no such operator for, one after the other.
         """
         learned = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        if learned or x.device.type != "cpu":
+        dtype = self.weight.dtype
+        if torch.is_autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu")
+        if learned or x.device.type != "cpu" or not _available(dtype):
             padding, stride, dilation, count = self.geometry
             convolved = conv2d(x, self.weight, self.bias, stride, padding, dilation, count)
             plain: Tensor = self.activation(convolved)
             return plain
-        dtype = self.weight.dtype
-        if torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
-        convolve = torch.ops.mkldnn._convolution_pointwise
-        out: Tensor = convolve(
-            x.to(dtype), *self._parameters_as(dtype), *self.geometry, *self._activation
+        out: Tensor = _convolve(
+            x.to(dtype), *self._parameters_as(dtype), self.geometry, self._activation
         )
         return out
 
@@ -109,12 +115,26 @@ def _fuse_sequence(sequence: nn.Sequential, keep: Collection[nn.Module]) -> None
             setattr(sequence, next_name, nn.Identity())
 
 
-def _available() -> bool:
-    """Whether this build of torch can do it; the operator is not documented."""
+def _convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, geometry: _Geometry, activation: _Activation
+) -> Tensor:
+    convolved: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        x, weight, bias, *geometry, *activation
+    )
+    return convolved
+
+
+@cache
+def _available(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this build of torch and this CPU can do it; the operator is not documented.
+
+    In half precision not every CPU can.
+    """
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops, "mkldnn")):  # type: ignore[no-untyped-call]
         return False
+    x, weight = torch.zeros(1, 1, 2, 2, dtype=dtype), torch.zeros(1, 1, 1, 1, dtype=dtype)
     try:
-        FusedConvolution(nn.Conv2d(1, 1, 1), nn.ReLU6())(torch.zeros(1, 1, 2, 2))
+        _convolve(x, weight, None, ([0, 0], [1, 1], [1, 1], 1), ("relu", [], ""))
     except (AttributeError, RuntimeError, TypeError):
         return False
     return True

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import FrtmConfig, SketchConfig
+    from napari_frtm.engine.extensions.outlines import Outlines
     from napari_frtm.engine.frames.images import Geometry
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
@@ -52,12 +53,15 @@ class SketchFrame:
         Sizes of the frame.
     initial : TargetModel
         What every fit starts from.
+    outlines : Outlines or None
+        What refined masks follow; None to keep them as they are.
     """
 
     network: FrtmNetwork
     features: Features
     geometry: Geometry
     initial: TargetModel
+    outlines: Outlines | None = None
 
     @classmethod
     def of(
@@ -67,13 +71,14 @@ class SketchFrame:
         geometry: Geometry,
         config: FrtmConfig,
         sketch: SketchConfig,
+        outlines: Outlines | None = None,
     ) -> SketchFrame:
         """Return a frame whose target models are optimised as a sketch's are."""
         deep = features[TARGET_STRIDE]
         target = replace(config.target, cg_steps=sketch.cg_steps)
         generator = torch.Generator().manual_seed(config.seed)
         initial = TargetModel.initial(deep.shape[1], target, generator)
-        return cls(network, features, geometry, initial.to(deep.device))
+        return cls(network, features, geometry, initial.to(deep.device), outlines)
 
     def fitted(self, evidence: Sequence[Evidence]) -> Tensor:
         """Return the scores (N, h, w) of target models fitted on what is known of N objects."""
@@ -103,12 +108,14 @@ class SketchFrame:
         ]
         seen = SeenFrame.whole(self.features, self.geometry.padded)
         parts = refine_windows(self.network, scores, seen, windows)
-        masks = []
-        for window, part in zip(windows, parts, strict=True):
-            mask = np.zeros(frame.size, np.float32)
-            box = window.intersection(frame)
-            mask[box.slices] = part[box.within(window)].cpu().numpy()
-            masks.append(mask)
+        boxes = [window.intersection(frame) for window in windows]
+        each = zip(parts, windows, boxes, strict=True)
+        soft = [part[box.within(window)].cpu().numpy() for part, window, box in each]
+        if self.outlines:
+            soft = self.outlines.followed(soft, boxes)
+        masks = [np.zeros(frame.size, np.float32) for _ in boxes]
+        for mask, box, part in zip(masks, boxes, soft, strict=True):
+            mask[box.slices] = part
         return masks
 
     def window(self, scores: Tensor, inside: NDArray[np.bool_]) -> Box:

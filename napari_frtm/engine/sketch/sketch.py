@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from napari_frtm.config import SketchConfig
+from napari_frtm.engine.extensions.outlines import Outlines
 from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.frames.labels import to_labels
 from napari_frtm.engine.frames.partition import Partition
@@ -69,7 +70,10 @@ class Sketch:
         with torch.inference_mode():
             image = to_images([frame], contrast, self.geometry, network.device)
             features = network.features(image, refine=network.segmentation is not None)
-            self._frame = SketchFrame.of(network, features, self.geometry, config, self.sketch)
+            (outlines,) = Outlines.of(image, config) if network.segmentation else (None,)
+            self._frame = SketchFrame.of(
+                network, features, self.geometry, config, self.sketch, outlines
+            )
 
     @torch.inference_mode()
     def masks(self, prompts: Prompts, before: Labels | None = None) -> NDArray[np.int32]:

@@ -145,7 +145,7 @@ class Tracker:
                 SeenFrame.whole(features, geometry.padded),
                 self._regions(index, geometry),
             )
-            segmented = self._in_windows(index, image[0], seen, geometry, regions)
+            segmented = self._in_windows(index, image, seen, geometry, regions)
         else:
             (segmented,) = self._whole([index], image, features, geometry)
         segmented.replace(given, self.object_ids)
@@ -259,7 +259,7 @@ class Tracker:
             else:
                 parts = self._parts(index, regions, geometry.padded)
                 seen = SeenFrame.of_parts(self.network, images[one], parts, refine=refine)
-            yield self._in_windows(index, images[number], seen, geometry, regions)
+            yield self._in_windows(index, images[one], seen, geometry, regions)
 
     def _whole(
         self, indices: Sequence[int], images: Tensor, features: Features, geometry: Geometry
@@ -269,10 +269,7 @@ class Tracker:
         scored = score_frames(objects, features[TARGET_STRIDE].float())
         if self._leap:
             scored = with_likeness(objects, scored)
-        refine, outlines = (
-            self.config.variant.refines,
-            [Outlines.of(i, self.config) for i in images],
-        )
+        outlines, refine = Outlines.of(images, self.config), self.config.variant.refines
         return whole_frames(
             self.network, indices, scored, features, geometry, outlines, refine=refine
         )
@@ -295,7 +292,7 @@ class Tracker:
                 (scored,) = with_likeness(objects, [scored])
         refine = self.config.variant.refines
         masks = masks_in_windows(self.network, scored, seen, refine=refine)
-        outlines = Outlines.of(image, self.config)
+        (outlines,) = Outlines.of(image, self.config)
         return SegmentedFrame.of_windows(index, scored, masks, geometry, regions, outlines)
 
     def _regions(self, index: int, geometry: Geometry) -> SearchRegions | None:

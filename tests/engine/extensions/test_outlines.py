@@ -39,7 +39,7 @@ def followed(
     mask: NDArray[np.float32], image: torch.Tensor, config: OutlineConfig | None = None
 ) -> NDArray[np.float32]:
     """Return the mask of one object that covers the image."""
-    outlines = Outlines(image, config or OutlineConfig())
+    outlines = Outlines(image.numpy(), config or OutlineConfig())
     (found,) = outlines.followed([mask], [Box(0, 0, *mask.shape)])
     return found
 
@@ -107,9 +107,19 @@ def test_a_mask_in_a_box_of_a_padded_frame_is_found_there() -> None:
     image = torch.zeros(3, 160, 224)
     image[:, : SIZE[0], : SIZE[1]] = painted(truth)
     rough, box = blurred(truth, 5), Box(10, 20, 118, 150)
-    (found,) = Outlines(image, OutlineConfig()).followed([rough[box.slices].copy()], [box])
+    (found,) = Outlines(image.numpy(), OutlineConfig()).followed([rough[box.slices].copy()], [box])
     assert found.shape == box.size
     assert jaccard(found > 0.5, truth[box.slices]) > 0.98
+
+
+def test_what_does_not_change_sides_is_as_sure_as_it_was() -> None:
+    """Confidence comes from how sure the segmentation network is."""
+    truth = star()
+    mask = blurred(truth, 5, 3)
+    found = followed(mask, painted(truth))
+    same = (found > 0.5) == (mask > 0.5)
+    assert not same.all()
+    np.testing.assert_array_equal(found[same], mask[same])
 
 
 def test_what_is_given_stays_as_it_is() -> None:
@@ -125,7 +135,7 @@ def test_what_is_given_stays_as_it_is() -> None:
 
 def test_a_box_without_pixels_has_none() -> None:
     """An object that cannot be anywhere."""
-    (found,) = Outlines(painted(star()), OutlineConfig()).followed(
+    (found,) = Outlines(painted(star()).numpy(), OutlineConfig()).followed(
         [np.zeros((0, 0), np.float32)], [Box(0, 0, 0, 0)]
     )
     assert found.size == 0
@@ -133,11 +143,14 @@ def test_a_box_without_pixels_has_none() -> None:
 
 def test_only_refined_masks_follow_outlines_and_only_where_it_is_wanted() -> None:
     """The paper's presets keep the masks of the segmentation network."""
-    image, lite = painted(star()), preset("lite")
-    assert Outlines.of(image, lite) is not None
-    assert Outlines.of(image, replace(lite, variant=Variant.D_ONLY)) is None
-    assert Outlines.of(image, replace(lite, outlines=None)) is None
-    assert Outlines.of(image, preset("accurate")) is None
+    images, lite = torch.stack([painted(star()), painted(star(), 1)]), preset("lite")
+    each = Outlines.of(images, lite)
+    for one, image in zip(each, images, strict=True):
+        assert one is not None
+        np.testing.assert_array_equal(one.image, image.numpy())
+    assert Outlines.of(images, replace(lite, variant=Variant.D_ONLY)) == [None, None]
+    assert Outlines.of(images, replace(lite, outlines=None)) == [None, None]
+    assert Outlines.of(images, preset("accurate")) == [None, None]
 
 
 @pytest.mark.parametrize("wrong", [{"trust": 0.0}, {"reach": -1.0}, {"colour": -1.0}, {"steps": 0}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -10,6 +11,9 @@ from torch import nn
 
 from napari_frtm.engine.networks import fusion
 from napari_frtm.engine.networks.fusion import FusedConvolution, fuse_activations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def _sequence() -> nn.Sequential:
@@ -49,13 +53,43 @@ def test_what_is_to_be_kept_stays_with_its_activation() -> None:
     assert sequence[2] is activation
 
 
+@pytest.fixture
+def _afresh() -> Iterator[None]:
+    """Forget what can be computed, which is asked for once."""
+    fusion._available.cache_clear()
+    yield
+    fusion._available.cache_clear()
+
+
+@pytest.mark.usefixtures("_afresh")
+def test_half_precision_without_an_operator_for_it_is_computed_in_two_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a CPU without AVX-512."""
+    plain, fused = _sequence(), _sequence()
+    convolve = fusion._convolve
+
+    def single_precision_alone(x: torch.Tensor, *rest: Any) -> torch.Tensor:
+        if x.dtype is torch.bfloat16:
+            raise RuntimeError("bf16 path needs the cpu support")
+        return convolve(x, *rest)
+
+    monkeypatch.setattr(fusion, "_convolve", single_precision_alone)
+    fuse_activations(fused)
+    assert any(isinstance(m, FusedConvolution) for m in fused.modules())
+    x = torch.randn(2, 3, 17, 23)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(fused(x), plain(x))
+
+
+@pytest.mark.usefixtures("_afresh")
 def test_without_the_operator_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Torch is built without it for some machines."""
 
     def missing(*_: object) -> None:
         raise RuntimeError("no kernel")
 
-    monkeypatch.setattr(fusion.FusedConvolution, "forward", missing)
+    monkeypatch.setattr(fusion, "_convolve", missing)
     sequence = _sequence()
     fuse_activations(sequence)
 

@@ -231,12 +231,14 @@ class LocalityConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlineConfig:
-    """Outlines of refined masks where colours change; not in the paper.
+    """Outlines of masks where colours change; not in the paper.
 
     Attributes
     ----------
     trust : float
         Weight of the log-odds of the segmentation network, which is too sure of itself.
+    trust_scores : float
+        The same of the target model's scores, where they are the masks.
     colour : float
         Log-odds of a pixel whose colour is seen in the mask alone, nearby.
     smooth : float
@@ -248,13 +250,14 @@ class OutlineConfig:
     """
 
     trust: float = 0.3
+    trust_scores: float = 2.0
     colour: float = 2.5
     smooth: float = 3.0
     reach: float = 48.0
     steps: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("trust", "reach"):
+        for name in ("trust", "trust_scores", "reach"):
             _check(getattr(self, name) > 0, name, "positive", getattr(self, name))
         for name in ("colour", "smooth"):
             _check(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
@@ -280,8 +283,7 @@ class FrtmConfig:
         backbone in one; False for whole frames, as in the paper. On a GPU the segmentation network
         looks at whole frames all the same, several at once.
     outlines : OutlineConfig or None
-        How masks of the segmentation network follow the colours of the frame; None to keep them
-        as they are, as in the paper.
+        How masks follow the colours of the frame; None to keep them as they are, as in the paper.
     update_interval : int
         Frames t_s between two updates of the target models.
     short_side : int

@@ -28,7 +28,7 @@ _LEVELS = 16
 """Of each of the three colours: bins of the histograms."""
 _CELL = 24
 """Pixels along a side of a cell that has a histogram."""
-_SURE = 0.02
+_SURE = 0.2
 """How near to 0 or 1 a soft mask is where it is kept, if nothing else is near."""
 _NEAR = 17
 """Pixels along the side of the square around an unsure pixel in which all may change."""
@@ -52,20 +52,24 @@ class Outlines:
         The frame at the working size; it may be padded.
     config : OutlineConfig
         How much colours count.
+    refined : bool
+        Whether masks come from the segmentation network, or straight from the target model.
     """
 
     image: NDArray[np.float32]
     config: OutlineConfig
+    refined: bool = True
 
     @classmethod
     def of(cls, images: Tensor, config: FrtmConfig) -> list[Outlines] | list[None]:
         """Return those of B frames (B, 3, H, W), in [0, 1], fetched from where they are together.
 
-        Nothing where masks are kept as they are refined.
+        Nothing where masks are kept as they are.
         """
-        if config.outlines is None or not config.variant.refines:
+        if config.outlines is None:
             return [None] * len(images)
-        return [cls(image, config.outlines) for image in images.cpu().numpy()]
+        refined = config.variant.refines
+        return [cls(image, config.outlines, refined) for image in images.cpu().numpy()]
 
     def followed(
         self, masks: Sequence[NDArray[np.float32]], boxes: Sequence[Box]
@@ -82,7 +86,8 @@ class Outlines:
             return mask
         sharp = mask.copy()
         image = self.image[:, *box.slices][:, *place]
-        sharp[place] = _mean_field(mask[place], image, self.config)
+        trust = self.config.trust if self.refined else self.config.trust_scores
+        sharp[place] = _mean_field(mask[place], image, trust, self.config)
         return sharp
 
 
@@ -101,7 +106,7 @@ def _changing(mask: NDArray[np.float32]) -> tuple[slice, slice] | None:
 
 
 def _mean_field(
-    mask: NDArray[np.float32], image: NDArray[np.float32], config: OutlineConfig
+    mask: NDArray[np.float32], image: NDArray[np.float32], trust: float, config: OutlineConfig
 ) -> NDArray[np.float32]:
     unsure = ((mask > _SURE) & (mask < 1 - _SURE)).astype(np.uint8)
     band = np.flatnonzero(cv2.dilate(unsure, np.ones((_NEAR, _NEAR), np.uint8)))
@@ -111,7 +116,7 @@ def _mean_field(
     edges = _GuidedFilter(image.mean(0))
     soft = np.clip(mask, 0.01, 0.99)
     start = soft.ravel()[band]
-    known = config.trust * np.log(start / (1 - start))
+    known = trust * np.log(start / (1 - start))
     soft = mask.copy()
     for _ in range(config.steps):
         alike = histograms.share(soft, band)

@@ -392,7 +392,9 @@ _LITE = FrtmConfig(
 )
 _PRESETS = {
     "lite": _LITE,
-    "cells": replace(_LITE, locality=LocalityConfig(), outlines=None, weights="cells"),
+    "cells": replace(
+        _LITE, locality=LocalityConfig(), outlines=OutlineConfig(trust=1.0), weights="cells"
+    ),
     "fast": FrtmConfig(
         backbone="resnet18", target=TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)
     ),

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_frtm.config import FrtmConfig, OutlineConfig
+    from napari_frtm.config import OutlineConfig
     from napari_frtm.types import Box
 
-_LEVELS = 16
+_LEVELS = 12
 """Of each of the three colours: bins of the histograms."""
-_CELL = 24
+_CELL = 48
 """Pixels along a side of a cell that has a histogram."""
 _SURE = 0.2
 """How near to 0 or 1 a soft mask is where it is kept, if nothing else is near."""
@@ -58,18 +58,19 @@ class Outlines:
 
     image: NDArray[np.float32]
     config: OutlineConfig
-    refined: bool = True
+    refined: bool
 
     @classmethod
-    def of(cls, images: Tensor, config: FrtmConfig) -> list[Outlines] | list[None]:
+    def of(
+        cls, images: Tensor, config: OutlineConfig | None, *, refined: bool
+    ) -> list[Outlines] | list[None]:
         """Return those of B frames (B, 3, H, W), in [0, 1], fetched from where they are together.
 
         Nothing where masks are kept as they are.
         """
-        if config.outlines is None:
+        if config is None:
             return [None] * len(images)
-        refined = config.variant.refines
-        return [cls(image, config.outlines, refined) for image in images.cpu().numpy()]
+        return [cls(image, config, refined) for image in images.cpu().numpy()]
 
     def followed(
         self, masks: Sequence[NDArray[np.float32]], boxes: Sequence[Box]

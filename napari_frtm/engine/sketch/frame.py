@@ -99,18 +99,21 @@ class SketchFrame:
         """Return the soft masks of N objects at the working size."""
         frame = Box(0, 0, *self.geometry.working)
         if self.network.segmentation is None:
+            boxes = [frame] * len(evidence)
             up = interpolate(
                 scores[None], self.geometry.padded, mode="bilinear", align_corners=False
             )
-            return list(self.geometry.crop(up)[0].clamp(0, 1).cpu().numpy())
-        windows = [
-            self.window(score, one.inside) for score, one in zip(scores, evidence, strict=True)
-        ]
-        seen = SeenFrame.whole(self.features, self.geometry.padded)
-        parts = refine_windows(self.network, scores, seen, windows)
-        boxes = [window.intersection(frame) for window in windows]
-        each = zip(parts, windows, boxes, strict=True)
-        soft = [part[box.within(window)].cpu().numpy() for part, window, box in each]
+            soft = list(self.geometry.crop(up)[0].clamp(0, 1).cpu().numpy())
+        else:
+            each = zip(scores, evidence, strict=True)
+            windows = [self.window(score, one.inside) for score, one in each]
+            boxes = [window.intersection(frame) for window in windows]
+            seen = SeenFrame.whole(self.features, self.geometry.padded)
+            parts = refine_windows(self.network, scores, seen, windows)
+            soft = [
+                part[box.within(window)].cpu().numpy()
+                for part, window, box in zip(parts, windows, boxes, strict=True)
+            ]
         if self.outlines:
             soft = self.outlines.followed(soft, boxes)
         masks = [np.zeros(frame.size, np.float32) for _ in boxes]

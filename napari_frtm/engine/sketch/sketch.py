@@ -69,8 +69,9 @@ class Sketch:
         self.geometry = Geometry.scaled(size, config.scale(size))
         with torch.inference_mode():
             image = to_images([frame], contrast, self.geometry, network.device)
-            features = network.features(image, refine=network.segmentation is not None)
-            (outlines,) = Outlines.of(image, config) if network.segmentation else (None,)
+            refined = network.segmentation is not None
+            features = network.features(image, refine=refined)
+            (outlines,) = Outlines.of(image, config.outlines, refined=refined)
             self._frame = SketchFrame.of(
                 network, features, self.geometry, config, self.sketch, outlines
             )

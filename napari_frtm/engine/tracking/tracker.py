@@ -269,7 +269,8 @@ class Tracker:
         scored = score_frames(objects, features[TARGET_STRIDE].float())
         if self._leap:
             scored = with_likeness(objects, scored)
-        outlines, refine = Outlines.of(images, self.config), self.config.variant.refines
+        refine = self.config.variant.refines
+        outlines = Outlines.of(images, self.config.outlines, refined=refine)
         return whole_frames(
             self.network, indices, scored, features, geometry, outlines, refine=refine
         )
@@ -292,7 +293,7 @@ class Tracker:
                 (scored,) = with_likeness(objects, [scored])
         refine = self.config.variant.refines
         masks = masks_in_windows(self.network, scored, seen, refine=refine)
-        (outlines,) = Outlines.of(image, self.config)
+        (outlines,) = Outlines.of(image, self.config.outlines, refined=refine)
         return SegmentedFrame.of_windows(index, scored, masks, geometry, regions, outlines)
 
     def _regions(self, index: int, geometry: Geometry) -> SearchRegions | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_frtm.config import OutlineConfig, Variant, preset
+from napari_frtm.config import OutlineConfig, preset
 from napari_frtm.engine.extensions.outlines import Outlines
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.types import Box
@@ -39,7 +38,7 @@ def followed(
     mask: NDArray[np.float32], image: torch.Tensor, config: OutlineConfig | None = None
 ) -> NDArray[np.float32]:
     """Return the mask of one object that covers the image."""
-    outlines = Outlines(image.numpy(), config or OutlineConfig())
+    outlines = Outlines(image.numpy(), config or OutlineConfig(), refined=True)
     (found,) = outlines.followed([mask], [Box(0, 0, *mask.shape)])
     return found
 
@@ -107,7 +106,9 @@ def test_a_mask_in_a_box_of_a_padded_frame_is_found_there() -> None:
     image = torch.zeros(3, 160, 224)
     image[:, : SIZE[0], : SIZE[1]] = painted(truth)
     rough, box = blurred(truth, 5), Box(10, 20, 118, 150)
-    (found,) = Outlines(image.numpy(), OutlineConfig()).followed([rough[box.slices].copy()], [box])
+    (found,) = Outlines(image.numpy(), OutlineConfig(), refined=True).followed(
+        [rough[box.slices].copy()], [box]
+    )
     assert found.shape == box.size
     assert jaccard(found > 0.5, truth[box.slices]) > 0.98
 
@@ -135,7 +136,7 @@ def test_what_is_given_stays_as_it_is() -> None:
 
 def test_a_box_without_pixels_has_none() -> None:
     """An object that cannot be anywhere."""
-    (found,) = Outlines(painted(star()).numpy(), OutlineConfig()).followed(
+    (found,) = Outlines(painted(star()).numpy(), OutlineConfig(), refined=True).followed(
         [np.zeros((0, 0), np.float32)], [Box(0, 0, 0, 0)]
     )
     assert found.size == 0
@@ -143,16 +144,25 @@ def test_a_box_without_pixels_has_none() -> None:
 
 def test_masks_follow_outlines_where_it_is_wanted() -> None:
     """The paper's presets keep the masks as they are."""
-    images, lite = torch.stack([painted(star()), painted(star(), 1)]), preset("lite")
-    each = Outlines.of(images, lite)
-    for one, image in zip(each, images, strict=True):
+    images = torch.stack([painted(star()), painted(star(), 1)])
+    config = preset("lite").outlines
+    for one, image in zip(Outlines.of(images, config, refined=True), images, strict=True):
         assert one is not None
         np.testing.assert_array_equal(one.image, image.numpy())
-    (coarse, _) = Outlines.of(images, replace(lite, variant=Variant.D_ONLY))
-    assert coarse is not None
-    assert not coarse.refined
-    assert Outlines.of(images, replace(lite, outlines=None)) == [None, None]
-    assert Outlines.of(images, preset("accurate")) == [None, None]
+    assert preset("accurate").outlines is None
+    assert Outlines.of(images, None, refined=True) == [None, None]
+
+
+def test_scores_are_trusted_more_than_refined_masks() -> None:
+    """The segmentation network is too sure of itself, the target model is not."""
+    truth, image = star(), painted(star()).numpy()
+    mask, box = blurred(truth, 5, 8), Box(0, 0, *SIZE)
+    config = OutlineConfig(trust=0.3, trust_scores=20.0)
+    (free,), (bound,) = (
+        Outlines(image, config, refined).followed([mask], [box]) for refined in (True, False)
+    )
+    changed = [((m > 0.5) != (mask > 0.5)).sum() for m in (free, bound)]
+    assert changed[0] > 2 * changed[1]
 
 
 @pytest.mark.parametrize("wrong", [{"trust": 0.0}, {"reach": -1.0}, {"colour": -1.0}, {"steps": 0}])

@@ -40,8 +40,9 @@ SWITCH = "NAPARI_FRTM_OPENVINO"
 asking which is faster, 1 for OpenVINO in single precision, int8 for OpenVINO in 8 bits."""
 
 _WORTH: dict[Form, float] = {"f32": 0.9, "8 bits": 0.8}
-"""Of the time of what is nearer to the weights, what a form takes at most to be chosen. In 8 bits
-that is so on processors with instructions for it (VNNI); others are less exact besides."""
+"""Of the time of what is nearer to the weights, what a form takes at most to be chosen."""
+
+_FOR_BYTES = ("avx_vnni", "avx512_vnni", "amx_int8")
 
 _SIDE = 320
 """Pixels along each side of what both compute to be compared: a usual part of a frame."""
@@ -72,7 +73,7 @@ def accelerated(
         return network
     built = dict(in_8_bits or {})
     forms: Forms = {"f32": CompiledNetworks(network.backbone, network.segmentation)}
-    if built and _switch() not in ("1", "f32"):
+    if built and _switch() not in ("1", "f32") and (_switch() == "int8" or _bytes_add_up()):
         forms["8 bits"] = CompiledNetworks(network.backbone, network.segmentation, in_8_bits=built)
     if _switch() in ("1", "int8"):
         network.compiled = forms.get("8 bits", forms["f32"])
@@ -183,6 +184,15 @@ def _facts(network: FrtmNetwork) -> dict[str, object]:
         "backbone": network.backbone.name,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
+
+
+def _bytes_add_up() -> bool:
+    """Whether sums of products of bytes are exact: on x86, with instructions for them alone.
+
+    Without, they overflow: features of *F* are off by a fifth instead of a tenth.
+    """
+    flags: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return "avx2" not in flags or any(flags.get(name) for name in _FOR_BYTES)
 
 
 def _switch() -> str:

@@ -157,7 +157,7 @@ def test_scores_are_trusted_more_than_refined_masks() -> None:
     """The segmentation network is too sure of itself, the target model is not."""
     truth, image = star(), painted(star()).numpy()
     mask, box = blurred(truth, 5, 8), Box(0, 0, *SIZE)
-    config = OutlineConfig(trust=0.3, trust_scores=20.0)
+    config = OutlineConfig(trust=0.3, trust_scores=5.0)
     (free,), (bound,) = (
         Outlines(image, config, refined).followed([mask], [box]) for refined in (True, False)
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import platformdirs
 import pytest
+import torch
 
 import napari_frtm
 from napari_frtm.config import preset
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 OPENVINO = "napari_frtm.engine.networks.untold"
 """What imports it without its telemetry."""
 
+BYTES_ADD_UP = acceleration._bytes_add_up
+
 SAMPLES = Path(napari_frtm.__file__).parent / "sample_data"
 
 
@@ -34,6 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty folder for what was measured; OpenVINO is as if nobody had set anything."""
     pytest.importorskip(OPENVINO, reason="openvino is not installed")
     monkeypatch.delenv(SWITCH)
+    monkeypatch.setattr(acceleration, "_bytes_add_up", lambda: True)
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -135,6 +139,32 @@ def test_8_bits_are_chosen_where_they_are_faster(
     monkeypatch.setenv(SWITCH, switch)
 
     assert [_place(), _place()] == [f"cpu ({expected})".replace("(8", "(OpenVINO, 8")] * 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "tried"),
+    [
+        ({"avx2": True, "avx512_vnni": False}, {"f32"}),
+        ({"avx2": True, "avx_vnni": True}, {"f32", "8 bits"}),
+        ({"neon": True}, {"f32", "8 bits"}),
+    ],
+)
+def test_8_bits_are_not_tried_where_they_overflow(
+    flags: dict[str, bool], tried: set[Form], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On x86 without VNNI, however fast they are there."""
+    monkeypatch.setattr(acceleration, "_bytes_add_up", BYTES_ADD_UP)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
+    seen: list[set[Form]] = []
+
+    def compare(_: object, forms: dict[Form, object]) -> Times:
+        seen.append(set(forms))
+        return {"F": {"torch": 1.0}, "S": {"torch": 1.0}}
+
+    monkeypatch.setattr(acceleration, "_times", compare)
+    load_network(preset("lite"), device="cpu")
+
+    assert seen == [tried]
 
 
 def test_each_part_has_its_own_form(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,10 +141,8 @@ class Tracker:
         geometry = self._geometry(frame)
         image, features, given = self._learn(index, frame, labels, complete=complete)
         if self._windowed:
-            seen, regions = (
-                SeenFrame.whole(features, geometry.padded),
-                self._regions(index, geometry),
-            )
+            seen = SeenFrame.whole(features, geometry.padded)
+            regions = self._regions(index, geometry)
             segmented = self._in_windows(index, image, seen, geometry, regions)
         else:
             (segmented,) = self._whole([index], image, features, geometry)

@@ -45,13 +45,18 @@ def _leaping(config: FrtmConfig) -> FrtmConfig:
     return replace(config, leap=None)
 
 
+def _as_refined(config: FrtmConfig) -> FrtmConfig:
+    return replace(config, outlines=None)
+
+
 WITHOUT: dict[str, Callable[[FrtmConfig], FrtmConfig]] = {
     "nothing": lambda config: config,
     "leap": _leaping,
     "enlarge": _small,
     "whitening": _plain,
     "drawn": _fading,
-    "all": lambda config: _leaping(_small(_plain(_fading(config)))),
+    "outlines": _as_refined,
+    "all": lambda config: _leaping(_small(_plain(_fading(_as_refined(config))))),
 }
 
 

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_frtm.engine.extensions.location import bounding_box
+from napari_frtm.types import Box
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_frtm.config import OutlineConfig
-    from napari_frtm.types import Box
 
 _LEVELS = 12
 """Of each of the three colours: bins of the histograms."""
@@ -30,6 +32,8 @@ _CELL = 48
 """Pixels along a side of a cell that has a histogram."""
 _SURE = 0.2
 """How near to 0 or 1 a soft mask is where it is kept, if nothing else is near."""
+_LEAST = 0.01
+"""How near to 0 or 1 its log-odds are those of."""
 _NEAR = 17
 """Pixels along the side of the square around an unsure pixel in which all may change."""
 _RADIUS, _CONTRAST = 5, 1e-3
@@ -82,28 +86,15 @@ class Outlines:
         return [self._along_edges(mask, box) for mask, box in zip(masks, boxes, strict=True)]
 
     def _along_edges(self, mask: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
-        place = _changing(mask)
-        if place is None:
+        likely = mask > _SURE
+        if not likely.any():
             return mask
+        around = bounding_box(likely, 2 * _NEAR).intersection(Box(0, 0, *mask.shape))
         sharp = mask.copy()
-        image = self.image[:, *box.slices][:, *place]
+        image = self.image[:, *box.slices][:, *around.slices]
         trust = self.config.trust if self.refined else self.config.trust_scores
-        sharp[place] = _mean_field(mask[place], image, trust, self.config)
+        sharp[around.slices] = _mean_field(mask[around.slices], image, trust, self.config)
         return sharp
-
-
-def _changing(mask: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """Return where the mask is not background for sure, and its surroundings."""
-    something = mask > _SURE
-    rows, columns = np.flatnonzero(something.any(1)), np.flatnonzero(something.any(0))
-    if not len(rows):
-        return None
-    h, w = mask.shape
-    around = 2 * _NEAR
-    return (
-        slice(max(0, rows[0] - around), min(h, rows[-1] + 1 + around)),
-        slice(max(0, columns[0] - around), min(w, columns[-1] + 1 + around)),
-    )
 
 
 def _mean_field(
@@ -115,8 +106,7 @@ def _mean_field(
         return mask
     histograms = _Histograms(image, config.reach)
     edges = _GuidedFilter(image.mean(0))
-    soft = np.clip(mask, 0.01, 0.99)
-    start = soft.ravel()[band]
+    start = mask.ravel()[band].clip(_LEAST, 1 - _LEAST)
     known = trust * np.log(start / (1 - start))
     soft = mask.copy()
     for _ in range(config.steps):

@@ -74,7 +74,7 @@ class SegmentedFrame:
         masks: Sequence[Tensor],
         geometry: Geometry,
         regions: SearchRegions | None,
-        outlines: Outlines | None = None,
+        outlines: Outlines | None,
     ) -> SegmentedFrame:
         """Return the frame in which N objects have these soft masks in their windows."""
         frame = Box(0, 0, *geometry.working)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from napari_frtm.config import OutlineConfig, preset
+from napari_frtm.config import LocalityConfig, OutlineConfig, Variant, preset
 from napari_frtm.engine.extensions.outlines import Outlines
+from napari_frtm.engine.sketch.prompts import Prompts
+from napari_frtm.engine.sketch.sketch import Sketch
+from napari_frtm.engine.tracking.propagate import propagate
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:
+    from conftest import Clip
     from numpy.typing import NDArray
+
+    from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.networks.network import FrtmNetwork
 
 SIZE = (120, 160)
 
@@ -151,6 +159,59 @@ def test_masks_follow_outlines_where_it_is_wanted() -> None:
         np.testing.assert_array_equal(one.image, image.numpy())
     assert preset("accurate").outlines is None
     assert Outlines.of(images, None, refined=True) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"windows": False}, {"variant": Variant.D_ONLY}, {"locality": LocalityConfig(scale=1.0)}],
+    ids=["windows", "whole", "d-only", "local"],
+)
+def test_they_have_the_last_word_on_the_masks_of_a_video(
+    clip: Clip,
+    full_network: FrtmNetwork,
+    full: FrtmConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+) -> None:
+    """Where they say that there is nothing, nothing is found, in the frames that are not drawn."""
+    config = replace(full, short_side=96, enlarge=1.0, outlines=OutlineConfig(), **changes)
+
+    def found(config: FrtmConfig) -> list[bool]:
+        run = propagate(full_network, config, clip.frames[:3], {0: clip.truth[0]})
+        return [bool(p.labels.any()) for p in run]
+
+    def nothing(
+        _: Outlines, masks: list[NDArray[np.float32]], boxes: list[Box]
+    ) -> list[NDArray[np.float32]]:
+        return [np.zeros(box.size, np.float32) for box in boxes]
+
+    monkeypatch.setattr(Outlines, "followed", nothing)
+    assert found(config) == [True, False, False]
+    assert any(found(replace(config, outlines=None))[1:])
+
+
+def test_sketches_follow_them(
+    clip: Clip, network: FrtmNetwork, lite: FrtmConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refined or not."""
+    seen: list[tuple[bool, int]] = []
+    followed = Outlines.followed
+
+    def watched(
+        self: Outlines, masks: list[NDArray[np.float32]], boxes: list[Box]
+    ) -> list[NDArray[np.float32]]:
+        seen.append((self.refined, len(masks)))
+        return followed(self, masks, boxes)
+
+    monkeypatch.setattr(Outlines, "followed", watched)
+    strokes = np.zeros(clip.truth[0].shape, np.int32)
+    rows, columns = np.nonzero(clip.truth[0] == 1)
+    strokes[rows[len(rows) // 2], columns[len(rows) // 2]] = 1
+    for outlines in (OutlineConfig(), None):
+        config = replace(lite, outlines=outlines)
+        Sketch(network, config, clip.frames[0]).masks(Prompts(strokes=strokes))
+
+    assert seen == [(network.segmentation is not None, 1)] * 2  # found, and again from the answer
 
 
 def test_scores_are_trusted_more_than_refined_masks() -> None:

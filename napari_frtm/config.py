@@ -10,7 +10,8 @@ TARGET_STRIDE = 16
 """Pixels between two scores of the target model (paper, section 3.5)."""
 
 
-def _check(valid: bool, name: str, expected: str, value: object) -> None:
+def check(valid: bool, name: str, expected: str, value: object) -> None:
+    """Refuse a value, saying what is expected."""
     if not valid:
         raise ValueError(f"{name} must be {expected}, got {value}.")
 
@@ -83,11 +84,11 @@ class TargetConfig:
     whitening: bool = False
 
     def __post_init__(self) -> None:
-        _check(self.channels >= 1, "channels", "at least 1", self.channels)
-        _check(0 < self.kappa_min < 1, "kappa_min", "in (0, 1)", self.kappa_min)
-        _check(min(self.regularisation) > 0, "regularisation", "positive", self.regularisation)
-        _check(min(self.cg_steps, default=0) > 0, "cg_steps", "positive", self.cg_steps)
-        _check(self.update_cg_steps >= 1, "update_cg_steps", "at least 1", self.update_cg_steps)
+        check(self.channels >= 1, "channels", "at least 1", self.channels)
+        check(0 < self.kappa_min < 1, "kappa_min", "in (0, 1)", self.kappa_min)
+        check(min(self.regularisation) > 0, "regularisation", "positive", self.regularisation)
+        check(min(self.cg_steps, default=0) > 0, "cg_steps", "positive", self.cg_steps)
+        check(self.update_cg_steps >= 1, "update_cg_steps", "at least 1", self.update_cg_steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +110,9 @@ class MemoryConfig:
     drawn: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self.capacity >= 2, "capacity", "at least 2", self.capacity)
-        _check(0 < self.learning_rate < 1, "learning_rate", "in (0, 1)", self.learning_rate)
-        _check(0 <= self.drawn < 1, "drawn", "in [0, 1)", self.drawn)
+        check(self.capacity >= 2, "capacity", "at least 2", self.capacity)
+        check(0 < self.learning_rate < 1, "learning_rate", "in (0, 1)", self.learning_rate)
+        check(0 <= self.drawn < 1, "drawn", "in [0, 1)", self.drawn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +146,9 @@ class AugmentationConfig:
     inpaint_radius: float = 3.0
 
     def __post_init__(self) -> None:
-        _check(self.samples >= 1, "samples", "at least 1", self.samples)
+        check(self.samples >= 1, "samples", "at least 1", self.samples)
         low, high = self.scale
-        _check(0 < low <= high, "scale", "an increasing positive range", self.scale)
+        check(0 < low <= high, "scale", "an increasing positive range", self.scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +174,8 @@ class FineTuningConfig:
 
     def __post_init__(self) -> None:
         for name in ("samples", "iterations", "batch"):
-            _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        _check(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
+            check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        check(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
 
     def augmentation(self, config: AugmentationConfig) -> AugmentationConfig:
         """Return how the samples are made: as for the target model, but as many as here."""
@@ -194,7 +195,7 @@ class SegmentationConfig:
     channels: tuple[int, int, int, int] = (64, 64, 64, 64)
 
     def __post_init__(self) -> None:
-        _check(min(self.channels) >= 1, "channels", "positive", self.channels)
+        check(min(self.channels) >= 1, "channels", "positive", self.channels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,9 +225,9 @@ class LocalityConfig:
 
     def __post_init__(self) -> None:
         least = min(self.reach, self.size, self.pixels, 1 if self.scale is None else self.scale)
-        _check(least > 0, "reach, size, pixels and scale", "positive", least)
-        _check(self.growth >= 0, "growth", "at least 0", self.growth)
-        _check(self.enlarge >= 1, "enlarge", "at least 1", self.enlarge)
+        check(least > 0, "reach, size, pixels and scale", "positive", least)
+        check(self.growth >= 0, "growth", "at least 0", self.growth)
+        check(self.enlarge >= 1, "enlarge", "at least 1", self.enlarge)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,10 +259,10 @@ class OutlineConfig:
 
     def __post_init__(self) -> None:
         for name in ("trust", "trust_scores", "reach"):
-            _check(getattr(self, name) > 0, name, "positive", getattr(self, name))
+            check(getattr(self, name) > 0, name, "positive", getattr(self, name))
         for name in ("colour", "smooth"):
-            _check(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
-        _check(self.steps >= 1, "steps", "at least 1", self.steps)
+            check(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
+        check(self.steps >= 1, "steps", "at least 1", self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,12 +314,12 @@ class FrtmConfig:
     weights: str = ""
 
     def __post_init__(self) -> None:
-        _check(self.backbone in BACKBONES, "backbone", f"one of {BACKBONES}", self.backbone)
-        _check(self.leap is None or self.leap > 0, "leap", "positive", self.leap)
-        _check(self.update_interval >= 1, "update_interval", "at least 1", self.update_interval)
-        _check(self.short_side >= 32, "short_side", "at least 32 pixels", self.short_side)
-        _check(self.enlarge >= 1, "enlarge", "at least 1", self.enlarge)
-        _check(
+        check(self.backbone in BACKBONES, "backbone", f"one of {BACKBONES}", self.backbone)
+        check(self.leap is None or self.leap > 0, "leap", "positive", self.leap)
+        check(self.update_interval >= 1, "update_interval", "at least 1", self.update_interval)
+        check(self.short_side >= 32, "short_side", "at least 32 pixels", self.short_side)
+        check(self.enlarge >= 1, "enlarge", "at least 1", self.enlarge)
+        check(
             self.memory.capacity > self.augmentation.samples,
             "memory.capacity",
             "larger than augmentation.samples",
@@ -373,11 +374,11 @@ class SketchConfig:
 
     def __post_init__(self) -> None:
         for name in ("share", "answer", "before", "box"):
-            _check(0 < getattr(self, name) < 1, name, "in (0, 1)", getattr(self, name))
-        _check(0 <= self.prior < 1, "prior", "in [0, 1)", self.prior)
-        _check(min(self.near, self.band) > 0, "near and band", "positive", (self.near, self.band))
-        _check(min(self.cg_steps, default=0) > 0, "cg_steps", "positive", self.cg_steps)
-        _check(self.repeats >= 0, "repeats", "at least 0", self.repeats)
+            check(0 < getattr(self, name) < 1, name, "in (0, 1)", getattr(self, name))
+        check(0 <= self.prior < 1, "prior", "in [0, 1)", self.prior)
+        check(min(self.near, self.band) > 0, "near and band", "positive", (self.near, self.band))
+        check(min(self.cg_steps, default=0) > 0, "cg_steps", "positive", self.cg_steps)
+        check(self.repeats >= 0, "repeats", "at least 0", self.repeats)
 
 
 _LITE = FrtmConfig(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from napari_frtm.config import PRESETS, FrtmConfig, SegmentationConfig, Variant, preset
-from napari_frtm.training.mixture import ClipConfig, CropConfig, DatasetConfig, check
+from napari_frtm.config import PRESETS, FrtmConfig, SegmentationConfig, Variant, check, preset
+from napari_frtm.training.mixture import ClipConfig, CropConfig, DatasetConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

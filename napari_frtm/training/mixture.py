@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_frtm.config import TARGET_STRIDE
-
-
-def check(valid: bool, name: str, expected: str, value: object) -> None:
-    """Refuse a value, saying what is expected."""
-    if not valid:
-        raise ValueError(f"{name} must be {expected}, got {value}.")
+from napari_frtm.config import TARGET_STRIDE, check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

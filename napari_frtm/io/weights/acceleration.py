@@ -43,6 +43,7 @@ _WORTH: dict[Form, float] = {"f32": 0.9, "8 bits": 0.8}
 """Of the time of what is nearer to the weights, what a form takes at most to be chosen."""
 
 _FOR_BYTES = ("avx_vnni", "avx512_vnni", "amx_int8")
+"""Instructions of x86 that sum products of bytes, any of them."""
 
 _SIDE = 320
 """Pixels along each side of what both compute to be compared: a usual part of a frame."""

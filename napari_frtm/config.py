@@ -231,41 +231,6 @@ class LocalityConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutlineConfig:
-    """Outlines of masks where colours change; not in the paper.
-
-    Attributes
-    ----------
-    trust : float
-        Weight of the log-odds of the segmentation network, which is too sure of itself.
-    trust_scores : float
-        The same of the target model's scores, where they are the masks.
-    colour : float
-        Log-odds of a pixel whose colour is seen in the mask alone, nearby.
-    smooth : float
-        Log-odds of a pixel all of whose neighbours are in the mask.
-    reach : float
-        Standard deviation of the distance that counts as nearby, pixels of the working size.
-    steps : int
-        Of mean field.
-    """
-
-    trust: float = 0.3
-    trust_scores: float = 2.0
-    colour: float = 2.5
-    smooth: float = 3.0
-    reach: float = 48.0
-    steps: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("trust", "trust_scores", "reach"):
-            check(getattr(self, name) > 0, name, "positive", getattr(self, name))
-        for name in ("colour", "smooth"):
-            check(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
-        check(self.steps >= 1, "steps", "at least 1", self.steps)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FrtmConfig:
     """One complete setting of the method.
 
@@ -283,8 +248,9 @@ class FrtmConfig:
         suspects and the last mask, and what is altered on the first frame goes through the
         backbone in one; False for whole frames, as in the paper. On a GPU the segmentation network
         looks at whole frames all the same, several at once.
-    outlines : OutlineConfig or None
-        How masks follow the colours of the frame; None to keep them as they are, as in the paper.
+    outlines : bool
+        Whether a network of its own corrects the outlines of masks by the edges and colours of
+        the frame; False to keep them as they are, as in the paper.
     update_interval : int
         Frames t_s between two updates of the target models.
     short_side : int
@@ -306,7 +272,7 @@ class FrtmConfig:
     locality: LocalityConfig | None = None
     leap: float | None = 0.5
     windows: bool = False
-    outlines: OutlineConfig | None = None
+    outlines: bool = False
     update_interval: int = 8
     short_side: int = 480
     enlarge: float = 1.0
@@ -386,16 +352,14 @@ _LITE = FrtmConfig(
     target=TargetConfig(channels=64, update_cg_steps=4, whitening=True),
     memory=MemoryConfig(capacity=32, drawn=0.25),
     windows=True,
-    outlines=OutlineConfig(),
+    outlines=True,
     update_interval=2,
     short_side=600,
     enlarge=1.25,
 )
 _PRESETS = {
     "lite": _LITE,
-    "cells": replace(
-        _LITE, locality=LocalityConfig(), outlines=OutlineConfig(trust=1.0), weights="cells"
-    ),
+    "cells": replace(_LITE, locality=LocalityConfig(), weights="cells"),
     "fast": FrtmConfig(
         backbone="resnet18", target=TargetConfig(cg_steps=(5, 10, 10, 10), update_cg_steps=5)
     ),

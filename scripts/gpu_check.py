@@ -34,6 +34,7 @@ from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.labels import read_labels, write_labels
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.weights.checkpoint import load_network
+from napari_frtm.io.weights.outlines import read_outlines
 from napari_frtm.training.config import TrainConfig
 from napari_frtm.training.loop import Training, train
 from napari_frtm.training.mixture import CropConfig, DatasetConfig
@@ -110,7 +111,8 @@ def speed(name: str, device: str, frames: int = 10 * FRAMES) -> Check:
     config = preset(name)
     backbone = Backbone(config.backbone)
     segmentation = SegmentationNetwork(backbone.channels, SegmentationConfig())
-    network = FrtmNetwork(backbone, segmentation).for_inference(device)
+    outlines = read_outlines() if config.outlines else None
+    network = FrtmNetwork(backbone, segmentation, outlines=outlines).for_inference(device)
     clip = np.asarray(open_video(SAMPLES / "roto.mp4").frames[:FRAMES])
     clip = np.stack([cv2.resize(frame, SIZE[::-1]) for frame in clip])
     mask = read_labels(SAMPLES / "roto_mask.png").astype(np.uint8)

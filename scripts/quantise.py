@@ -33,6 +33,7 @@ from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.opening import open_video
 from napari_frtm.io.weights.checkpoint import read_network
 from napari_frtm.io.weights.eight_bits import FILE, write_graphs
+from napari_frtm.io.weights.library import file_digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,6 +98,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         saved = {name: _saved(openvino, graph, Path(folder)) for name, graph in graphs.items()}
     write_graphs(FILE, saved, network, facts)
+    FILE.with_suffix(".sha256").write_text(f"{file_digest(FILE)}  {FILE.name}\n")
     print(
         f"{FILE.name}: {FILE.stat().st_size / 1e6:.1f} MB, {len(images)} and {len(refined)} parts"
     )

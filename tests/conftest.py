@@ -77,10 +77,12 @@ def full_network(lite: FrtmConfig) -> FrtmNetwork:
     from napari_frtm.engine.networks.segmentation import SegmentationNetwork
     from napari_frtm.io.weights.checkpoint import load_network
 
-    backbone = load_network(lite, device="cpu").backbone
+    embedded = load_network(lite, device="cpu")
+    backbone, outlines = embedded.backbone, embedded.outlines
     torch.manual_seed(0)
     config = SegmentationConfig(channels=(6, 8, 8, 10))
-    network = FrtmNetwork(backbone, SegmentationNetwork(backbone.channels, config)).for_inference()
+    segmentation = SegmentationNetwork(backbone.channels, config)
+    network = FrtmNetwork(backbone, segmentation, outlines=outlines).for_inference()
     network.half_precision = False
     return network
 

@@ -15,7 +15,7 @@ or killed goes on with the same command, and only what is missing is done.
 
 Weights of Base net: napari-frtm train RECIPE ... with base_net = true in the recipe. Objects may
 leap in these runs, and masks are as S refines them, as in the paper (leap = None, outlines =
-None), whatever the preset says.
+False), whatever the preset says.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ environment variable NAPARI_FRTM_WEIGHTS names.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from napari_frtm.io.weights.inspection import Inspected
 
 _LETTERS = {"backbone": "F", "segmentation": "S"}
+_COMPANIONS = {
+    library.OUTLINES: "the outline network of presets lite and cells",
+    library.EIGHT_BITS: "F and S of preset lite in 8 bits, for OpenVINO",
+}
 _CARD = "docs/model_card.md in the source"
 
 
@@ -155,10 +160,14 @@ def _list(options: argparse.Namespace) -> None:
 
 def _verify(options: argparse.Namespace) -> None:
     """Check files; say of each what it is, or what is wrong with it."""
+    own = [*library.all_embedded(), *library.imported(), *_downloaded()]
+    checks = [partial(_verdict, _found(path)) for path in options.files or own]
+    if not options.files:
+        checks += [partial(_companion, name, what) for name, what in _COMPANIONS.items()]
     wrong = []
-    for path in options.files or [*library.all_embedded(), *library.imported(), *_downloaded()]:
+    for check in checks:
         try:
-            print(_verdict(_found(path)))
+            print(check())
         except CheckpointError as error:
             wrong.append(str(error))
     if wrong:
@@ -182,13 +191,12 @@ def _downloaded() -> list[Path]:
 
 def _verdict(path: Path) -> str:
     """Return what a file is; refuse it if it is damaged."""
-    from napari_frtm.io.weights.checkpoint import check_published
     from napari_frtm.io.weights.inspection import Kind, inspect
 
     found = inspect(path)
     remark = ""
     if path in library.all_embedded():
-        check_published(path)
+        library.check_published(path)
         remark = ", as published"
     elif found.kind == Kind.CHECKPOINT and library.DIGEST not in found.facts:
         remark = "\n  it has no checksum of its contents: altered values would not be noticed"
@@ -196,6 +204,17 @@ def _verdict(path: Path) -> str:
     fits = f"preset {name}" if name else "no preset"
     what = f"{found.kind}, {_parts(found)} ({fits})"
     return f"{path.name}: complete, {what}\n  sha256 {found.sha256}{remark}"
+
+
+def _companion(name: str, what: str) -> str:
+    """Return what a file is that goes with the embedded weights; refuse it if it is damaged."""
+    from napari_frtm.io.weights.sealed import read_sealed
+
+    path = library.embedded(name)
+    read_sealed(path)
+    library.check_published(path)
+    digest = library.file_digest(path)
+    return f"{path.name}: complete, {what}\n  sha256 {digest}, as published"
 
 
 def _parts(found: Inspected) -> str:

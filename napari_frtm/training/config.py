@@ -180,7 +180,7 @@ class TrainConfig:
     @property
     def method(self) -> FrtmConfig:
         """The setting with which target models are fitted; local ones on frames as they are."""
-        method = preset(self.preset, Variant.D_ONLY)
+        method = replace(preset(self.preset, Variant.D_ONLY), outlines=False)
         if method.locality is None:
             return method
         return replace(method, locality=replace(method.locality, scale=1.0))

@@ -95,6 +95,8 @@ def test_the_embedded_weights_are_as_published(command: Command) -> None:
 
     assert outcome.code == 0
     assert f"sha256 {file_digest(LITE)}, as published" in outcome.out
+    for name, what in (("outlines", "the outline network of"), ("lite-8-bits", "F and S of")):
+        assert f"{name}.safetensors: complete, {what} preset" in outcome.out
     assert f"`{file_digest(LITE)}`" in CARD.read_text()
 
 

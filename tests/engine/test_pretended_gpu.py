@@ -12,7 +12,7 @@ import pytest
 import torch
 from pretend import GPU, Gpu, pretended_gpu, to_gpu
 
-from napari_frtm.config import LocalityConfig, OutlineConfig, Variant
+from napari_frtm.config import LocalityConfig, Variant
 from napari_frtm.engine.networks.network import FrtmNetwork
 from napari_frtm.engine.networks.target_encoder import TargetEncoder
 from napari_frtm.engine.tracking.propagate import Propagation, propagate
@@ -32,7 +32,8 @@ def whole_network(full_network: FrtmNetwork) -> FrtmNetwork:
     """Return the small network with a target encoder."""
     torch.manual_seed(1)
     encoder = TargetEncoder(full_network.backbone.channels[16], 6).requires_grad_(False)
-    return FrtmNetwork(full_network.backbone, full_network.segmentation, encoder)
+    parts = (full_network.backbone, full_network.segmentation, encoder, full_network.outlines)
+    return FrtmNetwork(*parts)
 
 
 def _on_gpu(network: FrtmNetwork, monkeypatch: pytest.MonkeyPatch) -> FrtmNetwork:
@@ -52,7 +53,7 @@ def _run(network: FrtmNetwork, config: FrtmConfig, clip: Clip) -> list[Predictio
     "changes",
     [
         {"variant": Variant.FULL},
-        {"variant": Variant.FULL, "outlines": OutlineConfig()},
+        {"variant": Variant.FULL, "outlines": True},
         {"variant": Variant.D_ONLY},
         {"variant": Variant.D_ONLY, "locality": LocalityConfig(scale=1.0)},
         {"variant": Variant.BASE_NET},
@@ -71,7 +72,7 @@ def test_a_run_is_the_same_as_on_the_cpu(
     The CPU has kernels of its own for convolutions, which round differently.
     """
     # which looks at windows where a GPU takes whole frames
-    fixed = {"short_side": 96, "enlarge": 1.0, "windows": False, "outlines": None}
+    fixed = {"short_side": 96, "enlarge": 1.0, "windows": False, "outlines": False}
     config = replace(full, **(fixed | changes))
     expected = _run(whole_network, config, clip)
 

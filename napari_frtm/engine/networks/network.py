@@ -15,6 +15,7 @@ from napari_frtm.engine.networks.fusion import fuse_activations
 if TYPE_CHECKING:
     from napari_frtm.engine.networks.backbone import Backbone, Features
     from napari_frtm.engine.networks.compiled import CompiledNetworks
+    from napari_frtm.engine.networks.outline import OutlineNetwork
     from napari_frtm.engine.networks.segmentation import SegmentationNetwork
     from napari_frtm.engine.networks.target_encoder import TargetEncoder
 
@@ -32,6 +33,9 @@ class FrtmNetwork(nn.Module):
         Segmentation network S; without it only the D-only variants run.
     encoder : TargetEncoder or None
         Target encoder of Base net; without it that variant does not run.
+    outlines : OutlineNetwork or None
+        What corrects the outlines of masks; without it they are kept. It stays on the CPU, where
+        what it sees is made.
 
     Attributes
     ----------
@@ -46,13 +50,20 @@ class FrtmNetwork(nn.Module):
         backbone: Backbone,
         segmentation: SegmentationNetwork | None = None,
         encoder: TargetEncoder | None = None,
+        outlines: OutlineNetwork | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.segmentation = segmentation
         self.encoder = encoder
+        self._outlines = (outlines,)  # no part of the module: it stays on the CPU
         self.half_precision = False
         self.compiled: CompiledNetworks | None = None
+
+    @property
+    def outlines(self) -> OutlineNetwork | None:
+        """What corrects the outlines of masks, on the CPU."""
+        return self._outlines[0]
 
     @property
     def device(self) -> torch.device:
@@ -80,6 +91,10 @@ class FrtmNetwork(nn.Module):
         if device == "cpu":
             keep = [] if self.segmentation is None else self.segmentation.split_convolutions
             fuse_activations(self, keep)
+        if self.outlines is not None:
+            self.outlines.eval().requires_grad_(False)
+            fuse_activations(self.outlines)
+            self.outlines.to(memory_format=torch.channels_last)
         return self.to(memory_format=torch.channels_last).to(device)
 
     def features(self, images: Tensor, *, refine: bool) -> Features:

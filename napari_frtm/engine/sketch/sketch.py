@@ -71,7 +71,7 @@ class Sketch:
             image = to_images([frame], contrast, self.geometry, network.device)
             refined = network.segmentation is not None
             features = network.features(image, refine=refined)
-            (outlines,) = Outlines.of(image, config.outlines, refined=refined)
+            (outlines,) = Outlines.of(image, network.outlines if config.outlines else None)
             self._frame = SketchFrame.of(
                 network, features, self.geometry, config, self.sketch, outlines
             )

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
+    from napari_frtm.engine.networks.outline import OutlineNetwork
     from napari_frtm.engine.tracking.objects import TrackedObject
     from napari_frtm.types import Contrast, Frame, Labels, Prediction
 
@@ -60,7 +61,8 @@ class Tracker:
     Raises
     ------
     ValueError
-        If the variant needs a segmentation network and there is none.
+        If the variant needs a segmentation network, or outlines are to be corrected, and there
+        is no network for it.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Tracker:
     ) -> None:
         if config.variant.refines and network.segmentation is None:
             raise ValueError(f"Variant '{config.variant}' needs a segmentation network.")
+        if config.outlines and network.outlines is None:
+            raise ValueError("There is no outline network; set outlines=False.")
         self.network = network
         self.config = config
         self.contrast = contrast
@@ -103,6 +107,10 @@ class Tracker:
         on_gpu = self.network.device.type == "cuda"
         for_speed = self.config.windows and self.config.variant.refines and not on_gpu
         return bool(self.config.locality or for_speed)
+
+    @property
+    def _outline_network(self) -> OutlineNetwork | None:
+        return self.network.outlines if self.config.outlines else None
 
     @property
     def _leap(self) -> float | None:
@@ -268,7 +276,7 @@ class Tracker:
         if self._leap:
             scored = with_likeness(objects, scored)
         refine = self.config.variant.refines
-        outlines = Outlines.of(images, self.config.outlines, refined=refine)
+        outlines = Outlines.of(images, self._outline_network)
         return whole_frames(
             self.network, indices, scored, features, geometry, outlines, refine=refine
         )
@@ -291,7 +299,7 @@ class Tracker:
                 (scored,) = with_likeness(objects, [scored])
         refine = self.config.variant.refines
         masks = masks_in_windows(self.network, scored, seen, refine=refine)
-        (outlines,) = Outlines.of(image, self.config.outlines, refined=refine)
+        (outlines,) = Outlines.of(image, self._outline_network)
         return SegmentedFrame.of_windows(index, scored, masks, geometry, regions, outlines)
 
     def _regions(self, index: int, geometry: Geometry) -> SearchRegions | None:

@@ -100,7 +100,7 @@ def settings(experiment: Experiment, base: FrtmConfig) -> list[Setting]:
     base : FrtmConfig
         What they differ from; objects may be anywhere in the next frame, as in the paper.
     """
-    base = replace(base, leap=None, outlines=None, locality=None, variant=Variant.FULL)
+    base = replace(base, leap=None, outlines=False, locality=None, variant=Variant.FULL)
     if experiment is Experiment.TABLE_1:
         return [
             Setting(

@@ -21,13 +21,13 @@ from napari_frtm.io.weights.foreign import download, read_authors, read_state_di
 from napari_frtm.io.weights.library import (
     EMBEDDED,
     all_embedded,
+    check_published,
     embedded,
-    file_digest,
     find_checkpoint,
     has_refinement,
     own_weights,
-    pinned,
 )
+from napari_frtm.io.weights.outlines import read_outlines
 from napari_frtm.io.weights.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def read_network(
     for network in (segmentation, encoder):
         if network is not None:
             check_finite(network.state_dict(), origin)
-    return FrtmNetwork(backbone, segmentation, encoder)
+    outlines = read_outlines() if config.outlines else None
+    return FrtmNetwork(backbone, segmentation, encoder, outlines)
 
 
 def available_variant(config: FrtmConfig, checkpoint: str | Path | None) -> FrtmConfig:
@@ -278,22 +279,6 @@ def check_finite(tensors: Mapping[str, Tensor], origin: str) -> None:
                 f"{origin} is damaged: '{name}' has values that are not finite. Download or copy "
                 "it again; if it is of a training, that has diverged: take an earlier checkpoint."
             )
-
-
-def check_published(path: Path) -> None:
-    """Refuse an embedded file that is not as it was published.
-
-    Raises
-    ------
-    CheckpointError
-        If its hash is another one.
-    """
-    found = file_digest(path)
-    if found != pinned(path):
-        raise CheckpointError(
-            f"{path.name} is not the file that this version was published with (its sha256 is "
-            f"{found}, not {pinned(path)}). Install napari-frtm again."
-        )
 
 
 def _misfit(origin: str, why: str, network: str = _S) -> CheckpointError:

@@ -11,7 +11,7 @@ import torch
 
 from napari_frtm.engine.networks.compiled import GRAPHS, Part
 from napari_frtm.errors import CheckpointError
-from napari_frtm.io.weights.library import EMBEDDED, embedded
+from napari_frtm.io.weights.library import EIGHT_BITS, EMBEDDED, embedded
 from napari_frtm.io.weights.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FILE = embedded("lite").with_name("lite-8-bits.safetensors")
+FILE = embedded(EIGHT_BITS)
 """Written by ``scripts/quantise.py``."""
 
 _MADE_FROM = "sha256 of {}"

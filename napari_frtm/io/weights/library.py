@@ -31,6 +31,9 @@ EMBEDDED = {"mobilenet_v2": "lite"}
 """Names of the embedded weights, by the backbone that they hold."""
 _NAMES = (*EMBEDDED.values(), "cells")
 """Of all embedded weights; some hold a segmentation network alone."""
+OUTLINES, EIGHT_BITS = "outlines", "lite-8-bits"
+"""Names of the files that go with them, which are nothing to choose: the outline network, and the
+networks of `lite` in 8 bits."""
 FOLDER = "NAPARI_FRTM_WEIGHTS"
 """Environment variable with another folder for imported weights."""
 DIGEST = "sha256 of contents"
@@ -93,6 +96,22 @@ def all_embedded() -> list[Path]:
 def pinned(path: Path) -> str:
     """Return the sha256 that an embedded file must have, from the file of hashes beside it."""
     return path.with_suffix(".sha256").read_text().split()[0]
+
+
+def check_published(path: Path) -> None:
+    """Refuse an embedded file that is not as it was published.
+
+    Raises
+    ------
+    CheckpointError
+        If its hash is another one.
+    """
+    found = file_digest(path)
+    if found != pinned(path):
+        raise CheckpointError(
+            f"{path.name} is not the file that this version was published with (its sha256 is "
+            f"{found}, not {pinned(path)}). Install napari-frtm again."
+        )
 
 
 def path_of(name: str) -> Path:

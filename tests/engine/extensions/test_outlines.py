@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from napari_frtm.config import LocalityConfig, OutlineConfig, Variant, preset
+from napari_frtm.config import LocalityConfig, Variant, preset
+from napari_frtm.engine.extensions.colours import FULL, HALF
 from napari_frtm.engine.extensions.outlines import Outlines
+from napari_frtm.engine.networks.network import FrtmNetwork
+from napari_frtm.engine.networks.outline import OutlineNetwork
 from napari_frtm.engine.sketch.prompts import Prompts
 from napari_frtm.engine.sketch.sketch import Sketch
 from napari_frtm.engine.tracking.propagate import propagate
+from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.evaluation.metrics import jaccard
+from napari_frtm.io.weights.outlines import read_outlines
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_frtm.config import FrtmConfig
-    from napari_frtm.engine.networks.network import FrtmNetwork
 
 SIZE = (120, 160)
 
@@ -42,12 +46,17 @@ def blurred(truth: NDArray[np.bool_], pixels: float, shift: int = 0) -> NDArray[
     return np.roll(soft, shift, 1).astype(np.float32)
 
 
-def followed(
-    mask: NDArray[np.float32], image: torch.Tensor, config: OutlineConfig | None = None
-) -> NDArray[np.float32]:
+def outlines_of(image: torch.Tensor) -> Outlines:
+    """Return those of an image (3, H, W), by the embedded network."""
+    (found,) = Outlines.of(image[None], read_outlines().eval())
+    assert found is not None
+    return found
+
+
+@torch.inference_mode()
+def followed(mask: NDArray[np.float32], image: torch.Tensor) -> NDArray[np.float32]:
     """Return the mask of one object that covers the image."""
-    outlines = Outlines(image.numpy(), config or OutlineConfig(), refined=True)
-    (found,) = outlines.followed([mask], [Box(0, 0, *mask.shape)])
+    (found,) = outlines_of(image).followed([mask], [Box(0, 0, *mask.shape)])
     return found
 
 
@@ -61,14 +70,14 @@ def star() -> NDArray[np.bool_]:
     return drawn > 0
 
 
-@pytest.mark.parametrize("shift", [0, 3])
+@pytest.mark.parametrize("shift", [0, 3, 6])
 def test_a_mask_that_is_about_right_comes_to_be_right(shift: int) -> None:
-    """Blurred by five pixels, and moved by three."""
+    """Blurred by five pixels, and moved by as many; the corners are lost."""
     truth = star()
     rough = blurred(truth, 5, shift)
     before, after = (jaccard(m > 0.5, truth) for m in (rough, followed(rough, painted(truth))))
-    assert before < 0.93
-    assert after > 0.98
+    assert before < 0.87
+    assert after > 0.92
 
 
 def test_a_thin_part_with_a_colour_of_its_own_is_kept() -> None:
@@ -103,7 +112,8 @@ def test_only_the_band_around_the_outline_changes() -> None:
     truth = star()
     mask = blurred(truth, 1)
     found = followed(mask, painted(truth))
-    far = cv2.dilate(((mask > 0.2) & (mask < 0.8)).astype(np.uint8), np.ones((17, 17))) == 0
+    undecided = ((mask > 0.45) & (mask < 0.55)).astype(np.uint8)
+    far = cv2.dilate(undecided, np.ones((33, 33))) == 0
     assert far.any()
     np.testing.assert_array_equal(found[far], mask[far])
 
@@ -114,11 +124,10 @@ def test_a_mask_in_a_box_of_a_padded_frame_is_found_there() -> None:
     image = torch.zeros(3, 160, 224)
     image[:, : SIZE[0], : SIZE[1]] = painted(truth)
     rough, box = blurred(truth, 5), Box(10, 20, 118, 150)
-    (found,) = Outlines(image.numpy(), OutlineConfig(), refined=True).followed(
-        [rough[box.slices].copy()], [box]
-    )
+    with torch.inference_mode():
+        (found,) = outlines_of(image).followed([rough[box.slices].copy()], [box])
     assert found.shape == box.size
-    assert jaccard(found > 0.5, truth[box.slices]) > 0.98
+    assert jaccard(found > 0.5, truth[box.slices]) > 0.93
 
 
 def test_what_does_not_change_sides_is_as_sure_as_it_was() -> None:
@@ -144,7 +153,7 @@ def test_what_is_given_stays_as_it_is() -> None:
 
 def test_a_box_without_pixels_has_none() -> None:
     """An object that cannot be anywhere."""
-    (found,) = Outlines(painted(star()).numpy(), OutlineConfig(), refined=True).followed(
+    (found,) = outlines_of(painted(star())).followed(
         [np.zeros((0, 0), np.float32)], [Box(0, 0, 0, 0)]
     )
     assert found.size == 0
@@ -153,12 +162,27 @@ def test_a_box_without_pixels_has_none() -> None:
 def test_masks_follow_outlines_where_it_is_wanted() -> None:
     """The paper's presets keep the masks as they are."""
     images = torch.stack([painted(star()), painted(star(), 1)])
-    config = preset("lite").outlines
-    for one, image in zip(Outlines.of(images, config, refined=True), images, strict=True):
+    for one, image in zip(Outlines.of(images, read_outlines()), images, strict=True):
         assert one is not None
         np.testing.assert_array_equal(one.image, image.numpy())
-    assert preset("accurate").outlines is None
-    assert Outlines.of(images, None, refined=True) == [None, None]
+    assert Outlines.of(images, None) == [None, None]
+    assert [preset(name).outlines for name in ("lite", "cells", "fast")] == [True, True, False]
+
+
+def test_a_network_that_has_learned_nothing_changes_nothing() -> None:
+    """Its last convolution is zero at first."""
+    rough, image = blurred(star(), 5), painted(star())
+    (outlines,) = Outlines.of(image[None], OutlineNetwork(FULL, HALF).eval())
+    assert outlines is not None
+    with torch.inference_mode():
+        (found,) = outlines.followed([rough], [Box(0, 0, *SIZE)])
+    np.testing.assert_array_equal(found, rough)
+
+
+def test_without_the_network_that_is_said(network: FrtmNetwork, lite: FrtmConfig) -> None:
+    """Not ignored without a word."""
+    with pytest.raises(ValueError, match="no outline network"):
+        Tracker(FrtmNetwork(network.backbone), replace(lite, outlines=True))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +198,7 @@ def test_they_have_the_last_word_on_the_masks_of_a_video(
     changes: dict[str, Any],
 ) -> None:
     """Where they say that there is nothing, nothing is found, in the frames that are not drawn."""
-    config = replace(full, short_side=96, enlarge=1.0, outlines=OutlineConfig(), **changes)
+    config = replace(full, short_side=96, enlarge=1.0, outlines=True, **changes)
 
     def found(config: FrtmConfig) -> list[bool]:
         run = propagate(full_network, config, clip.frames[:3], {0: clip.truth[0]})
@@ -187,47 +211,28 @@ def test_they_have_the_last_word_on_the_masks_of_a_video(
 
     monkeypatch.setattr(Outlines, "followed", nothing)
     assert found(config) == [True, False, False]
-    assert any(found(replace(config, outlines=None))[1:])
+    assert any(found(replace(config, outlines=False))[1:])
 
 
 def test_sketches_follow_them(
     clip: Clip, network: FrtmNetwork, lite: FrtmConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refined or not."""
-    seen: list[tuple[bool, int]] = []
+    """Where it is wanted."""
+    seen: list[int] = []
     followed = Outlines.followed
 
     def watched(
         self: Outlines, masks: list[NDArray[np.float32]], boxes: list[Box]
     ) -> list[NDArray[np.float32]]:
-        seen.append((self.refined, len(masks)))
+        seen.append(len(masks))
         return followed(self, masks, boxes)
 
     monkeypatch.setattr(Outlines, "followed", watched)
     strokes = np.zeros(clip.truth[0].shape, np.int32)
     rows, columns = np.nonzero(clip.truth[0] == 1)
     strokes[rows[len(rows) // 2], columns[len(rows) // 2]] = 1
-    for outlines in (OutlineConfig(), None):
+    for outlines in (True, False):
         config = replace(lite, outlines=outlines)
         Sketch(network, config, clip.frames[0]).masks(Prompts(strokes=strokes))
 
-    assert seen == [(network.segmentation is not None, 1)] * 2  # found, and again from the answer
-
-
-def test_scores_are_trusted_more_than_refined_masks() -> None:
-    """The segmentation network is too sure of itself, the target model is not."""
-    truth, image = star(), painted(star()).numpy()
-    mask, box = blurred(truth, 5, 8), Box(0, 0, *SIZE)
-    config = OutlineConfig(trust=0.3, trust_scores=5.0)
-    (free,), (bound,) = (
-        Outlines(image, config, refined).followed([mask], [box]) for refined in (True, False)
-    )
-    changed = [((m > 0.5) != (mask > 0.5)).sum() for m in (free, bound)]
-    assert changed[0] > 2 * changed[1]
-
-
-@pytest.mark.parametrize("wrong", [{"trust": 0.0}, {"reach": -1.0}, {"colour": -1.0}, {"steps": 0}])
-def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
-    """The message names the number."""
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        OutlineConfig(**wrong)  # type: ignore[arg-type]
+    assert seen == [1, 1]  # found, and again from the answer

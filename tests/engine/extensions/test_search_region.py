@@ -306,7 +306,7 @@ def _overlaps(network: FrtmNetwork, config: FrtmConfig) -> list[float]:
 def test_twins_keep_their_numbers(network: FrtmNetwork, lite: FrtmConfig) -> None:
     """As they do not when each may be anywhere."""
     near = _overlaps(network, replace(lite, locality=LocalityConfig(size=40)))
-    anywhere = _overlaps(network, replace(lite, leap=None, outlines=None))
+    anywhere = _overlaps(network, replace(lite, leap=None, outlines=False))
 
     assert min(near) > 0.6
     assert min(anywhere) < 0.3

@@ -35,7 +35,8 @@ def baseline_network(full_network: FrtmNetwork) -> FrtmNetwork:
     torch.manual_seed(1)
     encoder = TargetEncoder(full_network.backbone.channels[16], 6).requires_grad_(False)
     encoder.encoder[0].weight *= 20  # as if trained, so that the mask matters
-    return FrtmNetwork(full_network.backbone, full_network.segmentation, encoder)
+    parts = (full_network.backbone, full_network.segmentation, encoder, full_network.outlines)
+    return FrtmNetwork(*parts)
 
 
 def _config(full: FrtmConfig, variant: Variant, iterations: int = 3) -> FrtmConfig:

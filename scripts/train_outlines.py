@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from napari_frtm.engine.extensions.colours import FULL, HALF, evidence
+from napari_frtm.engine.extensions.colours import FULL, HALF, cues
 from napari_frtm.engine.networks.outline import STRIDE, OutlineNetwork
 from napari_frtm.io.weights.outlines import save_outlines
 
@@ -66,7 +66,7 @@ class Sample:
         if near.sum() < 50:
             return None
         planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32) / 255
-        seen = evidence(planes, mask.astype(np.float32) / 255)
+        seen = cues(planes, mask.astype(np.float32) / 255)
         full, half = ((_ONE * each).round().astype(np.int8) for each in seen)
         return cls(full, half, truth, near)
 

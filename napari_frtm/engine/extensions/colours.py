@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FULL, HALF = 8, 1
-"""Planes of `Evidence`."""
+"""Planes of `Cues`."""
 _LEAST = 0.01
 """How near to 0 or 1 a probability is whose log-odds are 1."""
 _NOISE = 0.75
@@ -34,7 +34,7 @@ _THIN = 0.02
 """Share of a neighbourhood that an object is taken to have at least, and the background."""
 
 
-class Evidence(NamedTuple):
+class Cues(NamedTuple):
     """What tells whether pixels belong to an object, in [-1, 1].
 
     Attributes
@@ -57,7 +57,7 @@ def log_odds(mask: NDArray[np.float32]) -> NDArray[np.float32]:
     return odds.astype(np.float32)
 
 
-def evidence(image: NDArray[np.float32], mask: NDArray[np.float32]) -> Evidence:
+def cues(image: NDArray[np.float32], mask: NDArray[np.float32]) -> Cues:
     """Return what an image says about a soft mask.
 
     Parameters
@@ -73,7 +73,7 @@ def evidence(image: NDArray[np.float32], mask: NDArray[np.float32]) -> Evidence:
     likely = [shares(image, mask, *where) for where in (_NEAR, _VERY_NEAR, _FAR)]
     seen = np.stack([*likely, guided(image.mean(0), mask)])
     full = np.concatenate([2 * image - 1, log_odds(mask)[None], 2 * seen - 1])
-    return Evidence(full.astype(np.float32), 2 * finer[None] - 1)
+    return Cues(full.astype(np.float32), 2 * finer[None] - 1)
 
 
 def shares(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from napari_frtm.engine.extensions.colours import evidence
+from napari_frtm.engine.extensions.colours import cues
 from napari_frtm.engine.extensions.location import bounding_box
 from napari_frtm.engine.networks.outline import STRIDE
 from napari_frtm.types import Box
@@ -84,6 +84,6 @@ class Outlines:
         below, right = -height % STRIDE, -width % STRIDE
         image = np.pad(image, ((0, 0), (0, below), (0, right)), mode="edge")
         mask = np.pad(mask, ((0, below), (0, right)), mode="edge")
-        planes = (torch.from_numpy(each)[None] for each in evidence(image, mask))
+        planes = (torch.from_numpy(each)[None] for each in cues(image, mask))
         found = torch.sigmoid(self.network(*planes))[0].numpy()
         return np.asarray(found[:height, :width])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from napari_frtm.engine.extensions.colours import evidence, guided, log_odds, shares
+from napari_frtm.engine.extensions.colours import cues, guided, log_odds, shares
 
 
 def test_log_odds_are_those_of_0_99_at_most() -> None:
@@ -57,13 +57,13 @@ def test_a_smooth_mask_stops_at_edges() -> None:
     assert 0.9 < found[10, 30] < 1.0
 
 
-def test_evidence_has_two_sizes() -> None:
+def test_cues_have_two_sizes() -> None:
     """Most planes are as large as the image, one is half as large; all are about -1 to 1."""
     rng = np.random.default_rng(0)
     image = rng.random((3, 48, 64), np.float32)
     mask = np.zeros((48, 64), np.float32)
     cv2.circle(mask, (30, 24), 12, 1.0, -1)
-    full, half = evidence(image, mask)
+    full, half = cues(image, mask)
     assert (full.shape, half.shape) == ((8, 48, 64), (1, 24, 32))
     assert full.dtype == half.dtype == np.float32
     np.testing.assert_allclose(full[:3], 2 * image - 1, rtol=1e-6, atol=1e-6)

@@ -31,13 +31,14 @@ import torch
 from torch.nn.functional import interpolate
 
 from napari_frtm.config import TARGET_STRIDE, Variant, preset
+from napari_frtm.engine.extensions.location import bounding_box
 from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.weights.checkpoint import load_network
 from napari_frtm.training.data.sources import VOID, read_image
-from napari_frtm.types import BYTES, Contrast
+from napari_frtm.types import BYTES, Box, Contrast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -214,12 +215,11 @@ def _upsampled(scores: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np
 
 
 def _around(whole: Crop, margin: int) -> Crop | None:
-    rows, columns = np.nonzero((whole.mask > _LIKELY) | whole.truth)
-    if not len(rows):
+    near = (whole.mask > _LIKELY) | whole.truth
+    if not near.any():
         return None
-    top, left = max(rows.min() - margin, 0), max(columns.min() - margin, 0)
-    near = np.s_[top : rows.max() + margin, left : columns.max() + margin]
-    return Crop(*(each[near] for each in whole))
+    box = bounding_box(near, margin).intersection(Box(0, 0, *near.shape))
+    return Crop(*(each[box.slices] for each in whole))
 
 
 def _overlaps(crop: Crop) -> bool:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_frtm.config import FrtmConfig
+    from napari_frtm.engine.networks.network import FrtmNetwork
     from napari_frtm.engine.networks.outline import OutlineNetwork
 
 _SURE = 0.45
@@ -28,6 +30,19 @@ _NEAR = 33
 """Pixels along the side of the square around an undecided pixel in which all may change."""
 _MARGIN = 34
 """Pixels around an object that are looked at."""
+
+
+def outline_network(network: FrtmNetwork, config: FrtmConfig) -> OutlineNetwork | None:
+    """Return what corrects outlines with a setting; None to keep them.
+
+    Raises
+    ------
+    ValueError
+        If they are to be corrected and there is no network for it.
+    """
+    if config.outlines and network.outlines is None:
+        raise ValueError("There is no outline network; set outlines=False.")
+    return network.outlines if config.outlines else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

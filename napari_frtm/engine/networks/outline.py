@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, relu
 
-WIDTHS = (8, 16, 24)
+_WIDTHS = (8, 16, 24)
 """Channels at strides 2, 4 and 8."""
 STRIDE = 8
 """What the sides of images are multiples of."""
@@ -24,13 +24,11 @@ class OutlineNetwork(nn.Module):
     full, half : int
         Planes that it sees at full and at half size; the fourth of the former is the log-odds of
         the mask.
-    widths : tuple of int
-        Channels at strides 2, 4 and 8.
     """
 
-    def __init__(self, full: int, half: int, widths: tuple[int, int, int] = WIDTHS) -> None:
+    def __init__(self, full: int, half: int) -> None:
         super().__init__()
-        at_2, at_4, at_8 = widths
+        at_2, at_4, at_8 = _WIDTHS
         self.trust = nn.Parameter(torch.ones(()))
         self.enter = _convolution(4 * full + half, at_2)
         self.fine = _convolution(at_2, at_2)

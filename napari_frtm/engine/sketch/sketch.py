@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from napari_frtm.config import SketchConfig
-from napari_frtm.engine.extensions.outlines import Outlines
+from napari_frtm.engine.extensions.outlines import Outlines, outline_network
 from napari_frtm.engine.frames.images import Geometry, to_images
 from napari_frtm.engine.frames.labels import to_labels
 from napari_frtm.engine.frames.partition import Partition
@@ -71,7 +71,7 @@ class Sketch:
             image = to_images([frame], contrast, self.geometry, network.device)
             refined = network.segmentation is not None
             features = network.features(image, refine=refined)
-            (outlines,) = Outlines.of(image, network.outlines if config.outlines else None)
+            (outlines,) = Outlines.of(image, outline_network(network, config))
             self._frame = SketchFrame.of(
                 network, features, self.geometry, config, self.sketch, outlines
             )

@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_frtm.config import TARGET_STRIDE
 from napari_frtm.engine.extensions.blend import with_annotation
 from napari_frtm.engine.extensions.motion import Stage
-from napari_frtm.engine.extensions.outlines import Outlines
+from napari_frtm.engine.extensions.outlines import Outlines, outline_network
 from napari_frtm.engine.extensions.parts import SeenFrame, parts_around, parts_within_reach
 from napari_frtm.engine.extensions.search_region import SearchRegions
 from napari_frtm.engine.frames.images import Geometry, flaw, to_images
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from napari_frtm.engine.extensions.confidence import ConfidenceEstimator
     from napari_frtm.engine.networks.backbone import Features
     from napari_frtm.engine.networks.network import FrtmNetwork
-    from napari_frtm.engine.networks.outline import OutlineNetwork
     from napari_frtm.engine.tracking.objects import TrackedObject
     from napari_frtm.types import Contrast, Frame, Labels, Prediction
 
@@ -73,11 +72,10 @@ class Tracker:
     ) -> None:
         if config.variant.refines and network.segmentation is None:
             raise ValueError(f"Variant '{config.variant}' needs a segmentation network.")
-        if config.outlines and network.outlines is None:
-            raise ValueError("There is no outline network; set outlines=False.")
         self.network = network
         self.config = config
         self.contrast = contrast
+        self._outline_network = outline_network(network, config)
         self._objects: dict[int, TrackedObject] = {}
         self._stage = Stage()
         self._since_update = 0
@@ -107,10 +105,6 @@ class Tracker:
         on_gpu = self.network.device.type == "cuda"
         for_speed = self.config.windows and self.config.variant.refines and not on_gpu
         return bool(self.config.locality or for_speed)
-
-    @property
-    def _outline_network(self) -> OutlineNetwork | None:
-        return self.network.outlines if self.config.outlines else None
 
     @property
     def _leap(self) -> float | None:

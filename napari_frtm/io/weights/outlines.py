@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from napari_frtm.engine.extensions.colours import FULL, HALF
@@ -13,8 +12,6 @@ from napari_frtm.io.weights.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import Tensor
 
 _PART = "outlines."
 
@@ -32,8 +29,15 @@ def read_outlines(path: Path | None = None) -> OutlineNetwork:
     CheckpointError
         If the file is missing, damaged or does not hold this network.
     """
+    if path is None:
+        path = embedded(OUTLINES)
+        check_published(path)
     network = OutlineNetwork(FULL, HALF)
-    network.load_state_dict(_embedded() if path is None else _read(path, network))
+    tensors, _ = read_sealed(path)
+    wanted = {f"{_PART}{name}": tensor.shape for name, tensor in network.state_dict().items()}
+    if {name: tensor.shape for name, tensor in tensors.items()} != wanted:
+        raise CheckpointError(f"{path.name} does not hold weights of the outline network.")
+    network.load_state_dict({k.removeprefix(_PART): tensor for k, tensor in tensors.items()})
     return network
 
 
@@ -47,18 +51,3 @@ def save_outlines(path: Path, network: OutlineNetwork) -> None:
     """
     tensors = {f"{_PART}{name}": tensor for name, tensor in network.state_dict().items()}
     write_sealed(path, tensors, {"backbone": "any"})
-
-
-@cache
-def _embedded() -> dict[str, Tensor]:
-    path = embedded(OUTLINES)
-    check_published(path)
-    return _read(path, OutlineNetwork(FULL, HALF))
-
-
-def _read(path: Path, network: OutlineNetwork) -> dict[str, Tensor]:
-    tensors, _ = read_sealed(path)
-    wanted = {f"{_PART}{name}": tensor.shape for name, tensor in network.state_dict().items()}
-    if {name: tensor.shape for name, tensor in tensors.items()} != wanted:
-        raise CheckpointError(f"{path.name} does not hold weights of the outline network.")
-    return {name.removeprefix(_PART): tensor.float() for name, tensor in tensors.items()}

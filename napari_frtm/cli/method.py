@@ -83,6 +83,12 @@ def add_method_arguments(parser: argparse.ArgumentParser) -> None:
         help="look for each object only near where it was last seen, with small objects enlarged: "
         "for many objects that look alike, such as cells (default for the preset cells)",
     )
+    add(
+        "--outlines",
+        action=argparse.BooleanOptionalAction,
+        help="correct the outlines of masks by the colours on both sides (default for the presets "
+        "lite and cells)",
+    )
     add("--seed", type=_seed, metavar="N", help="of all random numbers (default: 0)")
 
 

@@ -49,6 +49,16 @@ def test_where_cells_are_looked_for_can_be_chosen() -> None:
     assert Method().settings(near).config.locality == LocalityConfig()
 
 
+def test_whether_outlines_are_corrected_can_be_chosen() -> None:
+    """With any preset, for the outline network sees masks and colours alone."""
+    assert Method(preset="cells").settings().config.outlines
+    without = Method(outlines=False).settings()
+    assert not without.config.outlines
+    assert not Method(seed=3).settings(without).config.outlines
+    assert not Method(preset="fast").settings().config.outlines
+    assert Method(preset="fast", outlines=True).settings().config.outlines
+
+
 def test_what_is_chosen_comes_first() -> None:
     """Then that of an earlier run, then what suits."""
     cells = Method().settings(suited="cells")

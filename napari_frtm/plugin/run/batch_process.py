@@ -128,6 +128,7 @@ def _clip(sent: Sent, name: str) -> str:
         "device": settings.device,
         "short_side": config.short_side,
         "local": config.locality is not None,
+        "outlines": config.outlines,
         "seed": config.seed,
         "direction": str(settings.direction),
         "soft": settings.soft,

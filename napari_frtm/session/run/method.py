@@ -56,6 +56,8 @@ class Method:
         Working resolution, pixels of the shorter side.
     local : bool or None
         Whether each object is looked for only near where it was last seen.
+    outlines : bool or None
+        Whether the outlines of masks are corrected.
     seed : int or None
         Of all random numbers, in [0, 2^63).
     """
@@ -67,6 +69,7 @@ class Method:
     device: Literal["auto", "cpu", "cuda", "mps"] | None = None
     short_side: int | None = None
     local: bool | None = None
+    outlines: bool | None = None
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -121,6 +124,8 @@ class Method:
             config = replace(config, variant=self.variant)
         if self.seed is not None:
             config = replace(config, seed=self.seed)
+        if self.outlines is not None:
+            config = replace(config, outlines=self.outlines)
         if self.local is False:
             config = replace(config, locality=None)
         elif self.local and config.locality is None:

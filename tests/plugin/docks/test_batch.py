@@ -186,7 +186,7 @@ def test_what_cannot_be_sent_is_said(
 @pytest.mark.parametrize("name", ["fast", "cells"])
 def test_a_job_says_what_the_form_says(tmp_path: Path, name: str) -> None:
     """Two sessions of one name are two clips; settings are those chosen."""
-    config = replace(preset(name, "d-only"), locality=None)
+    config = replace(preset(name, "d-only"), locality=None, outlines=name == "fast")
     settings = Settings(config=config, preset=name, direction=Direction.BOTH, soft=True)
     sent = []
     for folder in ("a", 'b"'):

@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from napari_frtm.session.run.request import Settings
     from napari_frtm.types import Frames
 
-_ADVANCED = ("masks", "weights", "weights_file", "search", "short_side", "device", "seed")
+_ADVANCED = (
+    *("masks", "outlines", "weights", "weights_file", "search"),
+    *("short_side", "device", "seed"),
+)
 
 
 class PropagateForm(QWidget):  # type: ignore[misc]
@@ -202,6 +205,7 @@ class PropagateForm(QWidget):  # type: ignore[misc]
         chosen = preset(self.options.preset.value)
         self.options.short_side.value = chosen.short_side
         self.options.search.value = Search.EVERYWHERE if chosen.locality is None else Search.NEAR
+        self.options.outlines.value = chosen.outlines
         self.look()
 
     def _suit(self, frames: Frames | None) -> None:

@@ -127,6 +127,14 @@ class Options:
             "slower, and not for fast motion.",
         },
     ] = Search.EVERYWHERE
+    outlines: Annotated[
+        bool,
+        {
+            "text": "Follow colours",
+            "tooltip": "Correct the outlines of masks by the colours on both sides: finer, and a "
+            "little slower. Without it they are as the networks of the preset leave them.",
+        },
+    ] = preset_config(PRESETS[0]).outlines
     short_side: Annotated[
         int,
         {
@@ -162,6 +170,7 @@ class Options:
             short_side=self.short_side,
             seed=self.seed,
             locality=LocalityConfig() if self.search == Search.NEAR else None,
+            outlines=self.outlines,
         )
 
     @property

@@ -76,9 +76,10 @@ def test_the_preset_suits_the_video_until_the_user_chooses(
     assert (options.preset.value, options.search.value) == ("cells", "Near the last place")
     form.video.layer = viewer.layers["clip"]
     assert (options.preset.value, options.search.value) == ("lite", "Everywhere")
+    assert options.outlines.value
     options.preset.value = "fast"
     form.video.layer = stack
-    assert options.preset.value == "fast"
+    assert (options.preset.value, options.outlines.value) == ("fast", False)
 
 
 def test_range_follows_the_video(form: PropagateForm, viewer: ViewerModel) -> None:
@@ -159,6 +160,7 @@ def test_the_state_of_the_form_comes_back(form: PropagateForm, folder: Path) -> 
     form.options.direction.value = "This frame only"
     form.options.objects.value = "1, 4"
     form.options.search.value = "Near the last place"
+    form.options.outlines.value = False
     form.options.probabilities.value = True
     form.options.weights.value = "koi"
     form.options.weights_file.value = folder / "koi.safetensors"
@@ -174,6 +176,7 @@ def test_the_state_of_the_form_comes_back(form: PropagateForm, folder: Path) -> 
     assert form.way == "This frame only"
     assert form.settings.objects == (1, 4)
     assert form.settings.config.locality is not None
+    assert not form.settings.config.outlines
     assert form.settings.soft
     assert form.settings.checkpoint == folder / "koi.safetensors"
     assert form.frames.span == range(2, 8)

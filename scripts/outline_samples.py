@@ -68,6 +68,7 @@ _PASSES = (  # of a video: name, where it starts, frames to the next one, varian
     ("middle", 0.5, 3, Variant.FULL_NO_UPDATE),
     ("scores", 0.0, 4, Variant.D_ONLY),
 )
+_PASS = 9  # frames of a movie that was annotated, from every third of them on
 _LIKELY = 25  # of 255
 _SMALLEST, _LARGEST = 0.01, 0.7  # of an image
 
@@ -161,7 +162,10 @@ def stills(data: Path) -> Iterator[tuple[str, list[Crop]]]:
 
 
 def cells(data: Path) -> Iterator[tuple[str, list[Crop]]]:
-    """Yield the samples of cells, of up to ten of the first frame of each movie."""
+    """Yield the samples of cells, of up to ten of the first frame of each pass.
+
+    Movies that were annotated are few, so they are followed from several frames.
+    """
     config = replace(preset("cells"), outlines=False)
     network = load_network(config, device="cpu")
     for folder in sorted(path.parent for path in (data / "cells").glob("*/video.tif")):
@@ -170,17 +174,20 @@ def cells(data: Path) -> Iterator[tuple[str, list[Crop]]]:
         shown = [int(word) for word in known.read_text().split()] if known.exists() else None
         half = len(video) // 2 if shown else len(video)
         labelled = [t for t in (shown or range(half)) if t < half]
-        ids = np.unique(labels[labelled[0]])[1:]
-        ids = ids[:: max(1, len(ids) // 10)][:10]
-        pictures: list[Picture] = [
-            (video[t], np.where(np.isin(labels[t], ids), labels[t], 0).astype(np.int32))
-            for t in labelled
-        ]
         contrast = Contrast.of(robust_contrast(video[:: max(1, len(video) // 8)]))
-        for variant in (Variant.FULL, Variant.D_ONLY):
-            its = replace(config, variant=variant)
-            found = list(followed(network, its, pictures, contrast, margin=24))
-            yield f"cells_{folder.name}-{variant.value}", [c for c in found if _overlaps(c)]
+        passes = [labelled[n:][:_PASS] for n in range(0, len(labelled) - 1, _PASS // 3)]
+        for number, frames in enumerate(passes if shown else [labelled]):
+            ids = np.unique(labels[frames[0]])[1:]
+            ids = ids[:: max(1, len(ids) // 10)][:10]
+            pictures: list[Picture] = [
+                (video[t], np.where(np.isin(labels[t], ids), labels[t], 0).astype(np.int32))
+                for t in frames
+            ]
+            for variant in (Variant.FULL, Variant.D_ONLY):
+                its = replace(config, variant=variant)
+                found = list(followed(network, its, pictures, contrast, margin=24))
+                name = f"cells_{folder.name}-{number}-{variant.value}"
+                yield name, [c for c in found if _overlaps(c)]
 
 
 def main() -> None:

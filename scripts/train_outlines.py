@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _SIZE = 160  # pixels along the side of a crop
 _BATCH = 12
-_SHARES = {"davis": 0.7, "cells": 0.1, "stills": 0.2}
+_SHARES = {"davis": 0.6, "cells": 0.2, "stills": 0.2}
 _RATE = 2e-3
 _NEAR = np.ones((17, 17), np.uint8)
 _FAR_WEIGHT = 0.1

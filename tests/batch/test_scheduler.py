@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_frtm.batch.job import BatchJob
     from napari_frtm.batch.progress import ClipState, Overview
 
-LENGTH = 150
+LENGTH = 80
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_frtm.batch.job import BatchJob
 
-LENGTH = 150
+LENGTH = 80
 
 
 def kill_worker(batch: Batch, name: str) -> None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-# how much pieces count (an exponent), and certainty times pieces below which the overlap with the
-# true mask is likely less than 0.7: of the segmentation network's masks, and of scores alone
-_REFINED, _RAW = (0.5, 0.92), (1.5, 0.75)
+# certainty times the root of the share of the largest piece below which the overlap with the true
+# mask is likely less than 0.7: of the segmentation network's masks, and of scores alone
+_REFINED, _RAW = 0.92, 0.75
 _NOTHING = 0.05  # probability that does not count
 _ENOUGH = 1024  # pixels; see `certainty`
 _VANISHED = 0.7  # share of the former area that is not doubted
@@ -66,8 +66,8 @@ class ConfidenceEstimator:
         mask = _cut_out(mask)
         found = mask > 0.5
         pieces = min(1.0, largest_component_share(found) / self._whole)
-        power, knot = _REFINED if self.refined else _RAW
-        sure = np.interp(certainty(mask) * pieces**power, (0, knot, 1), (0, DOUBTFUL, 1))
+        knot = _REFINED if self.refined else _RAW
+        sure = np.interp(certainty(mask) * pieces**0.5, (0, knot, 1), (0, DOUBTFUL, 1))
         if not found.any():  # then the scores must not say that there is something
             sure = min(sure, 1 - np.clip(2 * scores.max() - 1, 0, 1))
         return float(sure)

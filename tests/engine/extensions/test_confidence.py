@@ -102,7 +102,7 @@ def test_confidence_is_scaled(refined: bool, edge: float, expected: float) -> No
 
 
 def test_pieces_are_doubted_unless_the_user_drew_them() -> None:
-    """By the root of the share of the largest one, against the least drawn; raw ones by more."""
+    """By the root of the share of the largest one, against the least drawn."""
     two, four = soft((0, 0, 32), (64, 64, 32)), soft(*[(0, c, 16) for c in (0, 32, 64, 96)])
     estimator = ConfidenceEstimator(refined=True)
     alone = estimator.confidence(two, scores(1))
@@ -112,7 +112,7 @@ def test_pieces_are_doubted_unless_the_user_drew_them() -> None:
 
     assert alone == pytest.approx(DOUBTFUL * 0.5**0.5 / 0.92)
     assert ConfidenceEstimator(refined=False).confidence(two, scores(1)) == pytest.approx(
-        DOUBTFUL * 0.5**1.5 / 0.75
+        DOUBTFUL * 0.5**0.5 / 0.75
     )
     assert estimator.confidence(two, scores(1)) == 1
     assert estimator.confidence(four, scores(1)) == pytest.approx(alone)

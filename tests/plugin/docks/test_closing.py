@@ -18,12 +18,13 @@ from qtpy.QtWidgets import QApplication
 from vispy.gloo import gl
 
 def pause():
-    for _ in range(3):
-        QApplication.processEvents()
-        gc.collect()
+    QApplication.processEvents()
+    gc.collect()
+    QApplication.processEvents()
 
 import napari._qt.qt_main_window  # it chooses vispy's backend, which is what `gl` then holds
 gl.glGetParameter = lambda name: "" if name == 7939 else 2048  # offscreen there is no OpenGL
+gc.freeze()  # what is there before the viewer need not be searched again and again
 viewer = napari.Viewer(show=False)
 viewer.add_image(np.zeros((5, 20, 30), np.uint8), name="clip")
 viewer.add_labels(np.ones((5, 20, 30), np.uint8), name="mine")

@@ -93,7 +93,7 @@ def test_a_clip_that_is_too_large_fails_alone(
     clips = "".join(map(clip_table, ("large", "second", "third")))
     job = write_job(tmp_path, clips, more="retries = 0")
 
-    words = "--workers", "1", "--threads", "1", "--no-gpu", "--memory", "1300MB"
+    words = "--workers", "1", "--threads", "1", "--no-gpu", "--memory", "1800MB"
     code = main(["batch", str(job), *words])
 
     said = capsys.readouterr()
@@ -101,7 +101,7 @@ def test_a_clip_that_is_too_large_fails_alone(
     assert "2 of 3 clips are done" in said.out
     assert "1 of 3 clips failed: large." in said.err
     assert "large: failed: its worker died while following it because it went over" in said.err
-    assert "the memory limit of 1.21 GiB. Let fewer workers share the memory" in said.err
+    assert "the memory limit of 1.68 GiB. Let fewer workers share the memory" in said.err
     assert "large: failed" in said.err.split("second: done")[0]
 
 

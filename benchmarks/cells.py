@@ -4,8 +4,8 @@
 
 Without CELLS it is the bundled clip, all of it. CELLS holds a folder for each movie, with
 video.tif, labels.tif and, where not all frames are labelled, labelled_frames.txt. Up to ten cells
-of the first labelled frame are followed, evenly spaced by their ids. Over all labelled frames that
-show a followed cell, the table says
+(``--most``) of the first labelled frame are followed, evenly spaced by their ids. Over all labelled
+frames that show a followed cell, the table says
 
 - J: mean over cells of their mean;
 - kept: the share in which its mask overlaps it more than any other cell, with J over 0.3;
@@ -38,7 +38,6 @@ from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.io.video.contrast import robust_contrast
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
-_MOST = 10
 _KEPT = 0.3
 
 Masks = Iterator[NDArray[np.integer]]
@@ -54,7 +53,9 @@ class Movie:
     first: NDArray[np.uint16]
 
     @classmethod
-    def read(cls, folder: Path, half: str, count: int | None, jumps: float = 0.0) -> Movie:
+    def read(
+        cls, folder: Path, half: str, count: int | None, most: int, jumps: float = 0.0
+    ) -> Movie:
         """Read a movie from its first labelled frame on, as a stage shows it that jumps."""
         video, labels = (tifffile.imread(folder / f"{name}.tif") for name in ("video", "labels"))
         middle = len(video) // 2
@@ -69,7 +70,7 @@ class Movie:
         if jumps:
             video, truth = _jumping(video, truth, jumps)
         ids = np.unique(truth[0])[1:]
-        ids = ids[:: max(1, len(ids) // _MOST)][:_MOST]
+        ids = ids[:: max(1, len(ids) // most)][:most]
         first = np.where(np.isin(truth[0], ids), truth[0], 0)
         return cls(folder.name, video, truth, first)
 
@@ -176,7 +177,7 @@ def _movies(options: argparse.Namespace) -> Iterator[Movie]:
         yield Movie("bundled", frames, dict(enumerate(truth)), first)
         return
     for folder in sorted(options.cells.iterdir()):
-        yield Movie.read(folder, options.half, options.frames, options.jumps)
+        yield Movie.read(folder, options.half, options.frames, options.most, options.jumps)
 
 
 def main() -> None:
@@ -186,6 +187,7 @@ def main() -> None:
     parser.add_argument("--variant", nargs="*", default=["d-only", "full"])
     parser.add_argument("--half", choices=("first", "second", "whole"), default="second")
     parser.add_argument("--frames", type=int, help="of each movie, from its first labelled one on")
+    parser.add_argument("--most", type=int, default=10, help="cells of a movie that are followed")
     parser.add_argument("--jumps", type=float, default=0.0, help="of the stage, pixels at most")
     parser.add_argument("--preset", choices=("lite", "cells"), default="cells")
     parser.add_argument("--checkpoint", help="other weights")

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=_positive, help="time budget; the schedule follows the clock"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the training in OUT")
-    parser.add_argument("--init", help="weights to start from: 'lite' or a file")
+    parser.add_argument("--init", help="weights to start from: 'lite', 'cells' or a file")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
 
 

@@ -32,7 +32,8 @@ def initial_network(config: TrainConfig, init: str | None, device: str) -> FrtmN
         Says which backbone, how wide the segmentation network is, its first weights, and whether
         there is a target encoder, whose weights are always random.
     init : str or None
-        Weights to start from, with their widths: ``lite`` for the embedded ones, or a file.
+        Weights to start from, with their widths: ``lite`` or ``cells``, which are embedded, or a
+        file.
     device : str
         ``cpu``, ``cuda``, ...
 

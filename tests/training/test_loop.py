@@ -15,7 +15,7 @@ from napari_frtm.config import SegmentationConfig, Variant, preset
 from napari_frtm.engine.tracking.baseline import BaselineTracker
 from napari_frtm.engine.tracking.tracker import Tracker
 from napari_frtm.errors import CheckpointError, FrtmError
-from napari_frtm.io.weights.checkpoint import load_network
+from napari_frtm.io.weights.checkpoint import load_network, read_network
 from napari_frtm.training.config import JointConfig, WindowsConfig
 from napari_frtm.training.data.sources import DataError
 from napari_frtm.training.loop import BEST, JOINT, LAST, LOG, SHEET, Training, train
@@ -241,6 +241,14 @@ def test_training_starts_from_given_weights(training: Training) -> None:
     mean = torch.load(training.out / LAST, weights_only=True)["mean"]
     for name, tensor in started.state_dict().items():
         torch.testing.assert_close(tensor.float(), mean[name].float(), rtol=1e-3, atol=1e-3)
+
+
+def test_training_starts_from_the_embedded_weights_for_cells(recipe: TrainConfig) -> None:
+    """They are no file of the user's; the backbone is that of `lite`."""
+    started = initial_network(recipe, "cells", "cpu").segmentation
+    embedded = read_network(replace(preset("cells"), outlines=False)).segmentation
+    assert embedded is not None
+    torch.testing.assert_close(started.state_dict(), embedded.state_dict(), rtol=0, atol=0)
 
 
 def test_weights_of_another_backbone_are_refused(recipe: TrainConfig) -> None:

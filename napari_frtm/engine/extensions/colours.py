@@ -15,19 +15,20 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FULL, HALF = 8, 1
+FULL, HALF = 7, 2
 """Planes of `Cues`."""
 _LEAST = 0.01
 """How near to 0 or 1 a probability is whose log-odds are 1."""
 _NOISE = 0.75
 """Standard deviation of the blur before the finer of two histograms nearby, pixels."""
-_NEAR, _VERY_NEAR, _FAR = (48, 48.0, 12), (20, 20.0, 10), (120, 250.0, 16)
-_FINER = (24, 24.0, 16)  # of an image of half the size
-"""Pixels along a cell, standard deviation of the distance that counts, levels of a channel."""
+_LEVELS, _FINER_LEVELS = 12, 16
+"""Of each channel, as colours are counted; the finer ones in an image of half the size."""
+_NEAR, _VERY_NEAR, _FAR, _FINER = (48, 48.0), (20, 20.0), (120, 250.0), (24, 24.0)
+"""Pixels along a cell, and the standard deviation of the distance that counts."""
 _MANY = 40_000
 """Pixels from which on every second row and column is counted."""
-_RADIUS, _CONTRAST = 5, 1e-3
-"""Of the guided filter: pixels, and the variance of a window that counts as an edge."""
+_RADIUS, _CONTRAST = 2, 1e-3
+"""Of the guided filter, at half the size: pixels, and the variance of a window that is an edge."""
 _FEW = 0.1
 """Pixels of a colour nearby that say as little as none."""
 _THIN = 0.02
@@ -39,11 +40,12 @@ class Cues(NamedTuple):
 
     Attributes
     ----------
-    full : float32 array of shape (8, H, W)
+    full : float32 array of shape (7, H, W)
         The image; the log-odds of the mask; how much oftener the colour is seen inside of the mask
-        than outside, nearby, very near and far; and the mask as the guided filter smooths it.
-    half : float32 array of shape (1, H / 2, W / 2)
-        How much oftener the colour is seen inside nearby, in finer levels.
+        than outside, nearby, very near and far.
+    half : float32 array of shape (2, H / 2, W / 2)
+        How much oftener the colour is seen inside nearby, in finer levels; and the mask as the
+        guided filter smooths it.
     """
 
     full: NDArray[np.float32]
@@ -67,17 +69,39 @@ def cues(image: NDArray[np.float32], mask: NDArray[np.float32]) -> Cues:
     mask : array of shape (H, W), in [0, 1]
         What is known of it.
     """
-    small = np.stack([_halved(plane) for plane in image])
+    small, small_mask = np.stack([_halved(plane) for plane in image]), _halved(mask)
     calm = np.stack([cv2.GaussianBlur(plane, (0, 0), _NOISE) for plane in small])
-    finer = shares(calm, _halved(mask), *_FINER)
-    likely = [shares(image, mask, *where) for where in (_NEAR, _VERY_NEAR, _FAR)]
-    seen = np.stack([*likely, guided(image.mean(0), mask)])
-    full = np.concatenate([2 * image - 1, log_odds(mask)[None], 2 * seen - 1])
-    return Cues(full.astype(np.float32), 2 * finer[None] - 1)
+    finer = shares(*numbered(calm, _FINER_LEVELS), small_mask, *_FINER)
+    half = np.stack([finer, guided(small.mean(0), small_mask)])
+    colours = numbered(image, _LEVELS)
+    full = np.empty((FULL, *mask.shape), np.float32)
+    full[:3], full[3] = image, log_odds(mask)
+    for plane, where in zip(full[4:], (_NEAR, _VERY_NEAR, _FAR), strict=True):
+        plane[:] = shares(*colours, mask, *where)
+    for each in (full[:3], full[4:], half):
+        np.multiply(each, 2, out=each)
+        np.subtract(each, 1, out=each)
+    return Cues(full, half)
+
+
+def numbered(image: NDArray[np.float32], levels: int) -> tuple[NDArray[np.int32], int]:
+    """Return which colour each pixel of an image (3, H, W) in [0, 1] has, and of how many.
+
+    Colours are told apart by `levels` of each channel; those that are not seen have no number.
+    """
+    level = (image * (levels - 1e-3)).astype(np.int32)
+    colour = (level[0] * levels + level[1]) * levels + level[2]
+    seen = np.bincount(colour.ravel()) > 0
+    number = np.cumsum(seen, dtype=np.int32) - 1
+    return number[colour], int(np.count_nonzero(seen))
 
 
 def shares(
-    image: NDArray[np.float32], mask: NDArray[np.float32], cell: int, reach: float, levels: int
+    colour: NDArray[np.int32],
+    colours: int,
+    mask: NDArray[np.float32],
+    cell: int,
+    reach: float,
 ) -> NDArray[np.float32]:
     """Return how much likelier the colour of each pixel is inside of a mask than outside.
 
@@ -86,43 +110,36 @@ def shares(
 
     Parameters
     ----------
-    image : array of shape (3, H, W), in [0, 1]
-        Its colours are counted in cells of a grid.
+    colour : int32 array of shape (H, W), below `colours`
+        See `numbered`; colours are counted in cells of a grid.
+    colours : int
+        How many there are.
     mask : array of shape (H, W), in [0, 1]
         How much each pixel is inside.
     cell : int
         Pixels along the side of a cell.
     reach : float
         Standard deviation of the distance that counts as nearby, pixels.
-    levels : int
-        Of each of the three channels.
 
     Returns
     -------
     float32 array of shape (H, W), in (0, 1)
     """
-    height, width = mask.shape
-    level = (image * (levels - 1e-3)).astype(np.int32)
-    colour = (level[0] * levels + level[1]) * levels + level[2]
-    seen = np.zeros(levels**3, np.bool_)
-    seen[colour] = True
-    number = (np.cumsum(seen) - 1)[colour]
-    colours = int(np.count_nonzero(seen))
-    rows, columns = (np.arange(side) // cell for side in (height, width))
+    rows, columns = (np.arange(side, dtype=np.int32) // cell for side in mask.shape)
     grid = (int(rows[-1]) + 1, int(columns[-1]) + 1)
-    place = rows[:, None] * grid[1] + columns
-    bins = place * colours + number
+    bins = (rows * (grid[1] * colours))[:, None] + columns * colours
+    bins += colour
     step = 2 if mask.size > _MANY else 1
     counted = np.s_[::step, ::step]
+    some = bins[counted].ravel()
     down, across = (_gaussian(cells, reach / cell) for cells in grid)
 
     def blurred(weights: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        each = None if weights is None else weights[counted].ravel()
-        count = np.bincount(bins[counted].ravel(), each, grid[0] * grid[1] * colours)
+        count = np.bincount(some, weights, grid[0] * grid[1] * colours)
         spread = down @ count.astype(np.float32).reshape(grid[0], -1)
         return np.asarray(across @ spread.reshape(*grid, colours)).reshape(-1, colours)
 
-    total, inside = blurred(None), blurred(mask)
+    total, inside = blurred(None), blurred(mask[counted].ravel())
     share = (inside.sum(1) / total.sum(1)).clip(_THIN, 1 - _THIN)[:, None]
     inner, outer = inside / share, (total - inside) / (1 - share)
     found = (inner + _FEW) / (inner + outer + 2 * _FEW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, relu
+from torch.nn.functional import interpolate, pixel_shuffle, relu
 
 _WIDTHS = (8, 16, 24)
 """Channels at strides 2, 4 and 8."""
@@ -50,7 +50,7 @@ class OutlineNetwork(nn.Module):
 
         H and W are multiples of `STRIDE`.
         """
-        fine = self.enter(torch.cat([pixel_unshuffle(full, 2), half], 1))
+        fine = self.enter(_at_half_size(full, half))
         fine = relu(fine + self.fine(fine))
         middle = self.down_4(fine)
         middle = relu(middle + self.middle(middle))
@@ -63,6 +63,17 @@ class OutlineNetwork(nn.Module):
         fine = relu(fine + self.join_2(fine))
         correction: Tensor = pixel_shuffle(self.leave(fine), 2)[:, 0]
         return self.trust * _SCALE * full[:, _LOG_ODDS] + correction
+
+
+def _at_half_size(full: Tensor, half: Tensor) -> Tensor:
+    """Return planes (B, 4 C + C', H / 2, W / 2), the former as `pixel_unshuffle` gives them.
+
+    In half of its time, and in the layout of memory that convolutions want.
+    """
+    batch, channels, height, width = full.shape
+    pairs = full.reshape(batch, channels, height // 2, 2, width // 2, 2)
+    quarters = pairs.permute(0, 1, 3, 5, 2, 4).reshape(batch, -1, *half.shape[2:])
+    return torch.cat([quarters, half], 1).contiguous(memory_format=torch.channels_last)
 
 
 def _convolution(channels: int, out: int, stride: int = 1) -> nn.Module:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from napari_frtm.engine.extensions.colours import cues, guided, log_odds, shares
+from napari_frtm.engine.extensions.colours import cues, guided, log_odds, numbered, shares
 
 
 def test_log_odds_are_those_of_0_99_at_most() -> None:
@@ -14,6 +14,16 @@ def test_log_odds_are_those_of_0_99_at_most() -> None:
     found = log_odds(np.array([0.0, 0.01, 0.5, 0.9, 0.99, 1.0], np.float32))
     wanted = [-1, -1, 0, np.log(9) / np.log(99), 1, 1]
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_colours_that_are_seen_have_numbers() -> None:
+    """In order of red, green and blue, at the levels that are told apart; others have none."""
+    image = np.zeros((3, 2, 3), np.float32)
+    image[2, 0] = [0.0, 0.6, 1.0]  # black, and two blues of one level
+    image[0, 1] = [0.4, 1.0, 0.0]  # black again, and red
+    number, count = numbered(image, 2)
+    np.testing.assert_array_equal(number, [[0, 1, 1], [0, 2, 0]])
+    assert count == 3
 
 
 def test_a_colour_is_where_it_is_seen_inside() -> None:
@@ -25,7 +35,7 @@ def test_a_colour_is_where_it_is_seen_inside() -> None:
     image[:, :2] = 1.0
     mask = np.zeros((4, 4), np.float32)
     mask[:2, :3] = 1.0
-    found = shares(image, mask, 4, 4.0, 2)
+    found = shares(*numbered(image, 2), mask, 4, 4.0)
     inner, outer = 6 / (6 / 16), 2 / (10 / 16)
     np.testing.assert_allclose(found[:2], (inner + 0.1) / (inner + outer + 0.2), rtol=1e-5)
     np.testing.assert_allclose(found[2:], 0.1 / (8 / (10 / 16) + 0.2), rtol=1e-5)
@@ -38,10 +48,10 @@ def test_what_is_far_away_counts_for_less() -> None:
     mask = np.zeros((8, 160), np.float32)
     mask[2:6, :80] = 1.0
     mask[:2, 80:] = mask[6:, 80:] = 1.0
-    found = shares(image, mask, 8, 8.0, 2)
+    found = shares(*numbered(image, 2), mask, 8, 8.0)
     assert found[4, 20] > 0.9
     assert found[4, 140] < 0.1
-    far = shares(image, mask, 8, 1e4, 2)
+    far = shares(*numbered(image, 2), mask, 8, 1e4)
     assert far[4, 20] == pytest.approx(far[4, 140], rel=1e-3)
 
 
@@ -64,8 +74,10 @@ def test_cues_have_two_sizes() -> None:
     mask = np.zeros((48, 64), np.float32)
     cv2.circle(mask, (30, 24), 12, 1.0, -1)
     full, half = cues(image, mask)
-    assert (full.shape, half.shape) == ((8, 48, 64), (1, 24, 32))
+    assert (full.shape, half.shape) == ((7, 48, 64), (2, 24, 32))
     assert full.dtype == half.dtype == np.float32
     np.testing.assert_allclose(full[:3], 2 * image - 1, rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(full[3], log_odds(mask))
-    assert max(np.abs(full[:7]).max(), np.abs(half).max()) <= 1 + 1e-5
+    assert half[1, 12, 15] > 0.9  # the middle of the mask, smoothed
+    assert half[1, 2, 2] < -0.9
+    assert max(np.abs(full).max(), np.abs(half[0]).max()) <= 1 + 1e-5

@@ -11,6 +11,7 @@ import torch
 
 from napari_frtm.engine.extensions.colours import cues
 from napari_frtm.engine.extensions.location import bounding_box
+from napari_frtm.engine.networks.network import has_half_precision
 from napari_frtm.engine.networks.outline import STRIDE
 from napari_frtm.types import Box
 
@@ -100,5 +101,7 @@ class Outlines:
         image = np.pad(image, ((0, 0), (0, below), (0, right)), mode="edge")
         mask = np.pad(mask, ((0, below), (0, right)), mode="edge")
         planes = (torch.from_numpy(each)[None] for each in cues(image, mask))
-        found = torch.sigmoid(self.network(*planes))[0].numpy()
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_half_precision("cpu")):
+            odds = self.network(*planes)
+        found = torch.sigmoid(odds)[0].numpy()
         return np.asarray(found[:height, :width])

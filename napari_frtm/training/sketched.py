@@ -59,7 +59,7 @@ def sketched(
         evidence, marked = of_rough_mask(first.astype(np.float32), config), first
         scores = _fitted(frame, evidence)
     if prompts.repeated:
-        (soft,) = frame.refined(scores, [evidence], final=False)
+        (soft,) = frame.refined(scores, [evidence])
         again = evidence.with_answer(without_unmarked(soft, marked), config.answer)
         scores = _fitted(frame, again)
     return scores[0], frame.window(scores[0], evidence.inside)
@@ -79,7 +79,7 @@ def _corrected(
         evidence = evidence_of(known, [1], frame.geometry, config)[1]
         scores = _fitted(frame, evidence)
         if left:
-            (soft,) = frame.refined(scores, [evidence], final=False)
+            (soft,) = frame.refined(scores, [evidence])
             found = evidence.enforced(soft, evidence.inside) > 0.5
             correction = next_correction(found, truth, point=prompts.points)
             if correction is None:

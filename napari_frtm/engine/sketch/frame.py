@@ -95,13 +95,8 @@ class SketchFrame:
         fit_models(models, [Samples(deep[None], stacked(losses), weights)])
         return torch.cat([model.scores(model.project(deep)) for model in models])
 
-    def refined(
-        self, scores: Tensor, evidence: Sequence[Evidence], *, final: bool
-    ) -> list[NDArray[np.float32]]:
-        """Return the soft masks of N objects at the working size.
-
-        Outlines are corrected in the `final` ones alone: target models do not see that finely.
-        """
+    def refined(self, scores: Tensor, evidence: Sequence[Evidence]) -> list[NDArray[np.float32]]:
+        """Return the soft masks of N objects at the working size."""
         frame = Box(0, 0, *self.geometry.working)
         if self.network.segmentation is None:
             boxes = [frame] * len(evidence)
@@ -119,12 +114,16 @@ class SketchFrame:
                 part[box.within(window)].cpu().numpy()
                 for part, window, box in zip(parts, windows, boxes, strict=True)
             ]
-        if final and self.outlines:
-            soft = self.outlines.followed(soft, boxes)
         masks = [np.zeros(frame.size, np.float32) for _ in boxes]
         for mask, box, part in zip(masks, boxes, soft, strict=True):
             mask[box.slices] = part
         return masks
+
+    def outlined(self, masks: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Return soft masks of N objects at the working size with corrected outlines, if wanted."""
+        if self.outlines is None:
+            return masks
+        return self.outlines.followed(masks, [Box(0, 0, *self.geometry.working)] * len(masks))
 
     def window(self, scores: Tensor, inside: NDArray[np.bool_]) -> Box:
         """Return where S has to look: around what is suspected and what was drawn."""

@@ -160,13 +160,13 @@ class Sketch:
         self, evidence: Sequence[Evidence], marks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.float32]]:
         """Return the soft masks of some objects: found, and found again from the answer."""
-        repeats = self.sketch.repeats
-        soft = self._frame.refined(self._frame.fitted(evidence), evidence, final=not repeats)
-        for left in reversed(range(repeats)):
+        soft = self._frame.refined(self._frame.fitted(evidence), evidence)
+        for _ in range(self.sketch.repeats):
             soft = [without_unmarked(mask, mark) for mask, mark in zip(soft, marks, strict=True)]
             share = self.sketch.answer
             again = [one.with_answer(m, share) for one, m in zip(evidence, soft, strict=True)]
-            soft = self._frame.refined(self._frame.fitted(again), evidence, final=not left)
+            soft = self._frame.refined(self._frame.fitted(again), evidence)
+        soft = self._frame.outlined(soft)  # once: target models do not see outlines that finely
         return [
             one.enforced(mask, mark) for one, mask, mark in zip(evidence, soft, marks, strict=True)
         ]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_frtm.config import LocalityConfig, Variant, preset
+from napari_frtm.config import LocalityConfig, SketchConfig, Variant, preset
 from napari_frtm.engine.extensions.colours import FULL, HALF
 from napari_frtm.engine.extensions.outlines import Outlines
 from napari_frtm.engine.networks.network import FrtmNetwork
@@ -214,10 +214,15 @@ def test_they_have_the_last_word_on_the_masks_of_a_video(
     assert any(found(replace(config, outlines=False))[1:])
 
 
+@pytest.mark.parametrize("repeats", [0, 1, 2])
 def test_sketches_follow_them(
-    clip: Clip, network: FrtmNetwork, lite: FrtmConfig, monkeypatch: pytest.MonkeyPatch
+    clip: Clip,
+    network: FrtmNetwork,
+    lite: FrtmConfig,
+    repeats: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where it is wanted."""
+    """Where it is wanted, and once: not in the answers before, that target models are fitted on."""
     seen: list[int] = []
     followed = Outlines.followed
 
@@ -233,6 +238,7 @@ def test_sketches_follow_them(
     strokes[rows[len(rows) // 2], columns[len(rows) // 2]] = 1
     for outlines in (True, False):
         config = replace(lite, outlines=outlines)
-        Sketch(network, config, clip.frames[0]).masks(Prompts(strokes=strokes))
+        sketch = Sketch(network, config, clip.frames[0], sketch=SketchConfig(repeats=repeats))
+        sketch.masks(Prompts(strokes=strokes))
 
     assert seen == [1]  # in the answer, with outlines alone

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from napari_frtm.config import SketchConfig
-from napari_frtm.engine.extensions.outlines import Outlines
 from napari_frtm.engine.sketch.prompts import NOT_IT, Prompts, with_points
 from napari_frtm.engine.sketch.sketch import Sketch
 from napari_frtm.evaluation.metrics import jaccard
 from napari_frtm.types import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from conftest import Clip
     from numpy.typing import NDArray
 
@@ -61,34 +57,6 @@ def test_the_answer_repeats(sketch: Sketch, strokes: NDArray[np.int32]) -> None:
     sketch.masks(Prompts(strokes=np.where(strokes == 1, 1, 0)))
 
     assert np.array_equal(sketch.masks(Prompts(strokes=strokes)), first)
-
-
-@pytest.mark.parametrize("repeats", [0, 1, 2])
-def test_outlines_are_corrected_once(
-    clip: Clip,
-    network: FrtmNetwork,
-    lite: FrtmConfig,
-    strokes: NDArray[np.int32],
-    repeats: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """In the answer, not in those before it that target models are fitted on."""
-    corrected: list[int] = []
-    follow = Outlines.followed
-
-    def followed(
-        self: Outlines, masks: Sequence[NDArray[np.float32]], boxes: Sequence[Box]
-    ) -> list[NDArray[np.float32]]:
-        corrected.append(len(masks))
-        return follow(self, masks, boxes)
-
-    monkeypatch.setattr(Outlines, "followed", followed)
-    config = replace(lite, outlines=True)
-    sketch = Sketch(network, config, clip.frames[0], sketch=SketchConfig(repeats=repeats))
-
-    sketch.masks(Prompts(strokes=strokes))
-
-    assert corrected == [2]
 
 
 def test_points_are_small_strokes(clip: Clip, sketch: Sketch) -> None:
